@@ -1,0 +1,1 @@
+"""From product to searchable vector: read, clean, encode, keep, search, update."""

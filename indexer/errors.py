@@ -1,0 +1,118 @@
+"""Everything aisle refuses, as one tree.
+
+    AisleError
+    ├── SettingError          a setting or argument outside its range
+    ├── MissingExtra          a technology asked for by name that is not installed
+    ├── SourceError           a source that cannot be read at all
+    │   ├── UnknownFormat     neither its name nor its bytes say what it is
+    │   └── MissingColumn     no column holds the id, or neither text nor image
+    ├── ProductError          one product that cannot be accepted (bad id, too long, unknown category)
+    ├── EncoderError
+    │   ├── ModelNotFound     no such model on this machine
+    │   └── ModelMismatch     the model is not the one that the hash or the index names
+    ├── VectorError
+    │   └── DimensionMismatch vectors of another width than the index
+    ├── RecordError
+    │   ├── ProductNotFound   no product with that id
+    │   └── SchemaMismatch    a record store written by another version
+    └── SnapshotError
+        ├── SnapshotMissing   nothing was built here yet
+        ├── SnapshotDamaged   a file is missing, truncated or altered
+        └── SnapshotMismatch  built by another encoder, format or dimension
+
+Each message names the value, the limit and the remedy. Expected outcomes (a bad row, an image that cannot be decoded)
+are values that are counted and reported, not exceptions. `taxonomy.tree.TaxonomyError` is a root of its own, because
+the taxonomy knows nothing of the layers above it. HTTP status codes are given in one table, `service/problems.py`.
+"""
+
+
+class AisleError(Exception):
+    """Root of every error that aisle raises on purpose; its text is meant for the user."""
+
+
+class SettingError(AisleError):
+    """A setting or an argument has a value that is refused."""
+
+
+class MissingExtra(AisleError):
+    """A technology was asked for by name and its package is not installed."""
+
+    def __init__(self, technology: str, extra: str) -> None:
+        super().__init__(f"{technology} is not installed; install it with: pip install 'aisle[{extra}]'")
+
+
+class SourceError(AisleError):
+    """A source cannot be read at all; a bad row inside one is quarantined instead."""
+
+
+class UnknownFormat(SourceError):
+    """The format of a source is none that aisle reads."""
+
+
+class MissingColumn(SourceError):
+    """A source has no column that could serve as the id, or none with text or images."""
+
+
+class ProductError(AisleError):
+    """One product is refused; `field` says where, as a JSON pointer without its slash."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class EncoderError(AisleError):
+    """An encoder cannot be used."""
+
+
+class ModelNotFound(EncoderError):
+    """No model of that name or path is on this machine."""
+
+
+class ModelMismatch(EncoderError):
+    """A model's weights are not the ones that were expected."""
+
+
+class VectorError(AisleError):
+    """A vector index refuses a request."""
+
+
+class DimensionMismatch(VectorError):
+    """Vectors have another width than the index."""
+
+    def __init__(self, given: int, expected: int) -> None:
+        super().__init__(
+            f"vectors of {given} dimensions given, this index holds {expected}; encode with its own encoder"
+        )
+
+
+class RecordError(AisleError):
+    """The record store refuses a request."""
+
+
+class ProductNotFound(RecordError):
+    """No product has that id."""
+
+    def __init__(self, product_id: str) -> None:
+        super().__init__(f"no product with id {product_id!r}")
+        self.product_id = product_id
+
+
+class SchemaMismatch(RecordError):
+    """The record store was written by a version of aisle that this one cannot read."""
+
+
+class SnapshotError(AisleError):
+    """A snapshot cannot be used."""
+
+
+class SnapshotMissing(SnapshotError):
+    """The index folder holds no published snapshot."""
+
+
+class SnapshotDamaged(SnapshotError):
+    """A file of the snapshot is missing, truncated or altered."""
+
+
+class SnapshotMismatch(SnapshotError):
+    """The snapshot does not fit the encoder, the format or the dimension asked for."""

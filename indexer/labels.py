@@ -1,0 +1,170 @@
+"""Which product, category and tags stand behind each key, as arrays: what a vote looks its neighbours up in.
+
+A cache of the record store, like the vectors: written into the snapshot at build, kept current on every write.
+Keys are the record store's small consecutive integers, so each array is indexed by key itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from indexer.errors import SnapshotDamaged
+
+Keys = npt.NDArray[np.int64]
+Nodes = npt.NDArray[np.int32]
+_Array = TypeVar("_Array", Keys, Nodes)
+
+UNLABELLED = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What is known of one stored product: node is a position in the tree or UNLABELLED."""
+
+    key: int
+    id: str
+    node: int
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TagRows:
+    """The tags of many keys, flat: key number `row[i]` of those asked for carries tag number `tag[i]`."""
+
+    row: Keys
+    tag: Nodes
+
+
+class Labels:
+    """Product id, category node and tags by key. Arrays grow by doubling; a replaced tag list leaves a gap behind."""
+
+    def __init__(self) -> None:
+        self.tag_names: list[str] = []
+        self._ids: list[str] = []
+        self._key_of: dict[str, int] = {}
+        self._tag_of: dict[str, int] = {}
+        self._nodes: Nodes = np.full(1024, UNLABELLED, np.int32)
+        self._start: Keys = np.zeros(1024, np.int64)
+        self._count: Nodes = np.zeros(1024, np.int32)
+        self._pool: Nodes = np.zeros(1024, np.int32)
+        self._pooled = 0
+
+    def __len__(self) -> int:
+        """Return the number of products known."""
+        return len(self._key_of)
+
+    @property
+    def labelled(self) -> int:
+        """How many products have a category."""
+        return int(np.count_nonzero(self._nodes != UNLABELLED))
+
+    def put(self, labels: Iterable[Label]) -> None:
+        """Set the labels of their keys, replacing what was known of each."""
+        for label in labels:
+            self._reserve(label.key)
+            self._ids[label.key] = label.id
+            self._key_of[label.id] = label.key
+            self._nodes[label.key] = label.node
+            self._set_tags(label.key, label.tags)
+
+    def drop(self, keys: Keys) -> None:
+        """Forget `keys`; those that are not known are no error."""
+        for key in keys.tolist():
+            if key < len(self._ids) and self._key_of.get(self._ids[key]) == key:
+                del self._key_of[self._ids[key]]
+                self._ids[key] = ""
+                self._nodes[key] = UNLABELLED
+                self._count[key] = 0
+
+    def nodes(self, keys: Keys) -> Nodes:
+        """Return the category node of each key, in the shape of `keys`; UNLABELLED where it has none."""
+        return self._nodes[keys]
+
+    def node_counts(self, nodes: int) -> Keys:
+        """Return how many products are labelled with each of the tree's `nodes` nodes themselves: int64 (nodes,)."""
+        known = self._nodes[self._nodes != UNLABELLED]
+        return np.bincount(known, minlength=nodes).astype(np.int64)
+
+    def ids(self, keys: Keys) -> list[str]:
+        """Return the product ids of a one-dimensional array of keys."""
+        return [self._ids[key] for key in keys.tolist()]
+
+    def key(self, product_id: str) -> int | None:
+        """Return the key of a product id, or None when it is not known."""
+        return self._key_of.get(product_id)
+
+    def tags(self, keys: Keys) -> TagRows:
+        """Return the tags of a one-dimensional array of keys, in its order."""
+        counts = self._count[keys].astype(np.int64)
+        row = np.repeat(np.arange(len(keys)), counts)
+        within = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return TagRows(row, self._pool[np.repeat(self._start[keys], counts) + within])
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write everything into `folder` and return the files written."""
+        size = len(self._ids)
+        rows = self.tags(np.arange(size))
+        arrays = {"nodes": self._nodes[:size], "tag_counts": self._count[:size], "tags": rows.tag}
+        files = [folder / f"labels_{name}.npy" for name in arrays]
+        for file, array in zip(files, arrays.values(), strict=True):
+            np.save(file, array, allow_pickle=False)
+        names = folder / "labels.json"
+        names.write_bytes(orjson.dumps({"ids": self._ids, "tags": self.tag_names}))
+        return [*files, names]
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote; raises SnapshotDamaged when the files do not fit together."""
+        made = cls()
+        try:
+            known: Mapping[str, list[str]] = orjson.loads((folder / "labels.json").read_bytes())
+            nodes, counts, pool = (
+                np.load(folder / f"labels_{name}.npy", allow_pickle=False) for name in ("nodes", "tag_counts", "tags")
+            )
+        except (OSError, ValueError) as error:
+            raise SnapshotDamaged(f"the labels in {folder} cannot be read: {error}; rebuild the index") from error
+        if not len(known["ids"]) == len(nodes) == len(counts) or int(counts.sum()) != len(pool):
+            raise SnapshotDamaged(f"the labels in {folder} are of different lengths; rebuild the index")
+        made.tag_names = known["tags"]
+        made._tag_of = {name: number for number, name in enumerate(known["tags"])}
+        made._reserve(len(nodes))
+        made._ids[: len(nodes)] = known["ids"]
+        made._key_of = {name: key for key, name in enumerate(known["ids"]) if name}
+        made._nodes[: len(nodes)] = nodes
+        made._count[: len(nodes)] = counts
+        made._start[: len(nodes)] = np.cumsum(counts, dtype=np.int64) - counts
+        made._pool, made._pooled = pool, len(pool)
+        return made
+
+    def _reserve(self, key: int) -> None:
+        if key >= len(self._ids):
+            self._ids.extend([""] * (key + 1 - len(self._ids)))
+        if key >= len(self._nodes):
+            size = max(2 * len(self._nodes), key + 1)
+            self._nodes = _grown(self._nodes, size, UNLABELLED)
+            self._start = _grown(self._start, size, 0)
+            self._count = _grown(self._count, size, 0)
+
+    def _set_tags(self, key: int, tags: Sequence[str]) -> None:
+        new = [tag for tag in dict.fromkeys(tags) if tag not in self._tag_of]
+        self._tag_of.update((tag, number) for number, tag in enumerate(new, len(self.tag_names)))
+        self.tag_names.extend(new)
+        numbers = [self._tag_of[tag] for tag in tags]
+        end = self._pooled + len(numbers)
+        if end > len(self._pool):
+            self._pool = _grown(self._pool, max(2 * len(self._pool), end), 0)
+        self._pool[self._pooled : end] = numbers
+        self._start[key], self._count[key], self._pooled = self._pooled, len(numbers), end
+
+
+def _grown(array: _Array, size: int, fill: int) -> _Array:
+    bigger = np.full(size, fill, array.dtype)
+    bigger[: len(array)] = array
+    return bigger

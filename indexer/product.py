@@ -1,0 +1,83 @@
+"""Product, the frozen record that everything passes around, and the hash that says whether its content changed."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from dataclasses import dataclass, field
+
+from indexer.errors import ProductError
+
+ID_CHARS = 256
+TITLE_CHARS = 4_000
+DESCRIPTION_CHARS = 200_000
+SPEC_COUNT = 1_000
+TAG_COUNT = 200
+TAG_CHARS = 200
+CATEGORY_CHARS = 2_000
+IMAGE_COUNT = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One listing (SKU), labelled when `category` or `tags` is not empty.
+
+    `category` is the path or node id as its source wrote it; `taxonomy.mapping` turns it into a node. `specs` keeps
+    the source's order. `images` are file paths or URLs, the main picture first. `language` is an ISO 639-1 code,
+    "und" when the text is too short to tell and "" before it was looked at.
+    """
+
+    id: str
+    title: str = ""
+    description: str = ""
+    brand: str = ""
+    specs: tuple[tuple[str, str], ...] = ()
+    category: str = ""
+    tags: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    language: str = field(default="", compare=False)
+
+    @property
+    def has_text(self) -> bool:
+        """Whether there is any text to encode."""
+        return bool(self.title or self.description or self.brand or self.specs)
+
+
+def check(product: Product) -> None:
+    """Raise ProductError for the first field that is empty or over its limit; a product that passes can be stored."""
+    if not product.id.strip():
+        raise ProductError("the product has no id; give it one of 1 to 256 characters", "id")
+    if any(unicodedata.category(c) == "Cc" for c in product.id):
+        raise ProductError(f"the id {product.id[:40]!r} has control characters; remove them", "id")
+    if not product.has_text and not product.images:
+        raise ProductError("the product has neither text nor image; give it at least a title", "title")
+    limits = (
+        ("id", len(product.id), ID_CHARS, "characters"),
+        ("title", len(product.title), TITLE_CHARS, "characters"),
+        ("description", len(product.description), DESCRIPTION_CHARS, "characters"),
+        ("brand", len(product.brand), TITLE_CHARS, "characters"),
+        ("specs", len(product.specs), SPEC_COUNT, "entries"),
+        ("category", len(product.category), CATEGORY_CHARS, "characters"),
+        ("tags", len(product.tags), TAG_COUNT, "entries"),
+        ("tags", max(map(len, product.tags), default=0), TAG_CHARS, "characters in one tag"),
+        ("images", len(product.images), IMAGE_COUNT, "entries"),
+    )
+    for name, size, limit, unit in limits:
+        if size > limit:
+            raise ProductError(f"{name} has {size:,} {unit}, the limit is {limit:,}; shorten it", name)
+
+
+def content_hash(product: Product) -> str:
+    """Return 32 hex digits (BLAKE2b, 128 bits) of what encoders see: text and images, never id, label or tags.
+
+    Two listings of the same content share one encoding, and a relabelled product needs none.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    specs = [part for pair in product.specs for part in pair]
+    for group in ([product.title, product.description, product.brand], specs, product.images):
+        digest.update(len(group).to_bytes(4, "little"))
+        for text in group:
+            raw = text.encode("utf-8", "surrogatepass")
+            digest.update(len(raw).to_bytes(4, "little"))
+            digest.update(raw)
+    return digest.hexdigest()

@@ -1,0 +1,78 @@
+"""What every vector index answers, and the register of the kinds that can be asked for by name.
+
+`exact` is numpy and means "correct"; the kinds of `faiss` trade a little recall for speed and memory. A vector is
+filed under its product's key, the integer that the record store gave it: neighbours, labels and tags are then looked
+up as arrays, with no loop over strings (docs/adr/0003-integer-keys.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+Vectors = npt.NDArray[np.float32]
+Keys = npt.NDArray[np.int64]
+
+SIMILARITY_STEP = 2.0**-20
+"""Similarities are rounded to multiples of this (about 1e-6), so that equal vectors tie in every batch size and
+backend and the order of ties, by key, is the same everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The k most similar stored vectors of n queries; k is the k asked for or the number stored, if that is smaller.
+
+    keys:       int64 (n, k), most similar first; equal similarities in ascending order of key.
+    similarity: float32 (n, k), cosine in [-1, 1], rounded to SIMILARITY_STEP.
+    """
+
+    keys: Keys
+    similarity: Vectors
+
+
+@runtime_checkable
+class VectorIndex(Protocol):
+    """Unit vectors by product key, searched by cosine similarity.
+
+    Implementations agree with `exact.ExactIndex` up to their stated recall; `tests/test_vectors.py` holds them to it.
+    Searches may run side by side; a change excludes everything else, which is the caller's duty.
+    """
+
+    @property
+    def kind(self) -> str:
+        """Name of the kind, as in the manifest."""
+
+    @property
+    def dim(self) -> int:
+        """Width of the vectors."""
+
+    @property
+    def parameters(self) -> Mapping[str, int | float | str]:
+        """What was chosen at build (nlist, nprobe, measured recall, ...), for the manifest; empty when nothing was."""
+
+    def __len__(self) -> int:
+        """Return the number of stored vectors."""
+
+    def upsert(self, keys: Keys, vectors: Vectors) -> None:
+        """File float32 (n, dim) unit rows under `keys` (n,), replacing what was there; the last of repeated keys wins.
+
+        Raises DimensionMismatch when the width differs.
+        """
+
+    def delete(self, keys: Keys) -> None:
+        """Forget `keys`; those that are not stored are no error."""
+
+    def search(self, vectors: Vectors, k: int) -> Neighbours:
+        """Return the `k` most similar stored vectors of each row of `vectors`, float32 (n, dim) unit rows.
+
+        With fewer than `k` stored, all of them are returned: rows are shorter, never padded. Raises DimensionMismatch
+        when the width differs and VectorError when k < 1.
+        """
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write the index into `folder` and return the files written; `load` of the same module reads them back."""

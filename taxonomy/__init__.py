@@ -1,0 +1,1 @@
+"""The category tree and the tag words. Pure: standard library and numpy."""
