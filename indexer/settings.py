@@ -1,0 +1,23 @@
+"""IndexSettings: how an index is built. Each field can be set by an environment variable with the prefix AISLE_."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Kind = Literal["auto", "exact", "flat", "ivf", "ivf_sq8", "ivf_pq", "hnsw"]
+
+
+class IndexSettings(BaseSettings):
+    """Choices of one build; what was chosen is kept in the snapshot's manifest."""
+
+    model_config = SettingsConfigDict(env_prefix="AISLE_", frozen=True, extra="ignore")
+
+    encoder: str = Field("sentence_transformers", description='Encoder as "technology" or "technology:model".')
+    kind: Kind = Field("auto", description="Kind of vector index; auto is exact for small indexes and IVF beyond.")
+    recall_target: float = Field(
+        0.95, gt=0, le=1, description="Share of true neighbours an approximate kind must find."
+    )
+    seed: int = Field(0, ge=0, description="Seed of every random choice of a build (training sample, probes).")

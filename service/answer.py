@@ -1,0 +1,82 @@
+"""Answer: everything the service says of one product, as plain frozen values.
+
+`service/engine.py` makes it, `service/schemas.py` shows it over HTTP, `service/table.py` writes it to a file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Decision = Literal["auto", "suggest", "abstain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A category with its probability: of the whole branch for the decided node, of the leaf itself otherwise."""
+
+    id: str
+    path: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level of the best path, from the root down; probability is that of the whole branch below it."""
+
+    name: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class TagScore:
+    """A tag with the share of the vote that carries it."""
+
+    tag: str
+    score: float
+    source: str = "neighbours"
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A stored product found by search; weight is its share of the vote, 0 when it has no category."""
+
+    id: str
+    title: str
+    path: str
+    similarity: float
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """A stored product so close that it may be the same; the verdict is "identical" when its content is equal."""
+
+    id: str
+    similarity: float
+    verdict: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer about one product. `category` is None when the decision is to abstain; `reason` says why.
+
+    `levels` descend the best path to its leaf; `alternatives` are the best labelled categories, best first, the best
+    one included. The same snapshot, journal place and product give the same answer, timings apart.
+    """
+
+    product_id: str
+    prediction_id: str
+    decision: Decision
+    reason: str
+    category: Candidate | None
+    levels: tuple[Level, ...]
+    alternatives: tuple[Candidate, ...]
+    tags: tuple[TagScore, ...]
+    neighbours: tuple[Neighbour, ...]
+    duplicates: tuple[Duplicate, ...]
+    used: dict[str, bool]
+    language: str
+    snapshot: str
+    model: str
