@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from service.vote import branch_shares, decide, rank, softmax_weights, take_vote
+from service.vote import below, branch_shares, decide, rank, softmax_weights, take_vote
 
 # 0 Audio, 1 Audio > Headphones, 2 Audio > Headphones > Wireless, 3 Audio > Speakers, 4 Garden
 LINEAGE = np.array([[0, -1, -1], [0, 1, -1], [0, 1, 2], [0, 3, -1], [4, -1, -1]], np.int32)
@@ -57,6 +57,25 @@ def test_the_decision_is_the_deepest_branch_over_the_threshold() -> None:
     decided = decide(vote, DEPTHS, 0.6)
     assert [[0], [-1], [2]] == decided.nodes.tolist()
     np.testing.assert_allclose(decided.share, [[1.0], [0.0], [1.0]], atol=1e-6)
+
+
+def test_the_best_category_lies_below_the_decision() -> None:
+    """A leaf that leads alone gives way to the best leaf of the branch that holds more than half."""
+    vote = take_vote(similarities([0.9] * 9), labels([2, 2, 2, 3, 3, 4, 4, 4, 4]), LINEAGE, temperature=0.1)
+    decided = decide(vote, DEPTHS, 0.51)
+    assert [[0]] == decided.nodes.tolist()
+    under = below(vote, decided.nodes[:, 0], LINEAGE, DEPTHS)
+    assert [[True, True, True, True, False]] == under.tolist()
+    assert [[4, 2, 3]] == rank(vote, 3).nodes.tolist()
+    assert [[2, 4, 3]] == rank(vote, 3, under).nodes.tolist()
+
+
+def test_without_a_decision_the_share_alone_ranks() -> None:
+    """Nothing lies below -1, so the category with most votes comes first."""
+    vote = take_vote(similarities([0.9, 0.9]), labels([4, 2]), LINEAGE, temperature=0.1)
+    under = below(vote, np.array([-1], np.int32), LINEAGE, DEPTHS)
+    assert not under.any()
+    assert [[2, 4]] == rank(vote, 2, under).nodes.tolist()
 
 
 def test_branch_shares_are_looked_up_by_node() -> None:

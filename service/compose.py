@@ -1,0 +1,184 @@
+"""From arrays to words: the vote over each neighbourhood, written out as one Answer per query."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+from indexer.product import Product, content_hash
+from indexer.records import Stored
+from indexer.update import Live
+from service.answer import Answer, Candidate, Decision, Duplicate, Level, Neighbour, TagScore
+from service.search import Neighbourhood
+from service.settings import ServiceSettings
+from service.tags import score_tags
+from service.vote import Floats, Nodes, below, branch_shares, decide, rank, softmax_weights, take_vote
+
+LEAVES = 3
+"""Categories named at least, so that the file columns for them are always filled."""
+
+
+def compose(live: Live, settings: ServiceSettings, products: Sequence[Product], found: Neighbourhood) -> list[Answer]:
+    """Return the answer for each product from its neighbourhood, in order; call it while the index is being read."""
+    composition = _Composition(live, settings, products, found)
+    return [composition.answer(row) for row in range(len(products))]
+
+
+def neighbour_lists(live: Live, found: Neighbourhood, limit: int, weights: Floats) -> list[list[Neighbour]]:
+    """Return the first `limit` neighbours of each query in words; weights: float32 (n, k), their shares of the vote."""
+    stored = _stored(live, found, limit)
+    return [_neighbours(live, found, stored, weights, row, limit) for row in range(len(found.keys))]
+
+
+class _Composition:
+    """What was counted over n queries, as arrays, and the words for one of them at a time."""
+
+    def __init__(
+        self, live: Live, settings: ServiceSettings, products: Sequence[Product], found: Neighbourhood
+    ) -> None:
+        self.live, self.settings, self.products, self.found = live, settings, products, found
+        self.tree = tree = live.tree
+        voted = np.where(found.voters, found.labels, -1).astype(np.int32)
+        self.vote = take_vote(found.similarity, voted, tree.lineage, temperature=settings.temperature)
+        self.decided = decide(self.vote, tree.depths, settings.suggest)
+        under = below(self.vote, self.decided.nodes[:, 0], tree.lineage, tree.depths)
+        self.leaves = rank(self.vote, max(settings.alternatives, LEAVES), under)
+        best = self.leaves.nodes[:, 0]
+        self.line: Nodes = np.where(best[:, None] >= 0, tree.lineage[best], -1).astype(np.int32)
+        self.line_share = branch_shares(self.vote, self.line)
+        self._count_tags()
+        self.stored = _stored(live, found, settings.shown)
+
+    def _count_tags(self) -> None:
+        """Let the nearest neighbours vote for tags, those without a category too."""
+        near = self.found.present & (np.cumsum(self.found.present, axis=1) <= self.settings.neighbours)
+        weights = softmax_weights(self.found.similarity, near, self.settings.temperature)
+        carried = self.live.labels.tags(self.found.keys.ravel())
+        self.tags = score_tags(
+            weights, carried.row, carried.tag, threshold=self.settings.tag_threshold, top=self.settings.tag_limit
+        )
+        self.tag_ends = np.searchsorted(self.tags.row, np.arange(len(self.products) + 1))
+
+    def answer(self, row: int) -> Answer:
+        product = self.products[row]
+        digest = content_hash(product)
+        decision, reason = self._decision(row)
+        manifest = self.live.manifest
+        return Answer(
+            product_id=product.id,
+            prediction_id=_prediction_id(manifest.id, self.live.seq, product.id, digest),
+            decision=decision,
+            reason=reason,
+            category=self._category(row) if decision != "abstain" else None,
+            levels=self._levels(row),
+            alternatives=self._alternatives(row),
+            tags=self._tags(row),
+            neighbours=tuple(
+                _neighbours(self.live, self.found, self.stored, self.vote.weights, row, self.settings.shown)
+            ),
+            duplicates=self._duplicates(row, digest),
+            used={"text": product.has_text, "image": False},
+            language=product.language,
+            snapshot=manifest.id,
+            model=manifest.encoder,
+        )
+
+    def _decision(self, row: int) -> tuple[Decision, str]:
+        settings = self.settings
+        if not self.products[row].has_text:
+            return "abstain", "this index reads text and the product has none; give it a title"
+        if not self.found.voters[row].any():
+            return "abstain", "no stored product with a category was found; add labelled products"
+        nearest = float(self.found.similarity[row, 0])
+        if nearest < settings.similarity_floor:
+            return "abstain", f"nothing similar is stored: the nearest product has similarity {nearest:.2f}"
+        share = float(self.decided.share[row, 0])
+        if self.decided.nodes[row, 0] < 0:
+            return "abstain", f"the vote is divided: the best category has {float(self.leaves.share[row, 0]):.2f} of it"
+        if share >= settings.auto:
+            return "auto", f"{share:.2f} of the vote agree"
+        return "suggest", f"{share:.2f} of the vote agree, {settings.auto:.2f} would be sure"
+
+    def _category(self, row: int) -> Candidate:
+        return self._candidate(int(self.decided.nodes[row, 0]), float(self.decided.share[row, 0]))
+
+    def _candidate(self, node: int, share: float) -> Candidate:
+        return Candidate(self.tree.ids[node], self.tree.text(node), round(share, 6))
+
+    def _levels(self, row: int) -> tuple[Level, ...]:
+        pairs = zip(self.line[row].tolist(), self.line_share[row].tolist(), strict=True)
+        return tuple(Level(self.tree.names[node], round(share, 6)) for node, share in pairs if node >= 0)
+
+    def _alternatives(self, row: int) -> tuple[Candidate, ...]:
+        pairs = zip(self.leaves.nodes[row].tolist(), self.leaves.share[row].tolist(), strict=True)
+        voted = {node: share for node, share in pairs if node >= 0}
+        if len(voted) < LEAVES:
+            near = self._nearest_shelves(int(self.leaves.nodes[row, 0]))
+            voted.update({node: 0.0 for node in [node for node in near if node not in voted][: LEAVES - len(voted)]})
+        return tuple(self._candidate(node, share) for node, share in list(voted.items())[: max(len(voted), LEAVES)])
+
+    def _nearest_shelves(self, best: int) -> list[int]:
+        """Return labelled categories by how much of their path they share with `best`, then by size: a few more than needed."""
+        shared = (self.tree.lineage[self._labelled] == self.tree.lineage[best]) & (self.tree.lineage[best] >= 0)
+        closeness = shared.sum(axis=1) if best >= 0 else np.zeros(len(self._labelled))
+        order = np.lexsort((self._labelled, -self._sizes[self._labelled], -closeness))
+        return [int(node) for node in self._labelled[order[: 2 * LEAVES]]]
+
+    @cached_property
+    def _sizes(self) -> Nodes:
+        return self.live.labels.node_counts(len(self.tree)).astype(np.int32)
+
+    @cached_property
+    def _labelled(self) -> Nodes:
+        return np.flatnonzero(self._sizes).astype(np.int32)
+
+    def _tags(self, row: int) -> tuple[TagScore, ...]:
+        places = slice(int(self.tag_ends[row]), int(self.tag_ends[row + 1]))
+        pairs = zip(self.tags.tag[places].tolist(), self.tags.score[places].tolist(), strict=True)
+        return tuple(TagScore(self.live.labels.tag_names[tag], round(score, 4)) for tag, score in pairs)
+
+    def _duplicates(self, row: int, digest: str) -> tuple[Duplicate, ...]:
+        found, duplicates = self.found, []
+        for place in range(min(self.settings.shown, found.keys.shape[1])):
+            similarity = float(found.similarity[row, place])
+            stored = self.stored.get(int(found.keys[row, place]))
+            if stored is None or not found.present[row, place]:
+                continue
+            if stored.record.content_hash == digest:
+                evidence = ("equal text",)
+                duplicates.append(Duplicate(stored.record.product.id, round(similarity, 6), "identical", evidence))
+            elif similarity >= self.settings.duplicate_similarity:
+                evidence = (f"text similarity {similarity:.3f}",)
+                duplicates.append(Duplicate(stored.record.product.id, round(similarity, 6), "similar", evidence))
+        return tuple(duplicates)
+
+
+def _stored(live: Live, found: Neighbourhood, limit: int) -> dict[int, Stored]:
+    return live.records.by_keys(np.unique(found.keys[:, :limit]).tolist())
+
+
+def _neighbours(
+    live: Live, found: Neighbourhood, stored: dict[int, Stored], weights: Floats, row: int, limit: int
+) -> list[Neighbour]:
+    columns = (found.keys, found.similarity, found.labels, found.present, weights)
+    places = zip(*(column[row, :limit].tolist() for column in columns), strict=True)
+    return [
+        Neighbour(
+            id=stored[key].record.product.id,
+            title=stored[key].record.product.title,
+            path=live.tree.text(node) if node >= 0 else "",
+            similarity=round(similarity, 6),
+            weight=round(weight, 6),
+        )
+        for key, similarity, node, present, weight in places
+        if present and key in stored
+    ]
+
+
+def _prediction_id(snapshot: str, seq: int, product_id: str, digest: str) -> str:
+    """Name an answer by what it depends on, so that the same question in the same state has the same name."""
+    question = "\0".join((snapshot, str(seq), product_id, digest))
+    return "p" + hashlib.blake2b(question.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()

@@ -1,0 +1,121 @@
+"""Questions to answers: open an index, encode, search, vote, and put what was found into words.
+
+`classify` is the way from a request to the arithmetic: `service/search.py` finds who votes, `service/vote.py` and
+`service/tags.py` count, `service/compose.py` writes the Answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from indexer.encoders import Encoder
+from indexer.errors import ProductError, ProductNotFound
+from indexer.normalize import normalize
+from indexer.product import Product, check
+from indexer.records import Provenance, Stored, Written
+from indexer.update import Live, open_index
+from indexer.vectors import Keys, Vectors
+from service.answer import Answer, Neighbour
+from service.compose import compose, neighbour_lists
+from service.search import Neighbourhood, neighbourhoods
+from service.settings import ServiceSettings
+from service.vote import softmax_weights
+from taxonomy.tree import Tree
+
+
+class Engine:
+    """One open index. Every method may be called from several threads; a change excludes searches while it is applied."""
+
+    def __init__(self, live: Live, settings: ServiceSettings) -> None:
+        self.live = live
+        self.settings = settings
+
+    @classmethod
+    def open(cls, settings: ServiceSettings, encoder: Encoder | None = None) -> Self:
+        """Open the index in `settings.index`, brought up to its journal's end.
+
+        Raises SnapshotMissing, SnapshotDamaged or SnapshotMismatch when there is none that can be used, and
+        ModelNotFound when its encoder is not on this machine. `encoder` saves loading it again.
+        """
+        return cls(open_index(Path(settings.index), encoder), settings)
+
+    def close(self) -> None:
+        """Let go of the record store."""
+        self.live.close()
+
+    @property
+    def tree(self) -> Tree:
+        """The category tree, as it is now."""
+        return self.live.tree
+
+    def classify(self, products: Sequence[Product]) -> list[Answer | ProductError]:
+        """Answer for each product, in order; one that is refused gets its error and never fails the others.
+
+        A stored product (same id) is asked about without its own vote.
+        """
+        prepared = [_prepared(product) for product in products]
+        good = [product for product in prepared if isinstance(product, Product)]
+        answers = iter(self.answer(good, self.encode(good)) if good else ())
+        return [next(answers) if isinstance(product, Product) else product for product in prepared]
+
+    def encode(self, products: Sequence[Product]) -> Vectors:
+        """Return the search vectors of normalised products: float32 (n, dim) unit rows, zeros without any part."""
+        return self.live.space.project(self.live.encoder.encode(products))
+
+    def answer(self, products: Sequence[Product], vectors: Vectors) -> list[Answer]:
+        """Answer for normalised products whose search vectors, float32 (n, dim), are already known."""
+        with self.live.reading():
+            found = self._neighbourhoods(products, vectors, max(self.settings.neighbours, self.settings.shown))
+            return compose(self.live, self.settings, products, found)
+
+    def similar(self, query: Product | str, limit: int) -> list[Neighbour]:
+        """Return the `limit` stored products most similar to a product, or to the stored one with that id.
+
+        Raises ProductNotFound for an unknown id and ProductError for a product that is refused.
+        """
+        product = self.get(query).record.product if isinstance(query, str) else _prepared(query)
+        if isinstance(product, ProductError):
+            raise product
+        vectors = self.encode([product])
+        with self.live.reading():
+            found = self._neighbourhoods([product], vectors, limit)
+            weights = softmax_weights(found.similarity, found.voters, self.settings.temperature)
+            return neighbour_lists(self.live, found, limit, weights)[0]
+
+    def put(self, products: Sequence[Product], provenance: Provenance = "supplier") -> list[Written | ProductError]:
+        """Store products and their labels; each counts from the next question on. In order, refused ones as errors."""
+        return self.live.put(products, provenance)
+
+    def delete(self, ids: Sequence[str]) -> list[Written]:
+        """Forget products; an unknown id is no error, its outcome is "missing"."""
+        return self.live.delete(ids)
+
+    def get(self, product_id: str) -> Stored:
+        """Return the stored product; raises ProductNotFound."""
+        stored = self.live.records.get([product_id]).get(product_id)
+        if stored is None:
+            raise ProductNotFound(product_id)
+        return stored
+
+    def page(self, after: int, limit: int) -> list[Stored]:
+        """Return up to `limit` stored products whose keys follow `after`, in order of key."""
+        return self.live.records.page(after, limit)
+
+    def _neighbourhoods(self, products: Sequence[Product], vectors: Vectors, wanted: int) -> Neighbourhood:
+        labels = self.live.labels
+        known = (labels.key(product.id) for product in products)
+        itself: Keys = np.array([-1 if key is None else key for key in known], np.int64)
+        return neighbourhoods(self.live.vectors, labels, vectors, itself, wanted)
+
+
+def _prepared(product: Product) -> Product | ProductError:
+    cleaned = normalize(product)
+    try:
+        check(cleaned)
+    except ProductError as error:
+        return error
+    return cleaned
