@@ -43,7 +43,7 @@ class TagRows:
 
 
 class Labels:
-    """Product id, category node and tags by key. Arrays grow by doubling; a replaced tag list leaves a gap behind."""
+    """Product id, category node and tags by key. Arrays grow by doubling; gaps of replaced tag lists are closed."""
 
     def __init__(self) -> None:
         self.tag_names: list[str] = []
@@ -77,8 +77,9 @@ class Labels:
     def drop(self, keys: Keys) -> None:
         """Forget `keys`; those that are not known are no error."""
         for key in keys.tolist():
-            if key < len(self._ids) and self._key_of.get(self._ids[key]) == key:
-                del self._key_of[self._ids[key]]
+            if key < len(self._ids):
+                if self._key_of.get(self._ids[key]) == key:  # the id may have come back under a new key
+                    del self._key_of[self._ids[key]]
                 self._ids[key] = ""
                 self._nodes[key] = UNLABELLED
                 self._count[key] = 0
@@ -134,8 +135,8 @@ class Labels:
             raise SnapshotDamaged(f"the labels in {folder} are of different lengths; rebuild the index")
         made.tag_names = known["tags"]
         made._tag_of = {name: number for number, name in enumerate(known["tags"])}
-        made._reserve(len(nodes))
-        made._ids[: len(nodes)] = known["ids"]
+        made._reserve(len(nodes) - 1)
+        made._ids = known["ids"]
         made._key_of = {name: key for key, name in enumerate(known["ids"]) if name}
         made._nodes[: len(nodes)] = nodes
         made._count[: len(nodes)] = counts
@@ -156,12 +157,21 @@ class Labels:
         new = [tag for tag in dict.fromkeys(tags) if tag not in self._tag_of]
         self._tag_of.update((tag, number) for number, tag in enumerate(new, len(self.tag_names)))
         self.tag_names.extend(new)
-        numbers = [self._tag_of[tag] for tag in tags]
+        numbers = [self._tag_of[tag] for tag in dict.fromkeys(tags)]
+        if self._pooled + len(numbers) > len(self._pool):
+            self._make_room(len(numbers))
         end = self._pooled + len(numbers)
-        if end > len(self._pool):
-            self._pool = _grown(self._pool, max(2 * len(self._pool), end), 0)
         self._pool[self._pooled : end] = numbers
         self._start[key], self._count[key], self._pooled = self._pooled, len(numbers), end
+
+    def _make_room(self, needed: int) -> None:
+        """Close the gaps in the pool, and double it unless a quarter is free then: so this seldom happens."""
+        counts = self._count[: len(self._ids)].astype(np.int64)
+        kept = self.tags(np.arange(len(counts))).tag
+        full = 4 * (len(kept) + needed) > 3 * len(self._pool)
+        self._pool = _grown(kept, 2 * (len(self._pool) + needed) if full else len(self._pool), 0)
+        self._start[: len(counts)] = np.cumsum(counts) - counts
+        self._pooled = len(kept)
 
 
 def _grown(array: _Array, size: int, fill: int) -> _Array:

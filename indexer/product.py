@@ -47,8 +47,9 @@ def check(product: Product) -> None:
     """Raise ProductError for the first field that is empty or over its limit; a product that passes can be stored."""
     if not product.id.strip():
         raise ProductError("the product has no id; give it one of 1 to 256 characters", "id")
-    if any(unicodedata.category(c) == "Cc" for c in product.id):
-        raise ProductError(f"the id {product.id[:40]!r} has control characters; remove them", "id")
+    for name, text in (("id", product.id), *(("images", image) for image in product.images)):
+        if any(unicodedata.category(c) in {"Cc", "Cs"} for c in text):
+            raise ProductError(f"{name} {text[:40]!r} has control characters or half a character; remove them", name)
     if not product.has_text and not product.images:
         raise ProductError("the product has neither text nor image; give it at least a title", "title")
     limits = (

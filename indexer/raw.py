@@ -1,0 +1,125 @@
+"""Raw vectors in the record store, by content, and slices of the store as an index needs them.
+
+Every function works inside the transaction of the connection it is given; `records` opens and closes those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+
+from indexer.encoders import Encoded
+from indexer.schema import insert_new, labels, products, vectors
+
+Keys = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+_T = TypeVar("_T")
+
+_CHUNK = 500  # ids, keys or hashes in one IN list, below the parameter bound of every database
+_BRIEF = sa.select(products.c.key, products.c.id, products.c.content_hash, labels.c.category, labels.c.tags).join_from(
+    products, labels
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RawVectors:
+    """Raw vectors on their way into the store: row i of `encoded` is the content `hashes[i]` as `encoder` sees it."""
+
+    encoder: str
+    hashes: Sequence[str]
+    encoded: Encoded
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Some stored products in ascending order of key, as an index needs them.
+
+    `encoded` has one row per key; `known` is False where the store has no raw vectors of that encoder.
+    """
+
+    keys: Keys
+    ids: Sequence[str]
+    categories: Sequence[str]
+    tags: Sequence[tuple[str, ...]]
+    encoded: Encoded
+    known: Mask
+
+
+def keep(connection: sa.Connection, raw: RawVectors) -> None:
+    """Store raw vectors; content that has some already keeps them."""
+    new = [
+        {"content_hash": content, "encoder": raw.encoder, "part": part, "vector": row.tobytes() if there else b""}
+        for part, matrix in raw.encoded.parts.items()
+        for content, row, there in zip(
+            raw.hashes, matrix.astype("<f4", copy=False), raw.encoded.mask[part].tolist(), strict=True
+        )
+    ]
+    if new:
+        connection.execute(insert_new(connection, vectors), new)
+
+
+def known(connection: sa.Connection, hashes: Collection[str], encoder: str) -> set[str]:
+    """Return those of `hashes` that have raw vectors by `encoder`."""
+    query = sa.select(vectors.c.content_hash).where(vectors.c.encoder == encoder)
+    return {
+        found for some in chunks(hashes) for found in connection.scalars(query.where(vectors.c.content_hash.in_(some)))
+    }
+
+
+def drop_orphans(connection: sa.Connection, hashes: Collection[str]) -> None:
+    """Remove those of `hashes` that are no product's content any more."""
+    in_use = sa.exists().where(products.c.content_hash == vectors.c.content_hash)
+    for some in chunks(hashes):
+        connection.execute(vectors.delete().where(vectors.c.content_hash.in_(some), ~in_use))
+
+
+def slice_of(connection: sa.Connection, keys: Collection[int], encoder: str, parts: Mapping[str, int]) -> Slice:
+    """Return those of `keys` that are stored; the width of each part is given by `parts`."""
+    rows = [row for some in chunks(keys) for row in connection.execute(_BRIEF.where(products.c.key.in_(some)))]
+    return _slice(connection, sorted(rows, key=lambda row: int(row.key)), encoder, parts)
+
+
+def slice_after(connection: sa.Connection, after: int, limit: int, encoder: str, parts: Mapping[str, int]) -> Slice:
+    """Return the `limit` products whose keys follow `after`."""
+    query = _BRIEF.where(products.c.key > after).order_by(products.c.key).limit(limit)
+    return _slice(connection, connection.execute(query).all(), encoder, parts)
+
+
+def chunks(values: Iterable[_T]) -> Iterator[list[_T]]:
+    """Yield `values` in lists short enough for one IN."""
+    rest = iter(values)
+    while some := list(islice(rest, _CHUNK)):
+        yield some
+
+
+def _slice(connection: sa.Connection, rows: Sequence[Any], encoder: str, parts: Mapping[str, int]) -> Slice:
+    encoded = Encoded(
+        {part: np.zeros((len(rows), dim), np.float32) for part, dim in parts.items()},
+        {part: np.zeros(len(rows), np.bool_) for part in parts},
+    )
+    there = np.zeros(len(rows), np.bool_)
+    places: dict[str, list[int]] = {}
+    for place, row in enumerate(rows):
+        places.setdefault(row.content_hash, []).append(place)
+    query = sa.select(vectors.c.content_hash, vectors.c.part, vectors.c.vector).where(vectors.c.encoder == encoder)
+    for some in chunks(places):
+        for content, part, blob in connection.execute(query.where(vectors.c.content_hash.in_(some))):
+            at = places[content]
+            there[at] = True
+            if blob:
+                encoded.parts[part][at] = np.frombuffer(blob, "<f4")
+                encoded.mask[part][at] = True
+    return Slice(
+        keys=np.array([row.key for row in rows], np.int64),
+        ids=[row.id for row in rows],
+        categories=[row.category for row in rows],
+        tags=[tuple(row.tags) for row in rows],
+        encoded=encoded,
+        known=there,
+    )

@@ -1,0 +1,249 @@
+"""Products, labels, raw vectors and the journal of changes: the truth that every index is a cache of.
+
+Every change is one transaction: products, labels, raw vectors and journal entries, or none of them. SQLite runs in
+WAL mode with synchronous=FULL, so a change that was acknowledged survives `kill -9` and power loss.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from sqlite3 import Connection as SqliteConnection
+from typing import Any, Self
+
+import orjson
+import sqlalchemy as sa
+
+from indexer import raw, rows, schema
+from indexer.errors import RecordError
+from indexer.raw import RawVectors, Slice
+from indexer.rows import Entry, Outcome, Provenance, Record, Stored, Written
+from indexer.schema import journal, labels, products
+
+__all__ = [
+    "Entry",
+    "Outcome",
+    "Provenance",
+    "RawVectors",
+    "Record",
+    "Records",
+    "Slice",
+    "StoreCounts",
+    "Stored",
+    "Written",
+]
+
+BUSY_SECONDS = 30
+"""How long a change waits for another process that is writing to the same SQLite file."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCounts:
+    """How much the store holds; `seq` is the place of its last change."""
+
+    products: int
+    labelled: int
+    seq: int
+
+
+class Records:
+    """The record store; `open` it once per process. Any thread may use it: reads run side by side, changes in turn."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._changes = engine.execution_options(aisle_changes=True)
+        self._writer = threading.Lock()
+        self.name = engine.url.render_as_string(hide_password=True)
+        with self._changing() as connection:
+            schema.migrate(connection)
+            if schema.get_meta(connection, "store_id") is None:
+                schema.put_meta(connection, "store_id", uuid.uuid4().hex)
+        self.store_id = self.fact("store_id") or ""
+
+    @classmethod
+    def open(cls, where: Path | str, *, create: bool = True) -> Self:
+        """Open the store in the SQLite file `where`, or at that SQLAlchemy URL, bringing its schema up to date.
+
+        Raises RecordError when it cannot be opened, or is not there and `create` is False; SchemaMismatch when a newer
+        aisle wrote it.
+        """
+        url = str(where)
+        if "://" not in url:
+            if not create and not Path(where).is_file():
+                raise RecordError(f"no record store at {where}; run: aisle build SOURCE --index {Path(where).parent}")
+            url = f"sqlite:///{url}"
+        engine = sa.create_engine(url, json_serializer=_json, json_deserializer=orjson.loads)
+        if engine.dialect.name == "sqlite":
+            sa.event.listen(engine, "connect", _set_up_sqlite)
+            sa.event.listen(engine, "begin", _begin_sqlite)
+        return cls(engine)
+
+    def close(self) -> None:
+        """Close every connection; the store can be opened again."""
+        self._engine.dispose()
+
+    def write(self, records: Sequence[Record], vectors: RawVectors | None = None) -> list[Written]:
+        """Store records and raw vectors in one transaction; the answers are in the order of `records`.
+
+        A record that equals what is stored is `unchanged` and leaves no journal entry; of repeated ids the last wins.
+        Raises RecordError, with nothing changed, when the store refuses.
+        """
+        now = _now()
+        with self._changing() as connection:
+            if vectors is not None:
+                raw.keep(connection, vectors)
+            return [written for run in _runs(records) for written in rows.put(connection, run, now)]
+
+    def delete(self, ids: Collection[str]) -> list[Written]:
+        """Remove products, labels and raw vectors that no other product shares; the answers are in order of `ids`."""
+        with self._changing() as connection:
+            return rows.delete(connection, list(ids), _now())
+
+    def get(self, ids: Collection[str]) -> dict[str, Stored]:
+        """Return the stored products among `ids`, by id."""
+        with self._reading() as connection:
+            return {stored.record.product.id: stored for stored in rows.find(connection, products.c.id, ids)}
+
+    def by_keys(self, keys: Collection[int]) -> dict[int, Stored]:
+        """Return the stored products among `keys`, by key."""
+        with self._reading() as connection:
+            return {stored.key: stored for stored in rows.find(connection, products.c.key, keys)}
+
+    def page(self, after: int = 0, limit: int = 50) -> list[Stored]:
+        """Return the `limit` products whose keys follow `after`, in order of key."""
+        with self._reading() as connection:
+            return rows.page(connection, after, limit)
+
+    def ids(self, up_to: int, size: int = 10_000) -> Iterator[dict[int, str]]:
+        """Yield key -> id of the products with keys up to `up_to`, in order of key, `size` at a time."""
+        query = sa.select(products.c.key, products.c.id).where(products.c.key <= up_to).order_by(products.c.key)
+        after = 0
+        while True:
+            with self._reading() as connection:
+                some = {row.key: row.id for row in connection.execute(query.where(products.c.key > after).limit(size))}
+            if not some:
+                return
+            yield some
+            after = max(some)
+
+    def last_key(self) -> int:
+        """Return the highest key in use, 0 when the store is empty; products that come later get higher ones."""
+        with self._reading() as connection:
+            return connection.scalar(sa.select(sa.func.max(products.c.key))) or 0
+
+    def known(self, hashes: Collection[str], encoder: str) -> set[str]:
+        """Return those of `hashes` that need no encoding: their raw vectors by that encoder are stored."""
+        with self._reading() as connection:
+            return raw.known(connection, hashes, encoder)
+
+    def read(self, keys: Collection[int], encoder: str, parts: Mapping[str, int]) -> Slice:
+        """Return those of `keys` that are stored, with their labels and raw vectors."""
+        with self._reading() as connection:
+            return raw.slice_of(connection, keys, encoder, parts)
+
+    def scan(self, encoder: str, parts: Mapping[str, int], size: int = 1_000) -> Iterator[Slice]:
+        """Yield all products, `size` at a time, in order of key; changes made meanwhile may or may not be seen."""
+        after = 0
+        while True:
+            with self._reading() as connection:
+                some = raw.slice_after(connection, after, size, encoder, parts)
+            if not len(some.keys):
+                return
+            yield some
+            after = int(some.keys[-1])
+
+    def categories(self) -> dict[str, int]:
+        """Return each category path in use with its number of products, in order of path."""
+        query = sa.select(labels.c.category, sa.func.count().label("products")).where(labels.c.category != "")
+        query = query.group_by(labels.c.category).order_by(labels.c.category)
+        with self._reading() as connection:
+            return {row.category: row.products for row in connection.execute(query)}
+
+    def journal(self, since: int, limit: int = 1_000) -> list[Entry]:
+        """Return the first `limit` changes after `since`, in order."""
+        query = sa.select(journal).where(journal.c.seq > since).order_by(journal.c.seq).limit(limit)
+        with self._reading() as connection:
+            return [Entry(row.seq, row.at, row.action, row.key, row.id) for row in connection.execute(query)]
+
+    def seq(self) -> int:
+        """Return the place of the last change, 0 before the first."""
+        with self._reading() as connection:
+            return rows.last_seq(connection)
+
+    def counts(self) -> StoreCounts:
+        """Return how much the store holds, all at one moment."""
+        every = sa.select(sa.func.count()).select_from(labels)
+        with self._reading() as connection:
+            return StoreCounts(
+                products=connection.scalar(every) or 0,
+                labelled=connection.scalar(every.where(labels.c.category != "")) or 0,
+                seq=rows.last_seq(connection),
+            )
+
+    def fact(self, name: str) -> str | None:
+        """Return one fact about the store, or None when it was never set."""
+        with self._reading() as connection:
+            return schema.get_meta(connection, name)
+
+    def set_fact(self, name: str, value: str) -> None:
+        """Set one fact about the store."""
+        with self._changing() as connection:
+            schema.put_meta(connection, name, value)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        with self._refusals(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _changing(self) -> Iterator[sa.Connection]:
+        with self._writer, self._refusals(), self._changes.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.DBAPIError as error:
+            raise RecordError(
+                f"the record store {self.name} refuses ({error.orig}) and nothing was changed; "
+                "check that it is there, can be written to and has room"
+            ) from error
+
+
+def _runs(records: Sequence[Record]) -> Iterator[list[Record]]:
+    """Cut `records` wherever an id comes back, so that no run holds one twice."""
+    run: dict[str, Record] = {}
+    for record in records:
+        if record.product.id in run:
+            yield list(run.values())
+            run = {}
+        run[record.product.id] = record
+    yield list(run.values())
+
+
+def _set_up_sqlite(connection: SqliteConnection, _: object) -> None:
+    connection.isolation_level = None  # sqlite3 leaves BEGIN to _begin_sqlite
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    """Take the write lock at once for a change: a read that turns into a write may be refused half-way."""
+    changes = connection.get_execution_options().get("aisle_changes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if changes else "BEGIN")
+
+
+def _json(value: Any) -> str:  # noqa: ANN401 - the signature that SQLAlchemy calls
+    return orjson.dumps(value).decode()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,201 @@
+"""Products and labels as the record store takes and gives them, and the SQL that turns them into rows and back.
+
+Every function works inside the transaction of the connection it is given; `records` opens and closes those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from indexer.product import Product
+from indexer.raw import chunks, drop_orphans
+from indexer.schema import journal, labels, products
+
+Provenance = Literal["supplier", "human", "machine"]
+Outcome = Literal["created", "updated", "unchanged", "deleted", "missing"]
+Action = Literal["put", "delete"]
+
+_LABEL_COLUMNS = (labels.c.category, labels.c.node_id, labels.c.tags, labels.c.provenance, labels.c.weight)
+_WHOLE = sa.select(products, *_LABEL_COLUMNS).join_from(products, labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A checked, normalised product and its label, as the store keeps them.
+
+    `product.category` is a canonical path ("A > B") of the tree and `node_id` that node's id; both empty without one.
+    """
+
+    product: Product
+    content_hash: str
+    node_id: str = ""
+    provenance: Provenance = "supplier"
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A record with what the store knows of it; times are ISO 8601 in UTC, `version` grows by one with each change."""
+
+    key: int
+    record: Record
+    version: int
+    created_at: str
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of one put or delete; whoever followed the journal up to `seq` sees it.
+
+    `key` is -1 and `version` 0 for a product that was missing.
+    """
+
+    key: int
+    id: str
+    outcome: Outcome
+    version: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One change in the journal."""
+
+    seq: int
+    at: str
+    action: Action
+    key: int
+    id: str
+
+
+def put(connection: sa.Connection, records: Sequence[Record], now: str) -> list[Written]:
+    """Create or update records whose ids all differ; the answers are in their order."""
+    before = {
+        stored.record.product.id: stored for stored in find(connection, products.c.id, [r.product.id for r in records])
+    }
+    changed = [r for r in records if r.product.id not in before or before[r.product.id].record != r]
+    created = [r for r in changed if r.product.id not in before]
+    updated = [(r, before[r.product.id]) for r in changed if r.product.id in before]
+    keys = {id_: stored.key for id_, stored in before.items()} | _create(connection, created, now)
+    _update(connection, updated, now)
+    seqs = _append(connection, "put", [(keys[r.product.id], r.product.id) for r in changed], now)
+    seq_of = dict(zip((r.product.id for r in changed), seqs, strict=True))
+    last = last_seq(connection)
+
+    def written(id_: str) -> Written:
+        version = before[id_].version if id_ in before else 0
+        if id_ not in seq_of:
+            return Written(keys[id_], id_, "unchanged", version, last)
+        return Written(keys[id_], id_, "updated" if version else "created", version + 1, seq_of[id_])
+
+    return [written(r.product.id) for r in records]
+
+
+def delete(connection: sa.Connection, ids: Sequence[str], now: str) -> list[Written]:
+    """Remove products, labels and raw vectors that no other product shares; the answers are in the order of `ids`."""
+    stored = {each.record.product.id: each for each in find(connection, products.c.id, ids)}
+    found = {id_: stored[id_] for id_ in ids if id_ in stored}
+    for some in chunks([each.key for each in found.values()]):
+        connection.execute(products.delete().where(products.c.key.in_(some)))
+    drop_orphans(connection, {each.record.content_hash for each in found.values()})
+    seqs = _append(connection, "delete", [(each.key, id_) for id_, each in found.items()], now)
+    gone = {
+        id_: Written(each.key, id_, "deleted", each.version, seq)
+        for (id_, each), seq in zip(found.items(), seqs, strict=True)
+    }
+    last = last_seq(connection)
+    return [gone.get(id_) or Written(-1, id_, "missing", 0, last) for id_ in ids]
+
+
+def find(connection: sa.Connection, column: sa.Column[Any], values: Collection[Any]) -> Iterator[Stored]:
+    """Yield the stored products whose `column` is among `values`, in no order."""
+    for some in chunks(values):
+        yield from map(_stored, connection.execute(_WHOLE.where(column.in_(some))))
+
+
+def page(connection: sa.Connection, after: int, limit: int) -> list[Stored]:
+    """Return the `limit` products whose keys follow `after`, in order of key."""
+    query = _WHOLE.where(products.c.key > after).order_by(products.c.key).limit(limit)
+    return [_stored(row) for row in connection.execute(query)]
+
+
+def last_seq(connection: sa.Connection) -> int:
+    """Return the place of the last change, 0 before the first."""
+    return connection.scalar(sa.select(sa.func.max(journal.c.seq))) or 0
+
+
+def _create(connection: sa.Connection, records: Sequence[Record], now: str) -> dict[str, int]:
+    if not records:
+        return {}
+    rows = [_product_row(record, now) | {"version": 1, "created_at": now} for record in records]
+    insert = products.insert().returning(products.c.key, sort_by_parameter_order=True)
+    keys = connection.scalars(insert, rows).all()
+    new = [_label_row(record, now) | {"key": key} for record, key in zip(records, keys, strict=True)]
+    connection.execute(labels.insert(), new)
+    return {record.product.id: key for record, key in zip(records, keys, strict=True)}
+
+
+def _update(connection: sa.Connection, changes: Sequence[tuple[Record, Stored]], now: str) -> None:
+    if not changes:
+        return
+    rows = [_product_row(new, now) | {"at": old.key, "version": old.version + 1} for new, old in changes]
+    connection.execute(products.update().where(products.c.key == sa.bindparam("at")), rows)
+    label_rows = [_label_row(new, now) | {"at": old.key} for new, old in changes]
+    connection.execute(labels.update().where(labels.c.key == sa.bindparam("at")), label_rows)
+    drop_orphans(
+        connection, {old.record.content_hash for new, old in changes} - {new.content_hash for new, _ in changes}
+    )
+
+
+def _append(connection: sa.Connection, action: Action, changed: Sequence[tuple[int, str]], now: str) -> Sequence[int]:
+    if not changed:
+        return []
+    rows = [{"at": now, "action": action, "key": key, "id": id_} for key, id_ in changed]
+    return connection.scalars(journal.insert().returning(journal.c.seq, sort_by_parameter_order=True), rows).all()
+
+
+def _product_row(record: Record, now: str) -> dict[str, object]:
+    product = record.product
+    return {
+        "id": product.id,
+        "title": product.title,
+        "description": product.description,
+        "brand": product.brand,
+        "specs": product.specs,
+        "images": product.images,
+        "language": product.language,
+        "content_hash": record.content_hash,
+        "updated_at": now,
+    }
+
+
+def _label_row(record: Record, now: str) -> dict[str, object]:
+    return {
+        "category": record.product.category,
+        "node_id": record.node_id,
+        "tags": record.product.tags,
+        "provenance": record.provenance,
+        "weight": record.weight,
+        "updated_at": now,
+    }
+
+
+def _stored(row: sa.Row[Any]) -> Stored:
+    product = Product(
+        id=row.id,
+        title=row.title,
+        description=row.description,
+        brand=row.brand,
+        specs=tuple((name, value) for name, value in row.specs),
+        category=row.category,
+        tags=tuple(row.tags),
+        images=tuple(row.images),
+        language=row.language,
+    )
+    record = Record(product, row.content_hash, row.node_id, row.provenance, row.weight)
+    return Stored(row.key, record, row.version, row.created_at, row.updated_at)

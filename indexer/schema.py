@@ -1,0 +1,154 @@
+"""The tables of the record store, one sentence per column, and the numbered steps from one version to the next.
+
+Portable SQL: SQLite by default, PostgreSQL by URL. Only this file, `records` and the SQL source know SQLAlchemy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from indexer.errors import SchemaMismatch
+
+VERSION = 1
+METADATA = sa.MetaData()
+
+_NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite numbers rows itself only under this very name
+
+
+def _column(name: str, kind: sa.types.TypeEngine[Any], comment: str, *, primary_key: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, kind, comment=comment, primary_key=primary_key, nullable=False)
+
+
+products = sa.Table(
+    "products",
+    METADATA,
+    _column(
+        "key",
+        _NUMBER,
+        "Small consecutive number that vectors and labels are filed under, never used again.",
+        primary_key=True,
+    ),
+    sa.Column("id", sa.Text, nullable=False, unique=True, comment="The product's own id, as its source wrote it."),
+    _column("title", sa.Text(), "Title as plain text; empty when there is none."),
+    _column("description", sa.Text(), "Description as plain text; empty when there is none."),
+    _column("brand", sa.Text(), "Brand as plain text; empty when there is none."),
+    _column("specs", sa.JSON(), "List of [name, value] pairs in the order of the source."),
+    _column("images", sa.JSON(), "List of picture paths or URLs, the main one first."),
+    _column("language", sa.Text(), "ISO 639-1 code of the text, und when it is too short to tell."),
+    sa.Column(
+        "content_hash",
+        sa.Text,
+        nullable=False,
+        index=True,
+        comment="Hash of what encoders see; raw vectors are filed under it, so equal content is encoded once.",
+    ),
+    _column("version", sa.Integer(), "1 when created, one more with each change of content or label."),
+    _column("created_at", sa.Text(), "When the product was first stored, ISO 8601 in UTC."),
+    _column("updated_at", sa.Text(), "When its content or label last changed, ISO 8601 in UTC."),
+    sqlite_autoincrement=True,
+    comment="One row per product.",
+)
+
+labels = sa.Table(
+    "labels",
+    METADATA,
+    sa.Column(
+        "key",
+        _NUMBER,
+        sa.ForeignKey("products.key", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+        comment="The product that is labelled.",
+    ),
+    sa.Column(
+        "category",
+        sa.Text,
+        nullable=False,
+        index=True,
+        comment="Category path from the root, written A > B > C; empty when the product has none.",
+    ),
+    _column("node_id", sa.Text(), "Id of that node in the tree the label was given in; empty without a category."),
+    _column("tags", sa.JSON(), "List of tags."),
+    _column("provenance", sa.Text(), "Who gave the label: supplier, human or machine."),
+    _column("weight", sa.Float(), "How much the label counts in a vote; 1 is a full voice."),
+    _column("updated_at", sa.Text(), "When the label last changed, ISO 8601 in UTC."),
+    comment="One row per product: its category and tags, empty ones when it is not labelled.",
+)
+
+vectors = sa.Table(
+    "vectors",
+    METADATA,
+    _column("content_hash", sa.Text(), "Content that was encoded.", primary_key=True),
+    _column("encoder", sa.Text(), "Fingerprint of the encoder.", primary_key=True),
+    _column("part", sa.Text(), "Part of the encoder's output: text, image.", primary_key=True),
+    _column("vector", sa.LargeBinary(), "float32, little endian; of no length when the content lacks this part."),
+    comment="Raw vectors, kept while any product has that content.",
+)
+
+journal = sa.Table(
+    "journal",
+    METADATA,
+    _column("seq", _NUMBER, "Place in the order of changes, ascending, never used again.", primary_key=True),
+    _column("at", sa.Text(), "When the change was stored, ISO 8601 in UTC."),
+    _column("action", sa.Text(), "put or delete."),
+    _column("key", _NUMBER, "Key of the product that changed."),
+    _column("id", sa.Text(), "Id of the product that changed."),
+    sqlite_autoincrement=True,
+    comment="Every change of a product or label, in order; what indexes replay.",
+)
+
+meta = sa.Table(
+    "meta",
+    METADATA,
+    _column(
+        "name", sa.Text(), "Name of one fact about the store: schema_version, store_id, taxonomy.", primary_key=True
+    ),
+    _column("value", sa.Text(), "Its value."),
+    comment="Facts about the store itself.",
+)
+
+Migration = Callable[[sa.Connection], None]
+MIGRATIONS: Mapping[int, Migration] = {}
+"""Migration n turns a store of version n - 1 into version n. A new store is made at VERSION by `migrate` itself."""
+
+
+def migrate(connection: sa.Connection) -> None:
+    """Bring the store to VERSION inside the caller's transaction; an empty one gets its tables.
+
+    Raises SchemaMismatch when a newer aisle, or something else, wrote the store.
+    """
+    if not sa.inspect(connection).has_table(meta.name):
+        METADATA.create_all(connection)
+        put_meta(connection, "schema_version", str(VERSION))
+        return
+    found = int(get_meta(connection, "schema_version") or 0)
+    if not 0 < found <= VERSION:
+        raise SchemaMismatch(
+            f"the record store has schema version {found or 'unknown'}, this aisle knows 1 to {VERSION}; "
+            "use the aisle that wrote it, or a newer one"
+        )
+    for number in range(found + 1, VERSION + 1):
+        MIGRATIONS[number](connection)
+        put_meta(connection, "schema_version", str(number))
+
+
+def get_meta(connection: sa.Connection, name: str) -> str | None:
+    """Return one fact about the store, or None when it was never set."""
+    return connection.scalar(sa.select(meta.c.value).where(meta.c.name == name))
+
+
+def put_meta(connection: sa.Connection, name: str, value: str) -> None:
+    """Set one fact about the store."""
+    connection.execute(meta.delete().where(meta.c.name == name))
+    connection.execute(meta.insert(), {"name": name, "value": value})
+
+
+def insert_new(connection: sa.Connection, table: sa.Table) -> sa.Insert:
+    """Return an INSERT into `table` that leaves rows alone whose key exists: the one statement that is not portable."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()

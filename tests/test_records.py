@@ -1,0 +1,270 @@
+"""indexer/records.py and schema.py: products, labels, raw vectors and journal in a real SQLite file."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from indexer.encoders import Encoded
+from indexer.errors import RecordError, SchemaMismatch
+from indexer.product import Product, content_hash
+from indexer.records import Entry, RawVectors, Record, Records, Written
+from indexer.schema import METADATA, VERSION
+
+ENCODER, PARTS = "toy@1", {"text": 2, "image": 1}
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Iterator[Records]:
+    """Return an empty store."""
+    store = Records.open(tmp_path / "records.sqlite")
+    yield store
+    store.close()
+
+
+def record(product_id: str, title: str = "Mug", category: str = "Home > Mugs", tags: tuple[str, ...] = ()) -> Record:
+    """Return a record of a product with that title."""
+    product = Product(product_id, title, specs=(("size", "L"), ("size", "XL")), category=category, tags=tags)
+    return Record(product, content_hash(product), node_id=category.lower())
+
+
+def raw(*records: Record, text: float = 1.0) -> RawVectors:
+    """Return raw vectors of the records: text [text, 0] each, and no image."""
+    rows = len(records)
+    encoded = Encoded(
+        {"text": np.array([[text, 0]] * rows, np.float32), "image": np.zeros((rows, 1), np.float32)},
+        {"text": np.ones(rows, np.bool_), "image": np.zeros(rows, np.bool_)},
+    )
+    return RawVectors(ENCODER, [each.content_hash for each in records], encoded)
+
+
+def table_sizes(tmp_path: Path) -> dict[str, int]:
+    """Return the number of rows of each table but meta."""
+    with closing(sqlite3.connect(tmp_path / "records.sqlite")) as connection:
+        names = ("products", "labels", "vectors", "journal")
+        return {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names}  # noqa: S608 - constants
+
+
+def test_every_column_has_a_sentence() -> None:
+    """Each table and column of the schema says in a sentence what it holds."""
+    said = [thing.comment or "" for table in METADATA.tables.values() for thing in (table, *table.columns)]
+    assert [text for text in said if not text.endswith(".")] == []
+
+
+def test_a_write_answers_in_the_order_given(records: Records) -> None:
+    """New records are created, equal ones unchanged without a journal entry, others updated with one more version."""
+    records.write([record("a"), record("b")])
+
+    written = records.write([record("b"), record("c"), record("a", "Cup")])
+
+    assert written == [
+        Written(2, "b", "unchanged", 1, 4),
+        Written(3, "c", "created", 1, 3),
+        Written(1, "a", "updated", 2, 4),
+    ]
+    assert [(entry.seq, entry.action, entry.id) for entry in records.journal(0)] == [
+        (1, "put", "a"),
+        (2, "put", "b"),
+        (3, "put", "c"),
+        (4, "put", "a"),
+    ]
+
+
+def test_of_repeated_ids_the_last_wins(records: Records) -> None:
+    """Each of them is a change of its own, in order."""
+    written = records.write([record("a", "one"), record("a", "two"), record("a", "two")])
+
+    assert [(each.outcome, each.version) for each in written] == [("created", 1), ("updated", 2), ("unchanged", 2)]
+    assert records.get(["a"])["a"].record.product.title == "two"
+
+
+def test_a_new_label_alone_is_an_update(records: Records) -> None:
+    """Category, tags, node and who said so all belong to what is compared."""
+    records.write([record("a")])
+    assert records.write([record("a", tags=("new",))])[0].outcome == "updated"
+    assert records.write([record("a", category="", tags=("new",))])[0].outcome == "updated"
+    assert records.counts().labelled == 0
+
+
+def test_a_stored_record_comes_back_equal(records: Records) -> None:
+    """Order and repetition of specs, tags, weights and odd characters survive the store."""
+    product = Product(
+        "ä/1\u2603", "T\u00e9 \U0001f375", "d\ne", "B", (("k", "v"), ("k", "")), "A > B", ("x", "a"), ("i.jpg",), "fr"
+    )
+    written = Record(product, content_hash(product), "n1", "human", 0.5)
+    records.write([written])
+
+    stored = records.get([product.id])[product.id]
+    assert stored.record == written
+    assert (stored.record.product.language, stored.key, stored.version) == ("fr", 1, 1)
+    assert stored.created_at == stored.updated_at
+    assert records.by_keys([1, 2]) == {1: stored}
+
+
+def test_a_failing_vector_write_leaves_nothing_behind(records: Records, tmp_path: Path) -> None:
+    """Product, label, journal and vectors are one transaction; the refusal names the store and its reason."""
+    with closing(sqlite3.connect(tmp_path / "records.sqlite")) as connection:
+        connection.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON vectors BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
+        )
+        before = table_sizes(tmp_path)
+
+        with pytest.raises(RecordError, match=r"records\.sqlite refuses \(disk is full\) and nothing was changed"):
+            records.write([record("a")], raw(record("a")))
+
+        assert table_sizes(tmp_path) == before == {"products": 0, "labels": 0, "vectors": 0, "journal": 0}
+
+
+def test_a_failing_journal_leaves_nothing_behind(records: Records, tmp_path: Path) -> None:
+    """What comes last in the transaction undoes what came first."""
+    records.write([record("a")], raw(record("a")))
+    before = table_sizes(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "records.sqlite")) as connection:
+        connection.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
+        )
+
+        with pytest.raises(RecordError):
+            records.write([record("a", "new"), record("b")], raw(record("a", "new")))
+        with pytest.raises(RecordError):
+            records.delete(["a"])
+
+    assert table_sizes(tmp_path) == before
+    assert records.get(["a", "b"]).keys() == {"a"}
+
+
+def test_raw_vectors_are_kept_by_content(records: Records) -> None:
+    """Products of the same content share one encoding; a part that content lacks is known to be lacking."""
+    one, same, other = record("a"), record("b"), record("c", "Cup")
+    records.write([one, same, other], raw(one))
+
+    assert records.known([one.content_hash, other.content_hash], ENCODER) == {one.content_hash}
+    assert records.known([one.content_hash], "toy@2") == set()
+    found = records.read([3, 1, 2, 9], ENCODER, PARTS)
+    assert (found.keys.tolist(), list(found.ids), found.known.tolist()) == (
+        [1, 2, 3],
+        ["a", "b", "c"],
+        [True, True, False],
+    )
+    assert found.encoded.parts["text"].tolist() == [[1, 0], [1, 0], [0, 0]]
+    assert found.encoded.mask["text"].tolist() == [True, True, False]
+    assert found.encoded.mask["image"].tolist() == [False, False, False]
+
+
+def test_raw_vectors_go_with_the_last_product_of_their_content(records: Records, tmp_path: Path) -> None:
+    """Deleting or changing one of two equal products keeps the vectors that the other needs."""
+    one, same = record("a"), record("b")
+    records.write([one, same], raw(one))
+
+    records.delete(["a"])
+    assert table_sizes(tmp_path)["vectors"] == 2
+    records.write([record("b", "Cup")])
+    assert table_sizes(tmp_path)["vectors"] == 0
+
+
+def test_deleting_again_is_no_error(records: Records) -> None:
+    """A missing id is answered as missing, in its place, and leaves no journal entry."""
+    records.write([record("a"), record("b")])
+
+    assert records.delete(["x", "b", "a"]) == [
+        Written(-1, "x", "missing", 0, 4),
+        Written(2, "b", "deleted", 1, 3),
+        Written(1, "a", "deleted", 1, 4),
+    ]
+    assert records.delete(["a"]) == [Written(-1, "a", "missing", 0, 4)]
+    assert records.seq() == 4
+
+
+def test_keys_are_never_used_again(records: Records) -> None:
+    """A product that comes back after its deletion gets a new key, so no old vector can answer for it."""
+    records.write([record("a")])
+    records.delete(["a"])
+    assert records.write([record("a")])[0].key == 2
+
+
+def test_scan_and_page_walk_everything_in_order_of_key(records: Records) -> None:
+    """Small batches add up to the whole, without the deleted ones."""
+    records.write([record(str(number), tags=(f"t{number}",)) for number in range(7)])
+    records.delete(["3"])
+
+    slices = list(records.scan(ENCODER, PARTS, size=4))
+    assert [one.keys.tolist() for one in slices] == [[1, 2, 3, 5], [6, 7]]
+    assert slices[1].tags == [("t5",), ("t6",)]
+    assert [stored.key for stored in records.page(after=2, limit=3)] == [3, 5, 6]
+    assert list(records.ids(up_to=6, size=3)) == [{1: "0", 2: "1", 3: "2"}, {5: "4", 6: "5"}]
+    assert records.last_key() == 7
+
+
+def test_categories_are_counted_by_path(records: Records) -> None:
+    """Products without a category count for none."""
+    records.write(
+        [record("a", category="B"), record("b", category="A > C"), record("c", category="B"), record("d", category="")]
+    )
+    assert list(records.categories().items()) == [("A > C", 1), ("B", 2)]
+
+
+def test_more_ids_than_one_statement_takes(records: Records) -> None:
+    """Reads and deletes of thousands of ids are cut into statements that every database accepts."""
+    many = [record(str(number)) for number in range(1_300)]
+    records.write(many)
+
+    assert len(records.get([each.product.id for each in many])) == 1_300
+    assert {each.outcome for each in records.delete([each.product.id for each in many])} == {"deleted"}
+    assert records.counts().products == 0
+
+
+def test_writers_in_several_threads_take_turns(records: Records) -> None:
+    """No change is lost, and every journal place is given once."""
+    writers = [
+        threading.Thread(target=lambda n=n: [records.write([record(f"{n}-{i}")]) for i in range(10)]) for n in range(4)
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+
+    entries = records.journal(0)
+    assert [entry.seq for entry in entries] == list(range(1, 41))
+    assert len({entry.key for entry in entries}) == 40
+
+
+def test_an_opened_store_is_the_one_that_was_closed(tmp_path: Path) -> None:
+    """Contents, identity and facts outlive the process, and the file keeps them through power loss (WAL, FULL)."""
+    first = Records.open(tmp_path / "records.sqlite")
+    first.write([record("a")])
+    first.set_fact("taxonomy", "{}")
+    first.close()
+
+    second = Records.open(tmp_path / "records.sqlite", create=False)
+    assert (second.store_id, second.seq(), second.fact("taxonomy"), second.fact("x")) == (first.store_id, 1, "{}", None)
+    assert isinstance(second.journal(0)[0], Entry)
+    with second._reading() as connection:
+        pragmas = ("journal_mode", "synchronous", "foreign_keys")
+        assert [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas] == ["wal", 2, 1]
+    second.close()
+
+
+def test_a_store_of_a_newer_aisle_is_refused(tmp_path: Path) -> None:
+    """The refusal names both versions and what to do."""
+    Records.open(tmp_path / "records.sqlite").close()
+    with closing(sqlite3.connect(tmp_path / "records.sqlite")) as connection:
+        connection.execute("UPDATE meta SET value = '99' WHERE name = 'schema_version'")
+        connection.commit()
+
+    with pytest.raises(SchemaMismatch, match=f"schema version 99, this aisle knows 1 to {VERSION}"):
+        Records.open(tmp_path / "records.sqlite")
+
+
+def test_a_missing_or_foreign_file_is_refused(tmp_path: Path) -> None:
+    """No empty store appears where one was expected, and a file that is none is left alone."""
+    with pytest.raises(RecordError, match="no record store at"):
+        Records.open(tmp_path / "none.sqlite", create=False)
+    (tmp_path / "text.sqlite").write_text("this is no database" * 100)
+    with pytest.raises(RecordError, match="not a database"):
+        Records.open(tmp_path / "text.sqlite")
+
+    assert [file.name for file in tmp_path.iterdir()] == ["text.sqlite"]
