@@ -15,7 +15,7 @@ from service.answer import Answer, Candidate, Decision, Duplicate, Level, Neighb
 from service.search import Neighbourhood
 from service.settings import ServiceSettings
 from service.tags import score_tags
-from service.vote import Floats, Nodes, below, branch_shares, decide, rank, softmax_weights, take_vote
+from service.vote import Floats, Nodes, branch_shares, count, softmax_weights
 
 LEAVES = 3
 """Categories named at least, so that the file columns for them are always filled."""
@@ -30,7 +30,7 @@ def compose(live: Live, settings: ServiceSettings, products: Sequence[Product], 
 def neighbour_lists(live: Live, found: Neighbourhood, limit: int, weights: Floats) -> list[list[Neighbour]]:
     """Return the first `limit` neighbours of each query in words; weights: float32 (n, k), their shares of the vote."""
     stored = _stored(live, found, limit)
-    return [_neighbours(live, found, stored, weights, row, limit) for row in range(len(found.keys))]
+    return [_neighbours(live, found, stored, weights, row=row, limit=limit) for row in range(len(found.keys))]
 
 
 class _Composition:
@@ -41,11 +41,16 @@ class _Composition:
     ) -> None:
         self.live, self.settings, self.products, self.found = live, settings, products, found
         self.tree = tree = live.tree
-        voted = np.where(found.voters, found.labels, -1).astype(np.int32)
-        self.vote = take_vote(found.similarity, voted, tree.lineage, temperature=settings.temperature)
-        self.decided = decide(self.vote, tree.depths, settings.suggest)
-        under = below(self.vote, self.decided.nodes[:, 0], tree.lineage, tree.depths)
-        self.leaves = rank(self.vote, max(settings.alternatives, LEAVES), under)
+        outcome = count(
+            found.similarity,
+            np.where(found.voters, found.labels, -1).astype(np.int32),
+            tree.lineage,
+            tree.depths,
+            temperature=settings.temperature,
+            threshold=settings.suggest,
+            top=max(settings.alternatives, LEAVES),
+        )
+        self.vote, self.decided, self.leaves = outcome.vote, outcome.decided, outcome.leaves
         best = self.leaves.nodes[:, 0]
         self.line: Nodes = np.where(best[:, None] >= 0, tree.lineage[best], -1).astype(np.int32)
         self.line_share = branch_shares(self.vote, self.line)
@@ -77,7 +82,7 @@ class _Composition:
             alternatives=self._alternatives(row),
             tags=self._tags(row),
             neighbours=tuple(
-                _neighbours(self.live, self.found, self.stored, self.vote.weights, row, self.settings.shown)
+                _neighbours(self.live, self.found, self.stored, self.vote.weights, row=row, limit=self.settings.shown)
             ),
             duplicates=self._duplicates(row, digest),
             used={"text": product.has_text, "image": False},
@@ -117,11 +122,12 @@ class _Composition:
         voted = {node: share for node, share in pairs if node >= 0}
         if len(voted) < LEAVES:
             near = self._nearest_shelves(int(self.leaves.nodes[row, 0]))
-            voted.update({node: 0.0 for node in [node for node in near if node not in voted][: LEAVES - len(voted)]})
-        return tuple(self._candidate(node, share) for node, share in list(voted.items())[: max(len(voted), LEAVES)])
+            unvoted = [node for node in near if node not in voted]
+            voted.update(dict.fromkeys(unvoted[: LEAVES - len(voted)], 0.0))
+        return tuple(self._candidate(node, share) for node, share in voted.items())
 
     def _nearest_shelves(self, best: int) -> list[int]:
-        """Return labelled categories by how much of their path they share with `best`, then by size: a few more than needed."""
+        """Return a few labelled categories: those that share most of their path with `best` first, then by size."""
         shared = (self.tree.lineage[self._labelled] == self.tree.lineage[best]) & (self.tree.lineage[best] >= 0)
         closeness = shared.sum(axis=1) if best >= 0 else np.zeros(len(self._labelled))
         order = np.lexsort((self._labelled, -self._sizes[self._labelled], -closeness))
@@ -161,7 +167,7 @@ def _stored(live: Live, found: Neighbourhood, limit: int) -> dict[int, Stored]:
 
 
 def _neighbours(
-    live: Live, found: Neighbourhood, stored: dict[int, Stored], weights: Floats, row: int, limit: int
+    live: Live, found: Neighbourhood, stored: dict[int, Stored], weights: Floats, *, row: int, limit: int
 ) -> list[Neighbour]:
     columns = (found.keys, found.similarity, found.labels, found.present, weights)
     places = zip(*(column[row, :limit].tolist() for column in columns), strict=True)

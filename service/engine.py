@@ -28,7 +28,7 @@ from taxonomy.tree import Tree
 
 
 class Engine:
-    """One open index. Every method may be called from several threads; a change excludes searches while it is applied."""
+    """One open index. Every method may be called from several threads; searches wait while a change is applied."""
 
     def __init__(self, live: Live, settings: ServiceSettings) -> None:
         self.live = live
@@ -64,7 +64,7 @@ class Engine:
 
     def encode(self, products: Sequence[Product]) -> Vectors:
         """Return the search vectors of normalised products: float32 (n, dim) unit rows, zeros without any part."""
-        return self.live.space.project(self.live.encoder.encode(products))
+        return self.live.space.project(self.live.encode(products))
 
     def answer(self, products: Sequence[Product], vectors: Vectors) -> list[Answer]:
         """Answer for normalised products whose search vectors, float32 (n, dim), are already known."""

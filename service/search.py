@@ -37,15 +37,15 @@ def neighbourhoods(vectors: VectorIndex, labels: Labels, queries: Vectors, itsel
     """
     reach = wanted + 1
     for _ in range(WIDENINGS):
-        found = _look(vectors, labels, queries, itself, reach, wanted)
+        found = _look(vectors, labels, queries, itself, reach=reach, wanted=wanted)
         if reach >= len(vectors) or (found.voters.sum(axis=1) >= wanted).all():
             return found
         reach *= WIDEN_BY
-    return _look(vectors, labels, queries, itself, reach, wanted)
+    return _look(vectors, labels, queries, itself, reach=reach, wanted=wanted)
 
 
 def _look(
-    vectors: VectorIndex, labels: Labels, queries: Vectors, itself: Keys, reach: int, wanted: int
+    vectors: VectorIndex, labels: Labels, queries: Vectors, itself: Keys, *, reach: int, wanted: int
 ) -> Neighbourhood:
     found = vectors.search(queries, reach)
     present = found.keys != itself[:, None]

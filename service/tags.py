@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
+Tags = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +21,10 @@ class ScoredTags:
     score: Floats
 
 
-def score_tags(weights: Floats, carrier: Numbers, tag: Numbers, *, threshold: float, top: int) -> ScoredTags:
+def score_tags(weights: Floats, carrier: Numbers, tag: Tags, *, threshold: float, top: int) -> ScoredTags:
     """Score each tag of a query by the summed weight of the neighbours that carry it; keep the best `top` of a row.
 
-    weights: float32 (n, k), rows sum to at most 1. carrier: int64 (t,) places in `weights.ravel()`; tag: int64 (t,)
+    weights: float32 (n, k), rows sum to at most 1. carrier: int64 (t,) places in `weights.ravel()`; tag: int32 (t,)
     the tag that this neighbour carries, each at most once per neighbour. Scores lie in [0, 1]; those below `threshold`
     are left out. Equal scores are ordered by tag number.
     """

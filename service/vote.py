@@ -39,6 +39,28 @@ class Ranking:
     share: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a vote comes to: the node decided on, (n, 1) or -1, and the best labelled categories (n, top)."""
+
+    vote: Vote
+    decided: Ranking
+    leaves: Ranking
+
+
+def count(
+    similarity: Floats, labels: Nodes, lineage: Nodes, depths: Nodes, *, temperature: float, threshold: float, top: int
+) -> Outcome:
+    """Take the vote of each query's neighbours, decide on a node, and rank the categories in accord with it.
+
+    similarity: float32 (n, k); labels: int32 (n, k), -1 for no vote; lineage (N, depth) and depths (N,) of the tree.
+    """
+    vote = take_vote(similarity, labels, lineage, temperature=temperature)
+    decided = decide(vote, depths, threshold)
+    under = below(vote, decided.nodes[:, 0], lineage, depths)
+    return Outcome(vote, decided, rank(vote, top, under))
+
+
 def softmax_weights(similarity: Floats, voters: npt.NDArray[np.bool_], temperature: float) -> Floats:
     """Return exp(s / temperature) of each voter, normalised over its row; 0 for who does not vote.
 

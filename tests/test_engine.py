@@ -1,0 +1,170 @@
+"""Questions to an index of 60 invented products, through the whole engine."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from indexer.errors import ProductError, ProductNotFound
+from indexer.product import Product
+from indexer.records import Written
+from service.answer import Answer
+from service.engine import Engine
+from service.settings import ServiceSettings
+
+PAN = Product("new", title="Hollin large frying pan", description="Non-stick coating for induction hobs")
+
+
+@pytest.fixture
+def engine(built_index: Path, tmp_path: Path) -> Iterator[Engine]:
+    """Return an engine on a copy of the index that the test may change."""
+    folder = tmp_path / "index"
+    shutil.copytree(built_index, folder)
+    opened = Engine.open(ServiceSettings(index=folder))
+    yield opened
+    opened.close()
+
+
+def ask(engine: Engine, product: Product) -> Answer:
+    answer = engine.classify([product])[0]
+    assert isinstance(answer, Answer)
+    return answer
+
+
+def test_a_new_product_goes_to_the_shelf_of_its_neighbours(engine: Engine) -> None:
+    """Path, levels, tags and neighbours all say frying pans."""
+    answer = ask(engine, PAN)
+    assert (answer.decision, answer.reason) == ("auto", "1.00 of the vote agree")
+    assert answer.category is not None
+    assert answer.category.path == "Kitchen > Cookware > Frying Pans"
+    assert answer.category.probability == pytest.approx(1.0, abs=0.01)
+    assert [level.name for level in answer.levels] == ["Kitchen", "Cookware", "Frying Pans"]
+    assert {"cookware", "kitchen"} == {tag.tag for tag in answer.tags}
+    assert {"Kitchen > Cookware > Frying Pans"} == {neighbour.path for neighbour in answer.neighbours}
+    assert answer.neighbours[0].title == "Hollin large frying pan"
+
+
+def test_neighbours_come_nearest_first_and_their_weights_make_up_the_vote(engine: Engine) -> None:
+    """Similarities descend, weights descend with them, and all that voted is shown when that many are asked for."""
+    engine.settings = engine.settings.model_copy(update={"shown": 20})
+    neighbours = ask(engine, PAN).neighbours
+    similarities = [neighbour.similarity for neighbour in neighbours]
+    assert similarities == sorted(similarities, reverse=True)
+    assert sum(neighbour.weight for neighbour in neighbours) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_three_categories_are_always_named(engine: Engine) -> None:
+    """Where fewer were voted for, the nearest shelves of the tree follow at probability 0."""
+    engine.settings = engine.settings.model_copy(update={"neighbours": 5})
+    alternatives = ask(engine, PAN).alternatives
+    assert [each.path for each in alternatives[:2]] == [
+        "Kitchen > Cookware > Frying Pans",
+        "Kitchen > Coffee > French Presses",
+    ]
+    assert [each.probability for each in alternatives[1:]] == [0.0, 0.0]
+
+
+def test_the_same_question_gives_the_same_answer(engine: Engine) -> None:
+    """Down to the id of the prediction, alone or beside others, and another state gives another id."""
+    alone = ask(engine, PAN)
+    assert alone == engine.classify([replace(PAN, id="other", title="dog lead"), PAN])[1]
+    engine.delete(["P001"])
+    assert alone.prediction_id != ask(engine, PAN).prediction_id
+
+
+def test_a_refused_product_fails_alone(engine: Engine) -> None:
+    """Its error stands in its place and the others are answered."""
+    answers = engine.classify([PAN, Product("empty"), PAN])
+    assert isinstance(answers[0], Answer)
+    assert isinstance(answers[1], ProductError)
+    assert "neither text nor image" in str(answers[1])
+    assert isinstance(answers[2], Answer)
+
+
+def test_nothing_to_ask_gives_nothing(engine: Engine) -> None:
+    """An empty batch is no error."""
+    assert [] == engine.classify([])
+
+
+def test_a_labelled_product_counts_at_once(engine: Engine) -> None:
+    """A category that nobody had seen is the answer to the very next question."""
+    kite = Product("K1", title="Stunt kite with two lines", category="Toys > Kites", tags=("outdoor", "toy"))
+    written = engine.put([kite])[0]
+    assert isinstance(written, Written)
+    assert written.outcome == "created"
+    answer = ask(engine, Product("K2", title="Stunt kite, two lines, red"))
+    assert answer.alternatives[0].path == "Toys > Kites"
+    assert answer.neighbours[0].id == "K1"
+
+
+def test_a_deleted_product_is_no_neighbour(engine: Engine) -> None:
+    """It is gone from the very next answer; deleting it again is no error."""
+    first = ask(engine, PAN).neighbours[0].id
+    assert ["deleted"] == [each.outcome for each in engine.delete([first])]
+    assert first not in [neighbour.id for neighbour in ask(engine, PAN).neighbours]
+    assert ["missing"] == [each.outcome for each in engine.delete([first])]
+
+
+def test_a_stored_product_is_asked_about_without_itself(engine: Engine) -> None:
+    """A product on the wrong shelf does not vouch for it."""
+    engine.put([replace(PAN, id="wrong", category="Pets > Dogs > Leads")])
+    answer = ask(engine, replace(PAN, id="wrong"))
+    assert answer.category is not None
+    assert answer.category.path == "Kitchen > Cookware > Frying Pans"
+    assert "wrong" not in [neighbour.id for neighbour in answer.neighbours]
+
+
+def test_equal_content_under_another_id_is_an_identical_duplicate(engine: Engine) -> None:
+    """The verdict rests on the text, cleaned alike on both sides."""
+    engine.put([replace(PAN, id="twin", title="Hollin  <b>large</b> frying pan")])
+    duplicate = ask(engine, PAN).duplicates[0]
+    assert ("twin", "identical", ("equal text",)) == (duplicate.id, duplicate.verdict, duplicate.evidence)
+    assert duplicate.similarity == pytest.approx(1.0, abs=1e-5)
+
+
+def test_a_product_unlike_all_others_is_not_decided(engine: Engine) -> None:
+    """The reason gives the nearest similarity."""
+    engine.settings = engine.settings.model_copy(update={"similarity_floor": 0.9})
+    answer = ask(engine, Product("x", title="zzzz qqqq"))
+    assert (answer.decision, answer.category) == ("abstain", None)
+    assert answer.reason.startswith("nothing similar is stored: the nearest product has similarity ")
+    assert len(answer.alternatives) >= 3
+
+
+def test_a_divided_vote_is_not_decided(engine: Engine) -> None:
+    """Two departments with about half each leave no branch with the majority that was asked for."""
+    engine.settings = engine.settings.model_copy(update={"suggest": 0.99, "temperature": 1.0, "neighbours": 60})
+    answer = ask(engine, PAN)
+    assert answer.decision == "abstain"
+    assert answer.reason.startswith("the vote is divided: ")
+
+
+def test_a_picture_alone_cannot_be_judged_yet(engine: Engine) -> None:
+    """Text encoders say what they miss."""
+    answer = ask(engine, Product("x", images=("pan.jpg",)))
+    assert answer.decision == "abstain"
+    assert answer.reason == "this index reads text and the product has none; give it a title"
+
+
+def test_similar_products_are_found_for_a_stored_id_and_for_text(engine: Engine) -> None:
+    """A stored product is not its own neighbour; an unknown id is an error that names it."""
+    assert 3 == len(engine.similar("P013", 3))
+    assert "P013" not in [each.id for each in engine.similar("P013", 20)]
+    assert {"Pets > Dogs > Leads"} == {each.path for each in engine.similar(Product("q", title="dog lead"), 5)}
+    with pytest.raises(ProductNotFound, match="'nowhere'"):
+        engine.similar("nowhere", 3)
+    with pytest.raises(ProductError):
+        engine.similar(Product("q"), 3)
+
+
+def test_stored_products_can_be_read_one_by_one_and_by_page(engine: Engine) -> None:
+    """Pages follow each other by key, without gap or repetition."""
+    assert engine.get("P007").record.product.brand == "Hollin"
+    first = engine.page(0, 40)
+    second = engine.page(first[-1].key, 40)
+    ids = [stored.record.product.id for stored in first + second]
+    assert [f"P{number:03}" for number in range(1, 61)] == ids
