@@ -85,9 +85,11 @@ def slice_of(connection: sa.Connection, keys: Collection[int], encoder: str, par
     return _slice(connection, sorted(rows, key=lambda row: int(row.key)), encoder, parts)
 
 
-def slice_after(connection: sa.Connection, after: int, limit: int, encoder: str, parts: Mapping[str, int]) -> Slice:
-    """Return the `limit` products whose keys follow `after`."""
-    query = _BRIEF.where(products.c.key > after).order_by(products.c.key).limit(limit)
+def slice_after(  # noqa: PLR0917 - a place, a bound, a size and what to read
+    connection: sa.Connection, after: int, up_to: int, limit: int, encoder: str, parts: Mapping[str, int]
+) -> Slice:
+    """Return the first `limit` products with keys above `after` and up to `up_to`."""
+    query = _BRIEF.where(products.c.key > after, products.c.key <= up_to).order_by(products.c.key).limit(limit)
     return _slice(connection, connection.execute(query).all(), encoder, parts)
 
 

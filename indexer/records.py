@@ -44,10 +44,11 @@ BUSY_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class StoreCounts:
-    """How much the store holds; `seq` is the place of its last change."""
+    """How much the store holds; `seq` is the place of its last change, `last_key` the highest key, 0 for none."""
 
     products: int
     labelled: int
+    last_key: int
     seq: int
 
 
@@ -131,11 +132,6 @@ class Records:
             yield some
             after = max(some)
 
-    def last_key(self) -> int:
-        """Return the highest key in use, 0 when the store is empty; products that come later get higher ones."""
-        with self._reading() as connection:
-            return connection.scalar(sa.select(sa.func.max(products.c.key))) or 0
-
     def known(self, hashes: Collection[str], encoder: str) -> set[str]:
         """Return those of `hashes` that need no encoding: their raw vectors by that encoder are stored."""
         with self._reading() as connection:
@@ -146,12 +142,15 @@ class Records:
         with self._reading() as connection:
             return raw.slice_of(connection, keys, encoder, parts)
 
-    def scan(self, encoder: str, parts: Mapping[str, int], size: int = 1_000) -> Iterator[Slice]:
-        """Yield all products, `size` at a time, in order of key; changes made meanwhile may or may not be seen."""
+    def scan(self, encoder: str, parts: Mapping[str, int], up_to: int, size: int = 1_000) -> Iterator[Slice]:
+        """Yield the products with keys up to `up_to`, `size` at a time, in order of key.
+
+        Changes made meanwhile may or may not be seen; products that come later have higher keys.
+        """
         after = 0
         while True:
             with self._reading() as connection:
-                some = raw.slice_after(connection, after, size, encoder, parts)
+                some = raw.slice_after(connection, after, up_to, size, encoder, parts)
             if not len(some.keys):
                 return
             yield some
@@ -182,6 +181,7 @@ class Records:
             return StoreCounts(
                 products=connection.scalar(every) or 0,
                 labelled=connection.scalar(every.where(labels.c.category != "")) or 0,
+                last_key=connection.scalar(sa.select(sa.func.max(labels.c.key))) or 0,
                 seq=rows.last_seq(connection),
             )
 

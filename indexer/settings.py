@@ -15,9 +15,11 @@ class IndexSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="AISLE_", frozen=True, extra="ignore")
 
-    encoder: str = Field("sentence_transformers", description='Encoder as "technology" or "technology:model".')
-    kind: Kind = Field("auto", description="Kind of vector index; auto is exact for small indexes and IVF beyond.")
-    recall_target: float = Field(
-        0.95, gt=0, le=1, description="Share of true neighbours an approximate kind must find."
+    encoder: str = Field(default="sentence_transformers", description='Encoder as "technology" or "technology:model".')
+    kind: Kind = Field(
+        default="auto", description="Kind of vector index; auto is exact for small indexes and IVF beyond."
     )
-    seed: int = Field(0, ge=0, description="Seed of every random choice of a build (training sample, probes).")
+    recall_target: float = Field(
+        default=0.95, gt=0, le=1, description="Share of true neighbours an approximate kind must find."
+    )
+    seed: int = Field(default=0, ge=0, description="Seed of every random choice of a build (training sample, probes).")

@@ -12,7 +12,7 @@ import pytest
 from indexer.encoders import Encoded
 from indexer.errors import RecordError, SchemaMismatch
 from indexer.product import Product, content_hash
-from indexer.records import Entry, RawVectors, Record, Records, Written
+from indexer.records import Entry, RawVectors, Record, Records, StoreCounts, Written
 from indexer.schema import METADATA, VERSION
 
 ENCODER, PARTS = "toy@1", {"text": 2, "image": 1}
@@ -191,12 +191,12 @@ def test_scan_and_page_walk_everything_in_order_of_key(records: Records) -> None
     records.write([record(str(number), tags=(f"t{number}",)) for number in range(7)])
     records.delete(["3"])
 
-    slices = list(records.scan(ENCODER, PARTS, size=4))
-    assert [one.keys.tolist() for one in slices] == [[1, 2, 3, 5], [6, 7]]
-    assert slices[1].tags == [("t5",), ("t6",)]
+    slices = list(records.scan(ENCODER, PARTS, up_to=6, size=4))
+    assert [one.keys.tolist() for one in slices] == [[1, 2, 3, 5], [6]]
+    assert slices[1].tags == [("t5",)]
     assert [stored.key for stored in records.page(after=2, limit=3)] == [3, 5, 6]
     assert list(records.ids(up_to=6, size=3)) == [{1: "0", 2: "1", 3: "2"}, {5: "4", 6: "5"}]
-    assert records.last_key() == 7
+    assert records.counts() == StoreCounts(products=6, labelled=6, last_key=7, seq=8)
 
 
 def test_categories_are_counted_by_path(records: Records) -> None:

@@ -1,0 +1,92 @@
+"""One pass over the rows of a source, into the record store or into quarantine: the first half of `indexer.build`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+
+from indexer.encoders import Encoded, Encoder
+from indexer.errors import ProductError
+from indexer.placement import Placement
+from indexer.product import Product
+from indexer.records import Record, Records
+from indexer.sources import Counts, Problem, Quarantine, Row
+from indexer.update import prepare, store
+
+BATCH = 512
+"""Rows that are encoded and stored at a time, in one transaction."""
+
+
+class Ingest:
+    """Rows to records. `counts` add up after every batch; `encoded` counts contents that the encoder had not seen."""
+
+    def __init__(self, records: Records, encoder: Encoder, placement: Placement, quarantine: Quarantine) -> None:
+        self.counts = Counts()
+        self.encoded = 0
+        self._records = records
+        self._encoder = encoder
+        self._placement = placement
+        self._quarantine = quarantine
+        self._absent = np.ones(records.counts().last_key + 1, np.bool_)  # by key, of what was stored before
+
+    def run(self, rows: Iterable[Row], tell: Callable[[int], None]) -> None:
+        """Store every row that can be; `tell(n)` is called as n rows are done. Raises what reading the rows raises."""
+        for batch in _batches(rows):
+            new = self._sort_out(batch)
+            written = store(self._records, self._encoder.name, new, lambda some: self._encode(some, tell))
+            keys = np.array([each.key for each in written], np.int64)
+            self._absent[keys[keys < len(self._absent)]] = False
+            self.counts.indexed += len(new)
+            self.counts.read += len(batch)
+            tell(self.counts.read)
+
+    def remove_absent(self) -> int:
+        """Remove the products that were stored before and did not come again; return how many.
+
+        What somebody else added meanwhile has higher keys and stays.
+        """
+        removed = 0
+        for some in self._records.ids(up_to=len(self._absent) - 1):
+            absent = [product_id for key, product_id in some.items() if self._absent[key]]
+            removed += len(self._records.delete(absent)) if absent else 0
+        return removed
+
+    def _sort_out(self, batch: Sequence[Row]) -> list[Record]:
+        """Return the records of a batch; its other rows go into quarantine, in order."""
+        prepared = iter(prepare([row.product for row in batch if row.product], self._placement, "supplier"))
+        new: list[Record] = []
+        for row in batch:
+            made = next(prepared) if row.product else row.problem
+            if isinstance(made, Record):
+                new.append(made)
+            elif made is not None:
+                problem = made if isinstance(made, Problem) else _problem(made)
+                self._quarantine.add(replace(row, product=None, problem=problem))
+                self.counts.by_code[problem.code] += 1
+        return new
+
+    def _encode(self, products: Sequence[Product], tell: Callable[[int], None]) -> Encoded:
+        done = self.counts.read
+
+        def more(number: int) -> None:
+            nonlocal done
+            done += number
+            tell(done)
+
+        self.encoded += len(products)
+        return self._encoder.encode(products, more)
+
+
+def _problem(error: ProductError) -> Problem:
+    """Return why a row is refused that was a product until it was cleaned and placed."""
+    code = {"category": "invalid_category", "title": "no_content"}.get(error.field, "too_long")
+    return Problem(code, str(error))
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    rest = iter(rows)
+    while batch := list(islice(rest, BATCH)):
+        yield batch

@@ -1,0 +1,101 @@
+"""What one snapshot says of itself: from what it was made, and how each of its files is known again.
+
+Written last by `snapshot.write` and read first by `snapshot.load`, which checks every file against it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+
+from indexer.encoders import Encoder
+from indexer.errors import SnapshotDamaged, SnapshotMismatch
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+REBUILD = "build the index again; what was encoded is kept"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a snapshot was made from.
+
+    encoder_spec loads the encoder again, encoder is its fingerprint. seq: the journal place whose changes are all in
+    it. open_taxonomy: whether a category that is not in the tree may join it. counts: of the build.
+    """
+
+    encoder_spec: str
+    encoder: str
+    parts: Mapping[str, int]
+    store_id: str
+    seq: int
+    open_taxonomy: bool
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What `manifest.json` says. The id is a time that sorts and a hash of all the rest, file hashes included.
+
+    vectors: {kind, count, parameters}. taxonomy: {version, nodes, open}. files: name -> {bytes, sha256}.
+    """
+
+    format: int
+    aisle: str
+    id: str
+    created_at: str
+    encoder_spec: str
+    encoder: str
+    parts: Mapping[str, int]
+    space: str
+    dim: int
+    vectors: Mapping[str, Any]
+    taxonomy: Mapping[str, Any]
+    store_id: str
+    seq: int
+    counts: Mapping[str, int]
+    files: Mapping[str, Mapping[str, Any]]
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read the manifest of the snapshot in `folder`; raises SnapshotDamaged, or SnapshotMismatch for its format."""
+        try:
+            said = orjson.loads((folder / MANIFEST).read_bytes())
+            found = said["format"]
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise damaged(folder, f"{MANIFEST} cannot be read ({error})") from error
+        if found != FORMAT:
+            raise SnapshotMismatch(
+                f"the snapshot in {folder} has format {found}, this aisle reads format {FORMAT}; {REBUILD}"
+            )
+        try:
+            manifest = cls(**said)
+        except TypeError as error:
+            raise damaged(folder, f"{MANIFEST} is not complete ({error})") from error
+        if folder.name != manifest.id or not manifest.id.endswith(f"-{manifest.fingerprint()}"):
+            raise damaged(folder, f"{MANIFEST} was altered")
+        return manifest
+
+    def fingerprint(self) -> str:
+        """Return 8 hex digits of everything but the id."""
+        said = orjson.dumps(asdict(replace(self, id="")), option=orjson.OPT_SORT_KEYS)
+        return hashlib.sha256(said).hexdigest()[:8]
+
+
+def check_encoder(manifest: Manifest, encoder: Encoder) -> None:
+    """Raise SnapshotMismatch unless `encoder` is the one that the snapshot was built with."""
+    if (encoder.name, dict(encoder.parts)) != (manifest.encoder, dict(manifest.parts)):
+        raise SnapshotMismatch(
+            f"snapshot {manifest.id} was built with encoder {manifest.encoder} {dict(manifest.parts)}, "
+            f"not with {encoder.name} {dict(encoder.parts)}; use that encoder, or build the index again with this one"
+        )
+
+
+def damaged(where: Path, what: str) -> SnapshotDamaged:
+    """Return the error for a snapshot whose files are not as they were written."""
+    return SnapshotDamaged(f"the snapshot in {where} is damaged: {what}; {REBUILD}")

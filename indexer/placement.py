@@ -1,0 +1,86 @@
+"""Which category of the tree a product's category string stands for, before the product is stored.
+
+A tree that was given is closed: a category that is not in it is refused. A tree that was inferred from labels is open:
+a category that it lacks joins it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from indexer.errors import ProductError
+from taxonomy.mapping import CategoryMapper, Unmapped
+from taxonomy.names import SEPARATOR, name_key
+from taxonomy.separators import Invalid, Separators, parse_path
+from taxonomy.tree import Path, TaxonomyError, Tree
+
+CANONICAL = Separators(fixed=SEPARATOR.strip())
+"""Paths as the record store and every answer write them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A node as the record store keeps it: canonical path text and id, both empty for a product without a category."""
+
+    category: str = ""
+    node_id: str = ""
+
+
+class Placement:
+    """Places category strings in one tree; an open one grows as strings arrive. Not for several threads at once.
+
+    separators: how the source writes paths; where it is not known, a slash separates below a root of the tree.
+    """
+
+    def __init__(
+        self,
+        tree: Tree,
+        *,
+        grows: bool,
+        separators: Separators | None = None,
+        aliases: Mapping[str, str] | None = None,
+    ) -> None:
+        self.tree = tree
+        self.grows = grows
+        self._separators = separators
+        self._mapper = CategoryMapper(tree, separators, aliases)
+
+    def place(self, texts: Sequence[str]) -> list[Place | ProductError]:
+        """Return the place of each category string, an empty one for an empty string, or why it has none."""
+        return self._place_open(texts) if self.grows else [self._place_closed(text) for text in texts]
+
+    def _place_closed(self, text: str) -> Place | ProductError:
+        if not text.strip():
+            return Place()
+        node = self._mapper.resolve(text)
+        return ProductError(node.reason, "category") if isinstance(node, Unmapped) else self._at(node)
+
+    def _place_open(self, texts: Sequence[str]) -> list[Place | ProductError]:
+        separators = self._separators or _separators_of(self.tree)
+        paths = [self._path(text, separators) for text in texts]
+        self.tree = self.tree.extended(path for path in paths if isinstance(path, tuple) and path)
+        return [
+            ProductError(path.reason, "category") if isinstance(path, Invalid) else self._of(path) for path in paths
+        ]
+
+    def _path(self, text: str, separators: Separators) -> Path | Invalid:
+        if not text.strip():
+            return ()
+        try:
+            return self.tree.path(self.tree.index(text.strip()))
+        except TaxonomyError:  # no id, so a path: our own way of writing one comes first, a name may hold a slash
+            canonical = parse_path(text, CANONICAL)
+            known = isinstance(canonical, tuple) and self.tree.find(canonical) is not None
+            return canonical if known else parse_path(text, separators)
+
+    def _of(self, path: Path) -> Place:
+        node = self.tree.find(path)
+        return Place() if node is None else self._at(node)
+
+    def _at(self, node: int) -> Place:
+        return Place(self.tree.text(node), self.tree.ids[node])
+
+
+def _separators_of(tree: Tree) -> Separators:
+    return Separators(roots=frozenset(name_key(tree.names[root]) for root in tree.children(None)))

@@ -1,0 +1,173 @@
+"""One immutable built index on disk: written aside, verified by its manifest, published whole or not at all.
+
+    index/NAME/snapshots/ID/     manifest.json, taxonomy.json, labels, vectors
+    index/NAME/current           the id of the snapshot that is served
+
+A snapshot is written into a temporary folder, flushed, and then renamed; `current` is replaced the same way. Whatever
+is interrupted leaves a temporary folder, which nobody reads and the next `write` sweeps away: one build at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import orjson
+
+from indexer import space as spaces
+from indexer import vectors as kinds
+from indexer.errors import SnapshotMismatch, SnapshotMissing, VectorError
+from indexer.labels import Labels
+from indexer.manifest import FORMAT, MANIFEST, REBUILD, Manifest, Origin, damaged
+from indexer.space import Space
+from indexer.vectors import VectorIndex
+from taxonomy.files import tree_from_json, tree_json
+from taxonomy.tree import TaxonomyError, Tree
+
+TAXONOMY = "taxonomy.json"
+CURRENT = "current"
+
+_TEMPORARY = ".writing-"
+_ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{8}")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A snapshot in memory; what is in it may be changed there, never on disk."""
+
+    manifest: Manifest
+    tree: Tree
+    space: Space
+    labels: Labels
+    vectors: VectorIndex
+
+
+def write(index: Path, origin: Origin, tree: Tree, space: Space, *, labels: Labels, vectors: VectorIndex) -> Manifest:
+    """Write a snapshot into `index`, complete and flushed to disk; `publish` makes it the one that is served."""
+    folder = index / "snapshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.glob(f"{_TEMPORARY}*"):
+        shutil.rmtree(leftover)
+    aside = folder / f"{_TEMPORARY}{os.getpid()}"
+    aside.mkdir()
+    (aside / TAXONOMY).write_text(tree_json(tree), encoding="utf-8")
+    files = [aside / TAXONOMY, *space.save(aside), *labels.save(aside), *vectors.save(aside)]
+    now = datetime.now(UTC)
+    manifest = Manifest(
+        format=FORMAT,
+        aisle=_version(),
+        id="",
+        created_at=now.isoformat(timespec="milliseconds"),
+        encoder_spec=origin.encoder_spec,
+        encoder=origin.encoder,
+        parts=dict(origin.parts),
+        space=space.name,
+        dim=space.dim,
+        vectors={"kind": vectors.kind, "count": len(vectors), "parameters": dict(vectors.parameters)},
+        taxonomy={"version": tree.version, "nodes": len(tree), "open": origin.open_taxonomy},
+        store_id=origin.store_id,
+        seq=origin.seq,
+        counts=dict(origin.counts),
+        files={file.name: {"bytes": file.stat().st_size, "sha256": _sha256(file)} for file in files},
+    )
+    stamp = f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z"
+    manifest = replace(manifest, id=f"{stamp}-{manifest.fingerprint()}")
+    (aside / MANIFEST).write_bytes(orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2))
+    for file in (*files, aside / MANIFEST, aside):
+        _flush(file)
+    aside.rename(folder / manifest.id)
+    _flush(folder)
+    return manifest
+
+
+def publish(index: Path, snapshot_id: str) -> None:
+    """Make a written snapshot the one that is served; the one before it is kept, older ones are removed."""
+    before = _current(index)
+    aside = index / f"{CURRENT}{_TEMPORARY}"
+    aside.write_text(f"{snapshot_id}\n", encoding="utf-8")
+    _flush(aside)
+    aside.replace(index / CURRENT)
+    _flush(index)
+    for old in (index / "snapshots").iterdir():
+        if _ID.fullmatch(old.name) and old.name not in {snapshot_id, before}:
+            shutil.rmtree(old.rename(old.with_name(f"{_TEMPORARY}{old.name}")))  # never seen half removed
+
+
+def read_manifest(index: Path) -> Manifest:
+    """Return the manifest of the published snapshot, its files unread; raises as `load` does."""
+    current = _current(index)
+    if current is None:
+        raise SnapshotMissing(f"nothing was built in {index} yet; run: aisle build SOURCE --index {index}")
+    if not _ID.fullmatch(current):
+        raise damaged(index / CURRENT, f"it names no snapshot ({current[:40]!r})")
+    return Manifest.read(index / "snapshots" / current)
+
+
+def load(index: Path) -> Snapshot:
+    """Load the published snapshot of `index`, each file checked against the manifest.
+
+    Raises SnapshotMissing when nothing was published, SnapshotDamaged when a file is missing, truncated or altered,
+    and SnapshotMismatch when another version of aisle wrote it.
+    """
+    manifest = read_manifest(index)
+    folder = index / "snapshots" / manifest.id
+    _verify(folder, manifest)
+    try:
+        return Snapshot(
+            manifest=manifest,
+            tree=tree_from_json((folder / TAXONOMY).read_bytes()),
+            space=spaces.load(folder, manifest.space, manifest.parts),
+            labels=Labels.load(folder),
+            vectors=kinds.load(folder, manifest.vectors["kind"]),
+        )
+    except TaxonomyError as error:
+        raise damaged(folder, str(error)) from error
+    except VectorError as error:
+        raise SnapshotMismatch(f"the vectors of snapshot {manifest.id} cannot be read: {error}; {REBUILD}") from error
+
+
+def _current(index: Path) -> str | None:
+    try:
+        return (index / CURRENT).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise damaged(index / CURRENT, f"it cannot be read ({error})") from error
+
+
+def _verify(folder: Path, manifest: Manifest) -> None:
+    for name, said in manifest.files.items():
+        file = folder / name
+        if not file.is_file():
+            raise damaged(folder, f"{name} is missing")
+        if file.stat().st_size != said["bytes"]:
+            raise damaged(folder, f"{name} has {file.stat().st_size:,} bytes instead of {said['bytes']:,}")
+        if _sha256(file) != said["sha256"]:
+            raise damaged(folder, f"{name} was altered")
+
+
+def _version() -> str:
+    try:
+        return version("aisle")
+    except PackageNotFoundError:  # run from a checkout that was never installed
+        return "unknown"
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file's content, or a folder's list of names, is on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

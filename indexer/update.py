@@ -1,0 +1,222 @@
+"""Changes to an open index: into the record store in one transaction, and from its journal into memory.
+
+    put      normalize -> place -> encode what is new -> records.write (record + journal) -> follow
+    follow   journal since seq -> the store as it is now -> tree, labels and vectors in memory
+
+Memory only ever changes by following the journal. So a restart, a change made here and one made by another process all
+take the same way, and following twice does no harm.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from indexer import encoders, snapshot
+from indexer.encoders import Encoded, Encoder
+from indexer.errors import ProductError, SnapshotMismatch
+from indexer.labels import UNLABELLED, Label
+from indexer.manifest import REBUILD, check_encoder
+from indexer.normalize import normalize
+from indexer.placement import Place, Placement
+from indexer.product import Product, check, content_hash
+from indexer.raw import Keys, RawVectors, Slice
+from indexer.records import Provenance, Record, Records, Written
+from indexer.snapshot import Snapshot
+from indexer.space import present
+from taxonomy.names import SEPARATOR
+from taxonomy.tree import Tree
+
+STORE = "records.sqlite"
+"""The record store in an index folder."""
+
+Encode = Callable[[Sequence[Product]], Encoded]
+
+
+class Live:
+    """An open index: the record store, and in memory the tree, labels and vectors that follow its journal.
+
+    Read `tree`, `labels`, `vectors` and `seq` inside `with live.reading()`; they change under `changing` only. Every
+    method may be called from any thread.
+    """
+
+    def __init__(self, records: Records, encoder: Encoder, loaded: Snapshot) -> None:
+        self.records = records
+        self.encoder = encoder
+        self.manifest = loaded.manifest
+        self.space = loaded.space
+        self.tree = loaded.tree
+        self.labels = loaded.labels
+        self.vectors = loaded.vectors
+        self.seq = loaded.manifest.seq
+        self._placement = self._placed_in(loaded.tree)
+        self._turn = threading.RLock()  # one change at a time
+        self._encoding = threading.Lock()  # encoders serve one thread at a time
+        self._gate = threading.RLock()  # searches and changes in memory exclude each other
+
+    def close(self) -> None:
+        """Let go of the record store."""
+        self.records.close()
+
+    def reading(self) -> AbstractContextManager[object]:
+        """Hold off changes of what is in memory."""
+        return self._gate
+
+    def changing(self) -> AbstractContextManager[object]:
+        """Hold off everybody else from what is in memory."""
+        return self._gate
+
+    def encode(self, products: Sequence[Product]) -> Encoded:
+        """Return the raw vectors of normalised products; callers take turns."""
+        with self._encoding:
+            return self.encoder.encode(products)
+
+    def put(self, products: Sequence[Product], provenance: Provenance = "supplier") -> list[Written | ProductError]:
+        """Store products with their labels, in one transaction; on return every search sees them.
+
+        In the order of `products`, a refused one as its error: it never fails the others. Of repeated ids the last
+        wins. A product replaces the stored one whole: without a category or tags it has none from now on.
+        """
+        with self._turn:
+            prepared = prepare(products, self._placement, provenance)
+            records = [record for record in prepared if isinstance(record, Record)]
+            written = iter(store(self.records, self.encoder.name, records, self.encode))
+            self.follow()
+        return [next(written) if isinstance(each, Record) else each for each in prepared]
+
+    def delete(self, ids: Collection[str]) -> list[Written]:
+        """Forget products; on return no search finds them. An unknown id is no error, its outcome is "missing"."""
+        with self._turn:
+            written = self.records.delete(ids)
+            self.follow()
+        return written
+
+    def follow(self) -> int:
+        """Bring what is in memory to the journal's end and return that place.
+
+        Raw vectors come from the store; only what has none there by this encoder is encoded, and kept.
+        """
+        with self._turn:
+            while entries := self.records.journal(self.seq):
+                self._apply(np.unique(np.array([entry.key for entry in entries], np.int64)), entries[-1].seq)
+            return self.seq
+
+    def _apply(self, keys: Keys, seq: int) -> None:
+        found = self.records.read(keys.tolist(), self.encoder.name, self.encoder.parts)
+        found = completed(self.records, self.encoder, found, self.encode)
+        projected = self.space.project(found.encoded)
+        here = present(projected)
+        gone = np.setdiff1d(keys, found.keys)
+        tree = self.tree.extended(map(path_of, filter(None, found.categories))) if self._grows else self.tree
+        with self.changing():
+            self.tree = tree
+            self.labels.put(labels_of(found, tree))
+            self.labels.drop(gone)
+            self.vectors.upsert(found.keys[here], projected[here])
+            self.vectors.delete(np.concatenate([gone, found.keys[~here]]))
+            self.seq = seq
+        if self._placement.tree != tree:
+            self._placement = self._placed_in(tree)
+
+    @property
+    def _grows(self) -> bool:
+        return bool(self.manifest.taxonomy["open"])
+
+    def _placed_in(self, tree: Tree) -> Placement:
+        return Placement(tree, grows=self._grows)
+
+
+def open_index(index: Path, encoder: Encoder | None = None) -> Live:
+    """Open the published snapshot of `index` and follow the journal to its end.
+
+    `encoder` saves loading the one that the manifest names. Raises what `snapshot.load` and `encoders.load` raise, and
+    SnapshotMismatch when the record store or the encoder is not the one that the snapshot was built with.
+    """
+    loaded = snapshot.load(index)
+    records = Records.open(index / STORE, create=False)
+    try:
+        _check_store(loaded, records)
+        encoder = encoder or encoders.load(loaded.manifest.encoder_spec)
+        check_encoder(loaded.manifest, encoder)
+        live = Live(records, encoder, loaded)
+        live.follow()
+    except BaseException:
+        records.close()
+        raise
+    return live
+
+
+def prepare(products: Sequence[Product], placement: Placement, provenance: Provenance) -> list[Record | ProductError]:
+    """Normalise, check and place products as their sources wrote them; in order, a refused one as its error."""
+    cleaned = [_cleaned(product) for product in products]
+    places = iter(placement.place([each.category for each in cleaned if isinstance(each, Product)]))
+    return [_record(each, next(places), provenance) if isinstance(each, Product) else each for each in cleaned]
+
+
+def store(records: Records, encoder: str, new: Sequence[Record], encode: Encode) -> list[Written]:
+    """Write records in one transaction with the raw vectors of content that `encoder` has not seen yet."""
+    contents = {record.content_hash: record.product for record in new}
+    for known in records.known(contents, encoder):
+        del contents[known]
+    raw = RawVectors(encoder, list(contents), encode(list(contents.values()))) if contents else None
+    return records.write(new, raw)
+
+
+def completed(records: Records, encoder: Encoder, found: Slice, encode: Encode) -> Slice:
+    """Return `found` with every raw vector there: what the store lacks is encoded and kept."""
+    if found.known.all():
+        return found
+    stored = records.by_keys(found.keys[~found.known].tolist()).values()
+    new = {each.record.content_hash: each.record.product for each in stored}
+    if new:
+        records.write([], RawVectors(encoder.name, list(new), encode(list(new.values()))))
+    return records.read(found.keys.tolist(), encoder.name, encoder.parts)
+
+
+def labels_of(found: Slice, tree: Tree) -> Iterator[Label]:
+    """Yield what the labels keep of each product; a category that the tree lacks leaves it UNLABELLED."""
+    nodes = {category: tree.find(path_of(category)) for category in set(found.categories) if category}
+    for key, product_id, category, tags in zip(
+        found.keys.tolist(), found.ids, found.categories, found.tags, strict=True
+    ):
+        node = nodes.get(category)
+        yield Label(key, product_id, UNLABELLED if node is None else node, tags)
+
+
+def _cleaned(product: Product) -> Product | ProductError:
+    cleaned = normalize(product)
+    try:
+        check(cleaned)
+    except ProductError as error:
+        return error
+    return cleaned
+
+
+def _record(product: Product, place: Place | ProductError, provenance: Provenance) -> Record | ProductError:
+    if isinstance(place, ProductError):
+        return place
+    product = replace(product, category=place.category)
+    return Record(product, content_hash(product), place.node_id, provenance)
+
+
+def path_of(category: str) -> tuple[str, ...]:
+    """Return the names of a canonical path, as the record store writes it."""
+    return tuple(category.split(SEPARATOR))
+
+
+def _check_store(loaded: Snapshot, records: Records) -> None:
+    manifest, seq = loaded.manifest, records.seq()
+    if records.store_id != manifest.store_id:
+        raise SnapshotMismatch(
+            f"snapshot {manifest.id} was built from another record store than {records.name}; {REBUILD}"
+        )
+    if seq < manifest.seq:
+        raise SnapshotMismatch(
+            f"snapshot {manifest.id} holds changes up to {manifest.seq}, the journal of {records.name} ends at {seq}: "
+            f"the record store is older, as after restoring a backup; {REBUILD}"
+        )

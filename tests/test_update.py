@@ -1,0 +1,359 @@
+"""indexer/update.py and placement.py: changes to an open index, and what a restart makes of them."""
+
+import atexit
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from indexer import encoders
+from indexer.build import build, rebuild
+from indexer.errors import ProductError, RecordError, SnapshotMismatch, SnapshotMissing
+from indexer.placement import Place, Placement
+from indexer.product import Product
+from indexer.records import Record, Records, Written
+from indexer.settings import IndexSettings
+from indexer.sources import read
+from indexer.update import STORE, Live, open_index
+from indexer.vectors.exact import ExactIndex
+from taxonomy.tree import Tree
+
+ENCODER = encoders.load("hashing:64")
+SETTINGS = IndexSettings(encoder="hashing:64", kind="exact")
+ROWS = """id,title,category,tags
+mug,Stoneware mug,Home > Kitchen,stoneware|gift
+pan,Frying pan,Home > Kitchen,steel
+ball,Leather football,Sports,leather
+"""
+
+
+def make(index: Path, taxonomy: Tree | None = None) -> None:
+    """Build an index of the three products of ROWS."""
+    source = index.parent / f"{index.name}.csv"
+    source.write_text(ROWS)
+    build(read(source), index, settings=SETTINGS, taxonomy=taxonomy, encoder=ENCODER)
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[Live]:
+    """Return an open index of the three products of ROWS, its tree inferred."""
+    make(tmp_path / "index")
+    opened = open_index(tmp_path / "index", ENCODER)
+    yield opened
+    opened.close()
+
+
+def category(live: Live, product_id: str) -> str:
+    """Return the category path in memory of a product, "" when it has none."""
+    node = int(live.labels.nodes(np.array([live.labels.key(product_id)]))[0])
+    return live.tree.text(node) if node >= 0 else ""
+
+
+def tags(live: Live, product_id: str) -> list[str]:
+    """Return the tags in memory of a product."""
+    rows = live.labels.tags(np.array([live.labels.key(product_id)]))
+    return [live.labels.tag_names[tag] for tag in rows.tag.tolist()]
+
+
+def nearest(live: Live, title: str, k: int = 1) -> list[str]:
+    """Return the ids of the products most similar to a title."""
+    query = live.space.project(live.encode([Product("", title)]))
+    return live.labels.ids(live.vectors.search(query, k).keys[0])
+
+
+def state(live: Live) -> tuple[int, dict[str, tuple[str, list[str]]], list[list[float]]]:
+    """Return everything that answers depend on: place, labels by id, neighbours with similarities."""
+    ids = [product_id for page in live.records.ids(2**40) for product_id in page.values()]
+    queries = live.space.project(live.encode([Product("", title) for title in ("mug red", "football", "pan ball")]))
+    found = live.vectors.search(queries, 5)
+    labels = {each: (category(live, each), tags(live, each)) for each in ids}
+    return live.seq, labels, [*found.keys.tolist(), *found.similarity.tolist()]
+
+
+def test_a_new_product_is_a_neighbour_at_once(live: Live) -> None:
+    """What `put` returned counts in the next search, under a category that the tree did not have before."""
+    written = live.put([Product("kite", "Stunt kite", category="Toys > Outdoor", tags=("nylon",))])
+
+    assert written == [Written(4, "kite", "created", 1, 4)]
+    assert (nearest(live, "stunt kite"), category(live, "kite"), tags(live, "kite")) == (
+        ["kite"],
+        "Toys > Outdoor",
+        ["nylon"],
+    )
+    assert live.seq == 4
+
+
+def test_positions_of_the_tree_survive_its_growth(live: Live) -> None:
+    """Labels given before a category joined still point to their own."""
+    before = live.tree.ids
+    live.put([Product("kite", "Stunt kite", category="Arts > Toys")])
+
+    assert live.tree.ids[: len(before)] == before
+    assert (category(live, "mug"), category(live, "ball")) == ("Home > Kitchen", "Sports")
+
+
+def test_a_relabelled_product_needs_no_encoding_and_keeps_its_vector(live: Live) -> None:
+    """A correction changes the label alone, and the last spelling of a known path is the tree's own."""
+    live.put([Product("mug", "Stoneware mug", category="home>KITCHEN")], provenance="human")
+    assert category(live, "mug") == "Home > Kitchen"
+    assert live.records.get(["mug"])["mug"].record.provenance == "human"
+
+    live.put([Product("mug", "Stoneware mug", category="Sports")])
+    assert (category(live, "mug"), tags(live, "mug"), nearest(live, "stoneware mug")) == ("Sports", [], ["mug"])
+
+
+def test_an_id_of_the_tree_is_a_category(live: Live) -> None:
+    """A client may send back the node id that it was given."""
+    node = live.tree.find(("Sports",))
+    assert node is not None
+    live.put([Product("mug", "Stoneware mug", category=live.tree.ids[node])])
+    assert category(live, "mug") == "Sports"
+
+
+def test_a_removed_label_leaves_a_neighbour_without_a_category(live: Live) -> None:
+    """The product is still found; it has no category any more."""
+    live.put([Product("ball", "Leather football")])
+    assert (nearest(live, "leather football"), category(live, "ball"), live.labels.labelled) == (["ball"], "", 2)
+
+
+def test_a_deleted_product_is_no_neighbour_and_has_no_label(live: Live) -> None:
+    """Deleting it again is answered as missing."""
+    assert [each.outcome for each in live.delete(["ball", "ball", "x"])] == ["deleted", "deleted", "missing"]
+    assert [each.outcome for each in live.delete(["ball"])] == ["missing"]
+    assert (live.labels.key("ball"), len(live.vectors), len(live.labels)) == (None, 2, 2)
+
+
+def test_a_product_that_lost_its_text_is_found_no_more(live: Live) -> None:
+    """With a picture alone and an encoder of text it stays stored and labelled, without a vector."""
+    live.put([Product("ball", images=("ball.jpg",), category="Sports")])
+    assert (len(live.vectors), len(live.labels), category(live, "ball")) == (2, 3, "Sports")
+    live.put([Product("ball", "Leather football", category="Sports")])
+    assert nearest(live, "leather football") == ["ball"]
+
+
+def test_one_bad_product_never_fails_the_others(live: Live) -> None:
+    """Each refusal stands in its place with its field; the rest is stored."""
+    outcomes = live.put(
+        [
+            Product("", "no id"),
+            Product("kite", "Stunt kite", category="Toys"),
+            Product("empty", "<p> </p>"),
+            Product("deep", "Deep", category=" > ".join("abcdefghijklmnopqrstuvwxyz")),
+            Product("\ud800", "half a character"),
+        ]
+    )
+    assert [each.field if isinstance(each, ProductError) else each.outcome for each in outcomes] == [
+        *("id", "created", "title", "category", "id"),
+    ]
+
+
+def test_a_closed_tree_refuses_other_categories(tmp_path: Path) -> None:
+    """With a taxonomy given at build the refusal names the category and the remedy; known ones are accepted."""
+    make(tmp_path / "index", Tree.from_paths([("Home", "Kitchen"), ("Home", "Garden"), ("Sports",)]))
+    with closing(open_index(tmp_path / "index", ENCODER)) as live:
+        refused, accepted = live.put(
+            [Product("kite", "Kite", category="Toys"), Product("pot", "Pot", category="Garden")]
+        )
+
+        assert isinstance(refused, ProductError)
+        assert str(refused).startswith("the category 'Toys' is not in the taxonomy")
+        assert isinstance(accepted, Written)
+        assert category(live, "pot") == "Home > Garden"
+        assert len(live.tree) == 4
+
+
+def test_a_slash_separates_below_a_known_root_only() -> None:
+    """A name with a slash that the tree has is that name; below a root a slash is a separator; elsewhere it is text."""
+    placement = Placement(Tree.from_paths([("Toys", "Cars"), ("Tops/Shirts",)]), grows=True)
+    texts = ["Toys/Cars", "Tops/Shirts", "CD/DVD", " ", "a > > b"]
+
+    categories = [each.category if isinstance(each, Place) else str(each) for each in placement.place(texts)]
+
+    assert categories[:4] == ["Toys > Cars", "Tops/Shirts", "CD/DVD", ""]
+    assert "a name is empty" in categories[4]
+
+
+def test_unchanged_content_is_not_encoded_again(live: Live, tmp_path: Path) -> None:
+    """A product of known content is stored with the raw vectors that are there: a marked one proves it."""
+    with closing(sqlite3.connect(tmp_path / "index" / STORE)) as connection:
+        marked = np.eye(64, dtype="<f4")[5].tobytes()
+        hashed = live.records.get(["mug"])["mug"].record.content_hash
+        connection.execute("UPDATE vectors SET vector = ? WHERE content_hash = ?", (marked, hashed))
+        connection.commit()
+
+    live.put([Product("mug2", "Stoneware mug", category="Sports")])
+
+    assert live.vectors.search(np.eye(64, dtype=np.float32)[5:6], 1).keys.tolist() == [[live.labels.key("mug2")]]
+
+
+def test_what_another_process_wrote_is_followed(live: Live, tmp_path: Path) -> None:
+    """A change in the store shows after `follow`; content that the other did not encode is encoded here, and kept."""
+    other = Records.open(tmp_path / "index" / STORE, create=False)
+    record = Record(Product("kite", "Stunt kite", category="Toys"), "hash")
+    other.write([record])
+    other.delete(["ball"])
+    other.close()
+
+    assert live.follow() == 5
+    assert (nearest(live, "stunt kite"), category(live, "kite"), live.labels.key("ball")) == (["kite"], "Toys", None)
+    assert live.records.known(["hash"], ENCODER.name) == {"hash"}
+
+
+def test_a_refusing_store_changes_nothing_in_memory(live: Live, tmp_path: Path) -> None:
+    """When the transaction fails the error is raised, and searches go on as before."""
+    before = state(live)
+    with closing(sqlite3.connect(tmp_path / "index" / STORE)) as connection:
+        connection.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
+        )
+    with pytest.raises(RecordError, match="disk is full"):
+        live.put([Product("kite", "Stunt kite", category="Toys")])
+    assert state(live) == before
+
+
+def test_changes_from_several_threads_end_in_what_a_restart_finds(live: Live, tmp_path: Path) -> None:
+    """Every writer's products are there, once, and memory equals a fresh opening."""
+
+    def work(number: int) -> None:
+        for round_ in range(5):
+            live.put([Product(f"{number}-{round_}", f"Kite {number} {round_}", category=f"Toys > {number}")])
+            live.delete([f"{number}-{round_ - 1}"])
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    with closing(open_index(tmp_path / "index", ENCODER)) as again:
+        assert state(again) == state(live)
+    assert {each for each in state(live)[1] if "-" in each} == {f"{number}-4" for number in range(4)}
+
+
+def test_what_does_not_belong_together_is_refused(tmp_path: Path) -> None:
+    """No snapshot, another encoder, another store and an older store are each refused by their own reason."""
+    index = tmp_path / "index"
+    with pytest.raises(SnapshotMissing, match="nothing was built"):
+        open_index(index)
+    make(index)
+    with pytest.raises(SnapshotMismatch, match=r"built with encoder hashing:64 .* not with hashing:128"):
+        open_index(index, encoders.load("hashing:128"))
+
+    backup = tmp_path / "backup.sqlite"
+    shutil.copy(index / STORE, backup)
+    with closing(open_index(index)) as live:
+        live.put([Product("kite", "Stunt kite")])
+    rebuild(index, settings=SETTINGS, encoder=ENCODER)
+    for file in index.glob(f"{STORE}*"):
+        file.unlink()
+    with pytest.raises(RecordError, match="no record store"):
+        open_index(index, ENCODER)
+    shutil.copy(backup, index / STORE)
+    with pytest.raises(SnapshotMismatch, match="ends at 3: the record store is older"):
+        open_index(index, ENCODER)
+    (index / STORE).unlink()
+    Records.open(index / STORE).close()
+    with pytest.raises(SnapshotMismatch, match="built from another record store"):
+        open_index(index, ENCODER)
+
+
+@cache
+def template() -> str:
+    """Return the folder of an index that examples copy, as building one takes longer."""
+    folder = TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    make(Path(folder.name) / "index")
+    return f"{folder.name}/index"
+
+
+class LiveMachine(RuleBasedStateMachine):
+    """An open index against a plain dict and an exact index, with restarts, crashes and rebuilds in between."""
+
+    ids = st.sampled_from("abcdefg")
+    titles = st.sampled_from(["red mug", "blue mug", "mug", "steel pan", "leather football", "football", "kite", "!"])
+    categories = st.sampled_from(["", "Home > Kitchen", "home > kitchen", "Sports", "Toys > Kites", "Toys"])
+    tag_lists = st.lists(st.sampled_from(["red", "new", "gift"]), max_size=3, unique=True)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = TemporaryDirectory()
+        self.index = Path(self.folder.name) / "index"
+        shutil.copytree(template(), self.index)
+        self.live = open_index(self.index, ENCODER)
+        self.model = {
+            "mug": ("Stoneware mug", "Home > Kitchen", ["stoneware", "gift"]),
+            "pan": ("Frying pan", "Home > Kitchen", ["steel"]),
+            "ball": ("Leather football", "Sports", ["leather"]),
+        }
+
+    def teardown(self) -> None:
+        """Remove the index."""
+        self.live.close()
+        self.folder.cleanup()
+
+    @rule(changes=st.lists(st.tuples(ids, titles, categories, tag_lists), min_size=1, max_size=4))
+    def put(self, changes: list[tuple[str, str, str, list[str]]]) -> None:
+        """Create, rewrite or relabel products, perhaps the same one twice."""
+        self.live.put([Product(id_, title, category=path, tags=tuple(tags)) for id_, title, path, tags in changes])
+        spelt = {"home > kitchen": "Home > Kitchen"}
+        self.model.update({id_: (title, spelt.get(path, path), tags) for id_, title, path, tags in changes})
+
+    @rule(ids=st.lists(ids | st.just("mug"), min_size=1, max_size=3))
+    def delete(self, ids: list[str]) -> None:
+        """Delete products, known or not."""
+        outcomes = {each.id: each.outcome for each in self.live.delete(ids)}
+        assert outcomes == {id_: "deleted" if id_ in self.model else "missing" for id_ in ids}
+        for id_ in ids:
+            self.model.pop(id_, None)
+
+    @rule(crash=st.booleans(), anew=st.booleans())
+    def restart(self, crash: bool, anew: bool) -> None:
+        """Open the index again, with or without closing it, from the same snapshot or a new one."""
+        before = state(self.live)
+        if not crash:
+            self.live.close()
+        if anew:
+            rebuild(self.index, settings=SETTINGS, encoder=ENCODER)
+        again = open_index(self.index, ENCODER)
+        assert state(again) == before
+        if crash:
+            self.live.close()
+        self.live = again
+
+    @invariant()
+    def agrees_with_the_model(self) -> None:
+        """Labels, counts and neighbours are those of the plain dict."""
+        live, model = self.live, self.model
+        assert state(live)[1] == {id_: (path, tags) for id_, (_, path, tags) in model.items()}
+        assert (len(live.labels), live.labels.labelled) == (
+            len(model),
+            sum(bool(path) for _, path, _ in model.values()),
+        )
+        assert live.records.counts().products == len(model)
+        products = [Product(id_, title) for id_, (title, *_) in model.items()]
+        vectors = live.space.project(ENCODER.encode(products))
+        keys = np.array([live.labels.key(product.id) for product in products], np.int64)
+        exact = ExactIndex(64)
+        exact.upsert(keys[vectors.any(axis=1)], vectors[vectors.any(axis=1)])
+        query = live.space.project(ENCODER.encode([Product("", "red football mug")]))
+        expected, found = exact.search(query, 10), live.vectors.search(query, 10)
+        assert (expected.keys.tolist(), expected.similarity.tolist()) == (
+            found.keys.tolist(),
+            found.similarity.tolist(),
+        )
+
+
+TestLiveMachine = LiveMachine.TestCase
+TestLiveMachine.settings = settings(
+    max_examples=20, stateful_step_count=12, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
