@@ -1,11 +1,27 @@
-"""Shared fixtures: where the evaluation data are."""
+"""Shared fixtures: where the evaluation data are, and a small index of invented products."""
 
+import itertools
+import json
 import os
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+SHELVES = {
+    "Kitchen > Coffee > French Presses": (
+        "coffee|kitchen",
+        "french press coffee maker",
+        "steel plunger, heat-proof glass",
+    ),
+    "Kitchen > Cookware > Frying Pans": ("cookware|kitchen", "frying pan", "non-stick coating for induction hobs"),
+    "Garden > Tools > Pruners": ("garden|tools", "bypass pruner", "hardened blade for branches and roses"),
+    "Garden > Planters": ("garden|balcony", "terracotta planter", "frost-proof pot with saucer and drainage"),
+    "Pets > Dogs > Leads": ("dog|outdoor", "dog lead", "padded handle, reflective nylon webbing"),
+}
+BRANDS = ("Brewmont", "Hollin", "Oakridge")
+KINDS = ("small", "medium", "large", "classic")
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +34,34 @@ def real_data() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return folder
+
+
+@pytest.fixture(scope="session")
+def built_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an index of 60 invented products on five shelves, by the hashing encoder. Copy it before changing it."""
+    from indexer.build import build
+    from indexer.settings import IndexSettings
+    from indexer.sources import read
+
+    folder = tmp_path_factory.mktemp("built")
+    source = folder / "products.jsonl"
+    source.write_text("".join(f"{json.dumps(row)}\n" for row in catalogue()), encoding="utf-8")
+    build(read(source), folder / "index", settings=IndexSettings(encoder="hashing:64"))
+    return folder / "index"
+
+
+def catalogue() -> list[dict[str, object]]:
+    """Return the 60 products: ids P001 to P060, twelve of each shelf, three brands in four kinds."""
+    rows = itertools.product(SHELVES.items(), BRANDS, KINDS)
+    return [
+        {
+            "id": f"P{number:03}",
+            "title": f"{brand} {kind} {noun}",
+            "description": f"A {kind} {noun}: {text}.",
+            "brand": brand,
+            "specs": {"Size": kind, "Article": f"{brand[:2].upper()}-{number}"},
+            "category_path": path,
+            "tags": tags,
+        }
+        for number, ((path, (tags, noun, text)), brand, kind) in enumerate(rows, start=1)
+    ]

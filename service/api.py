@@ -1,0 +1,243 @@
+"""The routes of `/v1` that ask about products and change them: read, let the worker ask the engine, write its answer.
+
+What needs the encoder goes to `service/worker.py` through `ask`; what only reads the record store is a plain `def`,
+which the server runs in its thread pool. Nothing heavy happens on the event loop.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import time
+from collections.abc import AsyncIterator, Mapping
+from http import HTTPStatus
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import orjson
+from fastapi import APIRouter, Path, Query, Request
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.responses import Response, StreamingResponse
+
+from indexer.errors import ProductError
+from indexer.product import ID_CHARS
+from service.asking import ask, engine_of
+from service.batches import (
+    Batch,
+    categorize_items,
+    categorize_lines,
+    change_items,
+    check_size,
+    counts,
+)
+from service.bodies import JSON, NDJSON, JsonRoute, media_type, read_bytes, read_json
+from service.problems import MEDIA_TYPE, IdConflict, InvalidCursor
+from service.replies import (
+    Categorized,
+    CategorizedBatch,
+    Change,
+    ChangedBatch,
+    ProductPage,
+    SimilarProducts,
+    StoredProduct,
+    answer_shown,
+    change_shown,
+    product_shown,
+)
+from service.schemas import ID_PATTERN, CategorizeBatch, ProductBody, ProductsBatch, SimilarBody
+
+PAGE_DEFAULT, PAGE_LIMIT = 50, 500
+
+
+class _Rest(Convertor[str]):
+    """The rest of a path, line breaks too: Starlette's own `path` drops one at the end, and two ids would be one."""
+
+    regex = r"[\s\S]*"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("rest", _Rest())
+
+router = APIRouter(prefix="/v1", route_class=JsonRoute)
+
+ProductId = Annotated[
+    str,
+    Path(min_length=1, max_length=ID_CHARS, pattern=ID_PATTERN, description="May contain slashes and spaces."),
+]
+
+
+BODY = (400, 413, 415, 422)
+"""What a route with a body may refuse it with."""
+
+_REASONS = {
+    400: "The body is not JSON.",
+    404: "There is no such thing.",
+    409: "The ids in path and body differ.",
+    413: "The body has too many bytes or items.",
+    415: "The body is of another media type.",
+    422: "The request does not have the form that is expected, or the product is refused.",
+    503: "Not ready, or too much is waiting; Retry-After says when to try again.",
+}
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the problems that a route may answer with, for OpenAPI; 503 is one of every route that asks the index."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {"description": _REASONS[status], "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status in (*statuses, 503)
+    }
+
+
+class Json(Response):
+    """A value as JSON."""
+
+    media_type = JSON
+
+    def render(self, content: object) -> bytes:
+        """Return the bytes."""
+        return orjson.dumps(content)
+
+
+@router.post("/categorize", response_model=Categorized, responses=refusals(*BODY))
+async def categorize(request: Request, body: ProductBody) -> Json:
+    """Say on which shelf a product belongs, with tags, the neighbours that decided, and near-duplicates."""
+    begun = time.perf_counter()
+    ran = await ask(request, engine_of(request).classify, [body.question()])
+    answer = ran.results[0]
+    if isinstance(answer, ProductError):
+        raise answer
+    return Json(answer_shown(answer) | {"timings": _timings(begun, ran.queue_ms, ran.compute_ms)})
+
+
+_BATCH_BODY = {
+    "required": True,
+    "content": {
+        JSON: {"schema": {"$ref": "#/components/schemas/CategorizeBatch"}},
+        NDJSON: {"schema": {"description": "One product in JSON on each line; any other line gets a problem."}},
+    },
+}
+_LINES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "In the media type of the request; of NDJSON the last line holds the counts.",
+        "content": {NDJSON: {"schema": {"type": "string", "description": "One item in JSON on each line."}}},
+    }
+}
+
+
+@router.post(
+    "/categorize:batch",
+    response_model=CategorizedBatch,
+    responses=refusals(*BODY) | _LINES,
+    openapi_extra={"requestBody": _BATCH_BODY},
+)
+async def categorize_batch(request: Request) -> Response:
+    """Categorize many products. NDJSON is answered line by line and has no limit of items, only of bytes."""
+    begun = time.perf_counter()
+    if media_type(request) == NDJSON:
+        lines = categorize_lines(request, await read_bytes(request))
+        return StreamingResponse(_chained(await anext(lines), lines), media_type=NDJSON)
+    documents = CategorizeBatch.model_validate(await read_json(request)).items
+    check_size(request, documents)
+    batch = await categorize_items(request, documents)
+    return Json(_counted(batch) | {"timings": _timings(begun, batch.queue_ms, batch.compute_ms)})
+
+
+@router.post("/similar", response_model=SimilarProducts, responses=refusals(*BODY, 404))
+async def similar(request: Request, body: SimilarBody) -> Json:
+    """Return the stored products most similar to a product, or to the stored one when only its `id` is given."""
+    engine, question = engine_of(request), body.question()
+    query = body.id if body.id and not question.has_text else question
+    ran = await ask(request, lambda asked: [engine.similar(each, body.limit) for each in asked], [query])
+    return Json({"items": ran.results[0]})
+
+
+@router.get("/products", response_model=ProductPage, responses=refusals(422))
+def list_products(
+    request: Request,
+    cursor: Annotated[str | None, Query(max_length=64, description="`next` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = PAGE_DEFAULT,
+) -> Json:
+    """List stored products in the order they first came."""
+    page = engine_of(request).page(_place(cursor), limit)
+    more = _cursor(page[-1].key) if len(page) == limit else None
+    return Json({"items": [product_shown(stored) for stored in page], "next": more})
+
+
+@router.post("/products:batch", response_model=ChangedBatch, responses=refusals(*BODY))
+async def change_products(request: Request, body: ProductsBatch) -> Json:
+    """Store and forget many products, in this order; each counts from the next question on."""
+    check_size(request, body.items)
+    return Json(_counted(await change_items(request, body.items)))
+
+
+@router.get("/products/{product_id:rest}", response_model=StoredProduct, responses=refusals(404, 422))
+def get_product(request: Request, product_id: ProductId) -> Json:
+    """Return a stored product."""
+    return Json(product_shown(engine_of(request).get(product_id)))
+
+
+@router.put(
+    "/products/{product_id:rest}",
+    response_model=Change,
+    responses=refusals(*BODY, 409) | {201: {"model": Change, "description": "Created"}},
+)
+async def put_product(request: Request, product_id: ProductId, body: ProductBody) -> Json:
+    """Store a product whole, replacing what was there; it counts from the next question on. Idempotent."""
+    if body.id is not None and body.id != product_id:
+        raise IdConflict(f"the path names {product_id[:80]!r}, the body {body.id[:80]!r}; leave the id out of the body")
+    ran = await ask(request, engine_of(request).put, [body.product(product_id)])
+    written = ran.results[0]
+    if isinstance(written, ProductError):
+        raise written
+    created = written.outcome == "created"
+    place = {"Location": f"/v1/products/{quote(product_id)}"} if created else {}
+    return Json(change_shown(written), HTTPStatus.CREATED if created else HTTPStatus.OK, place)
+
+
+@router.delete("/products/{product_id:rest}", response_model=Change, responses=refusals(422))
+async def delete_product(request: Request, product_id: ProductId) -> Json:
+    """Forget a product; one that is not stored is `missing`, and no error. Idempotent."""
+    ran = await ask(request, engine_of(request).delete, [product_id])
+    return Json(change_shown(ran.results[0]))
+
+
+def _counted(batch: Batch) -> dict[str, Any]:
+    return {"items": batch.items, "counts": counts(len(batch.items), batch.failed)}
+
+
+def _timings(begun: float, queue_ms: float, compute_ms: float) -> Mapping[str, float]:
+    total = (time.perf_counter() - begun) * 1000
+    return {"queue": round(queue_ms, 3), "compute": round(compute_ms, 3), "total": round(total, 3)}
+
+
+async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for some in rest:
+        yield some
+
+
+_CURSOR = re.compile(r"after ([0-9]{1,18})")
+
+
+def _cursor(key: int) -> str:
+    return base64.urlsafe_b64encode(f"after {key}".encode()).decode()
+
+
+def _place(cursor: str | None) -> int:
+    """Return the key that a page starts after; raises InvalidCursor for a cursor that `_cursor` has not made."""
+    if cursor is None:
+        return 0
+    try:
+        known = _CURSOR.fullmatch(base64.b64decode(cursor, b"-_", validate=True).decode())
+    except (binascii.Error, ValueError):
+        known = None
+    if known is None:
+        raise InvalidCursor("this cursor was not given by this list; start without one")
+    return int(known[1])

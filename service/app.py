@@ -1,0 +1,137 @@
+"""The service: routes, page, errors and worker put together around one open index.
+
+`python -m service.app > docs/openapi.json` writes the description of the API that is committed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any, Literal
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Match, Mount
+
+from indexer.product import Product
+from service import api, facts
+from service.answer import Answer
+from service.edge import Edge
+from service.engine import Engine
+from service.pages import page_router, static_files
+from service.problems import problem_response
+from service.schemas import CategorizeBatch, DeleteItem, PutItem
+from service.settings import ServiceSettings
+from service.worker import Worker
+
+UNSEEN: list[tuple[type[BaseModel], Literal["validation"]]] = [
+    (CategorizeBatch, "validation"),
+    (PutItem, "validation"),
+    (DeleteItem, "validation"),
+]
+"""Models of bodies that routes read themselves, so that FastAPI does not see them."""
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+CANARY = Product("canary", title="Stainless steel water bottle, 750 ml")
+
+
+def create_app(settings: ServiceSettings, engine: Engine | None = None) -> FastAPI:
+    """Return the ASGI application. It opens the index of `settings` when it starts and closes it when it stops.
+
+    An `engine` that is given is used instead and stays open. Starting raises what `Engine.open` raises.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        opened: Engine = engine if engine is not None else await run_in_threadpool(Engine.open, settings)
+        await run_in_threadpool(_check_itself, opened)
+        app.state.worker = Worker(step_items=settings.encode_items, queue_items=settings.queue_items)
+        app.state.engine = opened
+        yield
+        app.state.engine = None
+        await run_in_threadpool(app.state.worker.close)
+        if engine is None:
+            opened.close()
+
+    app = FastAPI(
+        title="aisle",
+        version="v1",
+        summary="Puts a product on the right shelf by looking at its neighbours.",
+        docs_url=None,  # its page loads from elsewhere; any viewer can be pointed at /openapi.json
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        generate_unique_id_function=_operation_name,
+    )
+    app.state.settings, app.state.engine, app.state.worker = settings, None, None
+    app.add_middleware(Edge)
+    app.add_exception_handler(HTTPException, _refuse)
+    app.add_exception_handler(RequestValidationError, _refuse)
+    app.include_router(api.router)
+    app.include_router(facts.router)
+    app.include_router(page_router())
+    app.mount("/static", static_files(), name="static")
+    app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # the way FastAPI documents for changing it
+    return app
+
+
+def openapi_text(app: FastAPI) -> str:
+    """Return the description of the API as it is committed in docs/openapi.json."""
+    return orjson.dumps(app.openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+
+
+def _described(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document, with the models that only routes which read their body themselves know of."""
+    if app.openapi_schema is None:
+        described = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        _, definitions = models_json_schema(UNSEEN, ref_template="#/components/schemas/{model}")
+        described["components"]["schemas"] |= definitions["$defs"]
+        app.openapi_schema = described
+    return app.openapi_schema
+
+
+def _operation_name(route: APIRoute) -> str:
+    return route.name
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        error = HTTPException(error.status_code, headers={"Allow": _allowed(request)})
+    return problem_response(error, request.scope["path"], request.state.request_id)
+
+
+def _allowed(request: Request) -> str:
+    """Return the methods that the path takes; the framework names those of its first route alone."""
+    scopes = ({**request.scope, "method": method} for method in METHODS)
+    return (
+        ", ".join(
+            scope["method"]
+            for scope in scopes
+            if any(
+                route.matches(scope)[0] is Match.FULL for route in request.app.routes if not isinstance(route, Mount)
+            )
+        )
+        or "GET, HEAD"
+    )  # of a file
+
+
+def _check_itself(engine: Engine) -> None:
+    """Ask one question, so that the first client waits for nothing to load and a broken index never gets ready."""
+    answer = engine.classify([CANARY])[0]
+    if not isinstance(answer, Answer):
+        raise answer
+
+
+if __name__ == "__main__":
+    sys.stdout.write(openapi_text(create_app(ServiceSettings())))

@@ -1,0 +1,67 @@
+"""From a route to the worker and back: is the index open, what came of the question, does anybody still listen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from starlette.requests import ClientDisconnect, Request
+
+from service.engine import Engine
+from service.problems import NotReady
+from service.settings import ServiceSettings
+from service.worker import Overloaded, Ran, Worker
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def settings_of(request: Request) -> ServiceSettings:
+    """Return the settings of the service that was asked."""
+    settings: ServiceSettings = request.app.state.settings
+    return settings
+
+
+def engine_of(request: Request) -> Engine:
+    """Return the open engine; raises NotReady until the index is open and has passed its self-check."""
+    engine: Engine | None = request.app.state.engine
+    if engine is None:
+        raise NotReady("the index is not open yet; try again in a moment")
+    return engine
+
+
+async def ask(request: Request, call: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]) -> Ran[R]:
+    """Let the worker run `call` on `items`; raises what that raises, and ClientDisconnect when nobody listens any more.
+
+    The request's body must have been read.
+    """
+    work = asyncio.ensure_future(_worker(request).run(call, items))
+    gone = asyncio.ensure_future(_hung_up(request))
+    try:
+        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            raise ClientDisconnect
+        return work.result()
+    finally:
+        work.cancel()
+        gone.cancel()
+
+
+async def ask_patiently(request: Request, call: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]) -> Ran[R]:
+    """Let the worker run `call` on `items`, waiting for room as long as the queue is full."""
+    while True:
+        try:
+            return await _worker(request).run(call, items)
+        except Overloaded as error:
+            await asyncio.sleep(error.retry_after)
+
+
+def _worker(request: Request) -> Worker:
+    worker: Worker = request.app.state.worker
+    return worker
+
+
+async def _hung_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

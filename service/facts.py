@@ -1,0 +1,161 @@
+"""The routes that tell of the service itself: its taxonomy, its index, its limits, whether it is alive and ready."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+import numpy as np
+from fastapi import APIRouter, Query, Request
+
+from indexer.product import (
+    CATEGORY_CHARS,
+    DESCRIPTION_CHARS,
+    ID_CHARS,
+    SPEC_COUNT,
+    TAG_CHARS,
+    TAG_COUNT,
+    TITLE_CHARS,
+)
+from service.api import BODY, PAGE_LIMIT, Json, refusals
+from service.asking import engine_of, settings_of
+from service.batches import check_size
+from service.bodies import JsonRoute
+from service.engine import Engine
+from service.replies import (
+    Health,
+    IndexFacts,
+    Limits,
+    MappedList,
+    NodeList,
+    TaxonomySummary,
+    Version,
+)
+from service.schemas import SIMILAR_LIMIT, MapBody
+from taxonomy.mapping import CategoryMapper, Unmapped
+from taxonomy.tree import Tree
+
+router = APIRouter(route_class=JsonRoute)
+
+
+@router.get("/v1/taxonomy", response_model=TaxonomySummary, responses=refusals())
+def taxonomy(request: Request) -> Json:
+    """Return the category tree's version and size."""
+    engine = engine_of(request)
+    tree = engine.tree
+    return Json(
+        {
+            "version": tree.version,
+            "open": bool(engine.live.manifest.taxonomy["open"]),
+            "nodes": len(tree),
+            "leaves": int(tree.leaves.sum()),
+            "depth": tree.lineage.shape[1],
+            "labelled": engine.live.labels.labelled,
+        }
+    )
+
+
+@router.get("/v1/taxonomy/nodes", response_model=NodeList, responses=refusals(404, 422))
+def taxonomy_nodes(
+    request: Request,
+    parent: Annotated[str | None, Query(description="Id of a category; none asks for the top.")] = None,
+) -> Json:
+    """Return the categories right below one, in order of the tree, each with the products in its whole branch."""
+    engine = engine_of(request)
+    tree, products = _branch_counts(engine)
+    children = tree.children(None if parent is None else tree.index(parent))
+    items = [
+        _ref(tree, node) | {"name": tree.names[node], "children": len(tree.children(node)), "products": products[node]}
+        for node in children
+    ]
+    return Json({"parent": parent, "items": items})
+
+
+@router.post("/v1/taxonomy/map", response_model=MappedList, responses=refusals(*BODY))
+def taxonomy_map(request: Request, body: MapBody) -> Json:
+    """Say which category each string means: an id, a path, a name that is unique, or the end of a path."""
+    check_size(request, body.categories)
+    tree = engine_of(request).tree
+    resolved = CategoryMapper(tree).resolve_many(body.categories)
+    return Json({"items": [_mapped(tree, *pair) for pair in zip(body.categories, resolved, strict=True)]})
+
+
+@router.get("/v1/index", response_model=IndexFacts, responses=refusals())
+def index(request: Request) -> Json:
+    """Return what the index holds, up to which place of the journal, and the manifest of its snapshot."""
+    live = engine_of(request).live
+    with live.reading():
+        own = live.labels.node_counts(len(live.tree))
+        counts = {"products": len(live.labels), "labelled": int(own.sum()), "categories": int(np.count_nonzero(own))}
+        return Json({"seq": live.seq, "counts": counts, "manifest": live.manifest})
+
+
+@router.get("/v1/limits", response_model=Limits)
+def limits(request: Request) -> Json:
+    """Return what one request may hold."""
+    settings = settings_of(request)
+    return Json(
+        {
+            "body_bytes": settings.body_bytes,
+            "batch_items": settings.batch_items,
+            "queue_items": settings.queue_items,
+            "page_items": PAGE_LIMIT,
+            "similar_items": SIMILAR_LIMIT,
+            "product": {
+                "id": ID_CHARS,
+                "title": TITLE_CHARS,
+                "description": DESCRIPTION_CHARS,
+                "brand": TITLE_CHARS,
+                "specs": SPEC_COUNT,
+                "category": CATEGORY_CHARS,
+                "tags": TAG_COUNT,
+                "tag": TAG_CHARS,
+            },
+        }
+    )
+
+
+@router.get("/livez", response_model=Health)
+async def livez() -> Json:
+    """Answer as long as the process runs."""
+    return Json({"status": "ok"})
+
+
+@router.get("/readyz", response_model=Health, responses=refusals())
+async def readyz(request: Request) -> Json:
+    """Answer 200 once the index is open and has passed its self-check, 503 before."""
+    engine_of(request)
+    return Json({"status": "ok"})
+
+
+@router.get("/version", response_model=Version)
+async def version_of_aisle() -> Json:
+    """Return which aisle this is."""
+    try:
+        installed = version("aisle")
+    except PackageNotFoundError:  # run from the source folder
+        installed = "unknown"
+    return Json({"name": "aisle", "version": installed, "api": "v1"})
+
+
+def _branch_counts(engine: Engine) -> tuple[Tree, list[int]]:
+    """Return the tree and how many products are labelled with each node or anything below it."""
+    with engine.live.reading():
+        tree = engine.tree
+        own = engine.live.labels.node_counts(len(tree))
+    whole = np.zeros_like(own)
+    for level in tree.lineage.T:
+        here = level >= 0
+        np.add.at(whole, level[here], own[here])
+    return tree, whole.tolist()
+
+
+def _ref(tree: Tree, node: int) -> dict[str, object]:
+    return {"id": tree.ids[node], "path": tree.text(node)}
+
+
+def _mapped(tree: Tree, given: str, found: int | Unmapped) -> dict[str, object]:
+    if isinstance(found, Unmapped):
+        candidates = [_ref(tree, node) for node in found.candidates]
+        return {"given": given, "category": None, "reason": found.reason, "candidates": candidates}
+    return {"given": given, "category": _ref(tree, found), "reason": "", "candidates": []}

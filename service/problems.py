@@ -1,0 +1,196 @@
+"""Errors as `application/problem+json` (RFC 9457): one table from what went wrong to status, code and title.
+
+Everything that is not 2xx leaves the service through here, and so does each failed item of a batch. The detail of an
+error below 500 says what was given, what is allowed and what to do; that of a failure of ours says nothing of its
+inside, which is in the log beside the request id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from indexer.errors import ProductError, ProductNotFound
+from service.worker import Closed, Overloaded
+from taxonomy.tree import TaxonomyError
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:aisle:problem:"
+FAULTS_SHOWN = 100
+"""Faults listed in one problem at most; a broken batch could have a million."""
+
+
+class MalformedJson(Exception):
+    """The body is not JSON."""
+
+
+class WrongMediaType(Exception):
+    """The body is of a media type that the route does not read."""
+
+
+class BodyTooLarge(Exception):
+    """The body has more bytes than allowed."""
+
+
+class TooManyItems(Exception):
+    """A batch has more items than allowed."""
+
+
+class IdConflict(Exception):
+    """The id in the body is not the id in the path."""
+
+
+class InvalidCursor(Exception):
+    """A cursor that this service has not given."""
+
+
+class NotReady(Exception):
+    """The index is not open (yet)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of problem as the outside knows it."""
+
+    status: int
+    code: str
+    title: str
+
+
+KINDS: Mapping[type[Exception], Kind] = {
+    MalformedJson: Kind(400, "malformed_json", "The body is not JSON"),
+    ProductNotFound: Kind(404, "product_not_found", "No such product"),
+    TaxonomyError: Kind(404, "category_not_found", "No such category"),
+    IdConflict: Kind(409, "id_conflict", "Two different ids"),
+    BodyTooLarge: Kind(413, "body_too_large", "The body is too large"),
+    TooManyItems: Kind(413, "too_many_items", "The batch is too large"),
+    WrongMediaType: Kind(415, "unsupported_media_type", "This media type is not read here"),
+    RequestValidationError: Kind(422, "invalid_request", "The request does not have the form that is expected"),
+    ValidationError: Kind(422, "invalid_request", "The request does not have the form that is expected"),
+    InvalidCursor: Kind(422, "invalid_cursor", "Not a cursor of this list"),
+    ProductError: Kind(422, "invalid_product", "The product is refused"),
+    ClientDisconnect: Kind(499, "client_gone", "The client closed the connection"),
+    NotReady: Kind(503, "not_ready", "The index is not open"),
+    Overloaded: Kind(503, "overloaded", "Too much is waiting"),
+    Closed: Kind(503, "shutting_down", "The service is shutting down"),
+}
+"""Any other exception is a failure of ours, 500 `internal_error`."""
+
+HTTP_KINDS: Mapping[int, Kind] = {
+    404: Kind(404, "not_found", "There is nothing here"),
+    405: Kind(405, "method_not_allowed", "Not with this method"),
+}
+"""What the framework itself refuses, by status."""
+
+INTERNAL = Kind(500, "internal_error", "The service failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong, and where: a JSON pointer into the body, or `?name` for a parameter of the query."""
+
+    pointer: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What went wrong, as RFC 9457 has it, with a stable `code` to act on and the id that the log knows."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    request_id: str
+    errors: list[Fault]
+
+
+def problem(error: Exception, path: str, request_id: str) -> Problem:
+    """Return the problem that `error` is to a client who asked for `path`."""
+    kind = kind_of(error)
+    return Problem(
+        type=TYPE_PREFIX + kind.code,
+        title=kind.title,
+        status=kind.status,
+        detail=_detail(error, kind),
+        instance=quote(path, safe="/:@"),
+        code=kind.code,
+        request_id=request_id,
+        errors=_faults(error),
+    )
+
+
+def problem_response(error: Exception, path: str, request_id: str) -> Response:
+    """Return the response that tells a client of `error`."""
+    told = problem(error, path, request_id)
+    return Response(orjson.dumps(told), told.status, _headers(error, told.status), MEDIA_TYPE)
+
+
+def kind_of(error: Exception) -> Kind:
+    """Return the kind of an error: its own in the table, or that of its nearest base class."""
+    if isinstance(error, HTTPException):
+        return HTTP_KINDS.get(error.status_code) or Kind(error.status_code, "http_error", "The request is refused")
+    return next((KINDS[base] for base in type(error).__mro__ if base in KINDS), INTERNAL)
+
+
+def _detail(error: Exception, kind: Kind) -> str:
+    if kind is INTERNAL:
+        return "an unexpected error occurred; its cause is in the log of the service under this request_id"
+    if isinstance(error, (RequestValidationError, ValidationError)):
+        count = len(error.errors())
+        return f"{count} fault was found" if count == 1 else f"{count:,} faults were found"
+    if isinstance(error, HTTPException):
+        return _advice(error)
+    return str(error)
+
+
+def _advice(error: HTTPException) -> str:
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return "there is nothing at this path; /openapi.json lists what there is"
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return f"this path takes {(error.headers or {}).get('Allow', 'another method')}"
+    return str(error.detail)
+
+
+def _headers(error: Exception, status: int) -> dict[str, str]:
+    if isinstance(error, HTTPException):
+        return dict(error.headers or {})
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return {"Retry-After": str(getattr(error, "retry_after", 1))}
+    return {}
+
+
+def _faults(error: Exception) -> list[Fault]:
+    if isinstance(error, (RequestValidationError, ValidationError)):
+        return [_fault(each) for each in error.errors()[:FAULTS_SHOWN]]
+    if isinstance(error, ProductError) and error.field:
+        return [Fault(f"/{error.field}", str(error))]
+    return []
+
+
+def _fault(error: Mapping[str, Any]) -> Fault:
+    place: Sequence[str | int] = error["loc"]
+    if place and place[0] in {"query", "path", "header"}:
+        pointer = f"?{place[-1]}" if place[0] == "query" else str(place[-1])
+    else:
+        pointer = json_pointer(place[1:] if place and place[0] == "body" else place)
+    if error["type"] == "extra_forbidden":
+        return Fault(pointer, "this field is not known here; remove it")
+    return Fault(pointer, error["msg"].removeprefix("Value error, "))
+
+
+def json_pointer(place: Sequence[str | int]) -> str:
+    """Return the JSON pointer (RFC 6901) of a place in a document: "" is the whole, "/items/0/title" a part."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in place)

@@ -1,0 +1,263 @@
+"""What is answered over HTTP, described for OpenAPI; orjson writes the values themselves.
+
+`tests/test_openapi.py` holds what is written to what is described here. Questions are in `schemas`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from indexer.manifest import Manifest
+from indexer.records import Stored, Written
+from service.answer import Answer, Candidate, Decision, Duplicate, Level, Neighbour, TagScore
+from service.problems import Problem
+
+
+class Timings(BaseModel):
+    """Milliseconds: waiting for the worker, in the worker (shared with what was answered in the same steps), in all."""
+
+    queue: float
+    compute: float
+    total: float
+
+
+class Answered(BaseModel):
+    """Where the product belongs, and why. `category` is null when the decision is to abstain; `reason` says why.
+
+    `levels` descend the best path to its leaf, each with the share of the vote for its whole branch; `alternatives` are
+    the best categories, best first. The same snapshot, journal place and product give the same answer.
+    """
+
+    prediction_id: str
+    decision: Decision
+    reason: str
+    category: Candidate | None
+    levels: list[Level]
+    alternatives: list[Candidate]
+    tags: list[TagScore]
+    neighbours: list[Neighbour]
+    duplicates: list[Duplicate]
+    used: dict[str, bool] = Field(description="Which parts of the product were there to be used: text, image.")
+    language: str = Field(description='ISO 639-1, or "und" when the text is too short to tell.')
+    snapshot: str
+    model: str
+
+
+class Categorized(Answered):
+    """An answer with the time it took."""
+
+    timings: Timings
+
+
+class ItemCounts(BaseModel):
+    """How many items of a batch succeeded and failed; always adds up to `total`."""
+
+    total: int
+    ok: int
+    failed: int
+
+
+class CategorizedItem(BaseModel):
+    """One item of a batch: its status as if it had been sent alone, and either `result` or `problem`."""
+
+    status: int
+    id: str | None
+    result: Answered | None = None
+    problem: Problem | None = None
+
+
+class CategorizedBatch(BaseModel):
+    """Items in the order they were sent."""
+
+    items: list[CategorizedItem]
+    counts: ItemCounts
+    timings: Timings
+
+
+class Change(BaseModel):
+    """What became of a change; whoever is at `seq` or beyond sees it. `version` grows by one with each change."""
+
+    id: str
+    outcome: Literal["created", "updated", "unchanged", "deleted", "missing"]
+    version: int
+    seq: int
+
+
+class ChangedItem(BaseModel):
+    """One item of a batch: its status as if it had been sent alone, and either `result` or `problem`."""
+
+    status: int
+    id: str | None
+    result: Change | None = None
+    problem: Problem | None = None
+
+
+class ChangedBatch(BaseModel):
+    """Items in the order they were sent."""
+
+    items: list[ChangedItem]
+    counts: ItemCounts
+
+
+class Spec(BaseModel):
+    """One property."""
+
+    name: str
+    value: str
+
+
+class StoredProduct(BaseModel):
+    """A product as it is stored, cleaned; `category` is its path in the taxonomy, empty without one."""
+
+    id: str
+    title: str
+    description: str
+    brand: str
+    specs: list[Spec]
+    category: str
+    category_id: str
+    tags: list[str]
+    images: list[str]
+    language: str
+    provenance: Literal["supplier", "human", "machine"]
+    version: int
+    created_at: str
+    updated_at: str
+
+
+class ProductPage(BaseModel):
+    """Products in the order they were first stored; `next` is the cursor of the page that follows, null at the end."""
+
+    items: list[StoredProduct]
+    next: str | None
+
+
+class SimilarProducts(BaseModel):
+    """Stored products, most similar first; weight is the share each would have in a vote among them."""
+
+    items: list[Neighbour]
+
+
+class TaxonomySummary(BaseModel):
+    """The category tree; equal versions are equal trees. An open one takes in new categories of stored products."""
+
+    version: str
+    open: bool
+    nodes: int
+    leaves: int
+    depth: int
+    labelled: int = Field(description="Products with a category.")
+
+
+class Node(BaseModel):
+    """A category, how many are right below it, and how many products lie in its whole branch."""
+
+    id: str
+    name: str
+    path: str
+    children: int
+    products: int
+
+
+class NodeList(BaseModel):
+    """The categories right below one, or the top ones."""
+
+    parent: str | None
+    items: list[Node]
+
+
+class CategoryRef(BaseModel):
+    """A category by id and path."""
+
+    id: str
+    path: str
+
+
+class Mapped(BaseModel):
+    """What one category string means here: a category, or null with the reason and what may have been meant."""
+
+    given: str
+    category: CategoryRef | None
+    reason: str
+    candidates: list[CategoryRef]
+
+
+class MappedList(BaseModel):
+    """In the order they were given."""
+
+    items: list[Mapped]
+
+
+class IndexCounts(BaseModel):
+    """What the index holds now."""
+
+    products: int
+    labelled: int
+    categories: int = Field(description="Categories with at least one product of their own.")
+
+
+class IndexFacts(BaseModel):
+    """The index: what it holds now, up to which place of the journal, and the manifest of its snapshot."""
+
+    seq: int
+    counts: IndexCounts
+    manifest: Manifest
+
+
+class Health(BaseModel):
+    """Alive, or ready."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Version(BaseModel):
+    """Which aisle this is."""
+
+    name: Literal["aisle"] = "aisle"
+    version: str
+    api: Literal["v1"] = "v1"
+
+
+class Limits(BaseModel):
+    """What one request may hold; beyond: 413 for bytes and items, 422 for fields, 503 when the queue is full."""
+
+    body_bytes: int
+    batch_items: int
+    queue_items: int
+    page_items: int
+    similar_items: int
+    product: Mapping[str, int] = Field(description="Characters of each text, entries of each list.")
+
+
+def answer_shown(answer: Answer) -> dict[str, Any]:
+    """Return an answer as `Answered`."""
+    return {name: getattr(answer, name) for name in Answered.model_fields}
+
+
+def change_shown(written: Written) -> dict[str, Any]:
+    """Return what became of a change as `Change`."""
+    return {name: getattr(written, name) for name in Change.model_fields}
+
+
+def product_shown(stored: Stored) -> dict[str, Any]:
+    """Return a stored product as `StoredProduct`."""
+    record, product = stored.record, stored.record.product
+    return {
+        "id": product.id,
+        "title": product.title,
+        "description": product.description,
+        "brand": product.brand,
+        "specs": [{"name": name, "value": value} for name, value in product.specs],
+        "category": product.category,
+        "category_id": record.node_id,
+        "tags": product.tags,
+        "images": product.images,
+        "language": product.language,
+        "provenance": record.provenance,
+        "version": stored.version,
+        "created_at": stored.created_at,
+        "updated_at": stored.updated_at,
+    }

@@ -1,0 +1,153 @@
+"""What is asked over HTTP: pydantic at the edge, `indexer.product.Product` inside. Answers are in `replies`.
+
+Checked strictly: no field that is not known, no text where a number belongs; `null` is the same as absent.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from indexer.product import (
+    CATEGORY_CHARS,
+    DESCRIPTION_CHARS,
+    ID_CHARS,
+    SPEC_COUNT,
+    TAG_CHARS,
+    TAG_COUNT,
+    TITLE_CHARS,
+    Product,
+)
+from indexer.sources.rows import Problem
+from indexer.sources.specs import Specs, parse_specs
+
+SIMILAR_DEFAULT, SIMILAR_LIMIT = 10, 100
+
+UNNAMED = "(without id)"
+"""The id under which a product without one is asked about."""
+
+
+def read_specs(given: object) -> Specs:
+    """Return specs given as text, object or list, read as a cell of a file would be, so that both give one vector."""
+    if given is None:
+        return ()
+    if not isinstance(given, str | dict | list):
+        raise ValueError("give an object, a list of {name, value} or text")
+    specs = parse_specs(given if isinstance(given, str) else orjson.dumps(given).decode())
+    if isinstance(specs, Problem):
+        raise ValueError(specs.reason)
+    if len(specs) > SPEC_COUNT:
+        raise ValueError(f"{len(specs):,} specs given, the limit is {SPEC_COUNT:,}; leave some out")
+    return specs
+
+
+_SPECS = {
+    "anyOf": [{"type": "object"}, {"type": "array"}, {"type": "string"}, {"type": "null"}],
+    "description": "Properties by name: an object, a list of `{name, value}`, or text with one `name: value` a line.",
+}
+
+ID_PATTERN = r"^[^\x00-\x1F\x7F-\x9F]+$"
+"""No control characters."""
+
+Id = Annotated[str, Field(min_length=1, max_length=ID_CHARS, pattern=ID_PATTERN)]
+Tag = Annotated[str, Field(max_length=TAG_CHARS)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class ProductFields(_Body):
+    """A product as a supplier lists it, with at least one of title, description, brand and specs."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "title": "Stainless Steel French Press 1 L",
+                "description": "<p>Double-walled coffee maker for 8 cups.</p>",
+                "brand": "Brewmont",
+                "specs": {"Capacity": "1 l", "Material": "steel"},
+            }
+        }
+    )
+
+    title: str | None = Field(None, max_length=TITLE_CHARS)
+    description: str | None = Field(None, max_length=DESCRIPTION_CHARS, description="Plain text or HTML.")
+    brand: str | None = Field(None, max_length=TITLE_CHARS)
+    specs: Annotated[Specs, BeforeValidator(read_specs), WithJsonSchema(_SPECS)] = ()
+    category: str | None = Field(
+        None,
+        max_length=CATEGORY_CHARS,
+        description="Label: a path (`A > B`), node id or name of the taxonomy. Never used as input of an answer.",
+    )
+    tags: list[Tag] | None = Field(
+        None, max_length=TAG_COUNT, description="Label: tags. Never used as input of an answer."
+    )
+
+    def product(self, product_id: str) -> Product:
+        """Return the product with its label, under that id."""
+        return Product(
+            id=product_id,
+            title=self.title or "",
+            description=self.description or "",
+            brand=self.brand or "",
+            specs=self.specs,
+            category=self.category or "",
+            tags=tuple(self.tags or ()),
+        )
+
+
+class ProductBody(ProductFields):
+    """A product whose id may be left out."""
+
+    id: Id | None = Field(None, description="One that is stored is asked about without its own vote.")
+
+    def question(self) -> Product:
+        """Return the product without its label, as it is asked about."""
+        return self.model_copy(update={"category": None, "tags": None}).product(self.id or UNNAMED)
+
+
+class PutItem(ProductFields):
+    """One product to store."""
+
+    op: Literal["put"] = "put"
+    id: Id
+
+
+class DeleteItem(_Body):
+    """One product to forget."""
+
+    op: Literal["delete"]
+    id: Id
+
+
+def _each(*models: str) -> WithJsonSchema:
+    known: list[dict[str, str]] = [{"$ref": f"#/components/schemas/{model}"} for model in models]
+    items = {"anyOf": [*known, {"description": "Anything else gets a problem of its own."}]}
+    return WithJsonSchema({"type": "array", "items": items})
+
+
+class CategorizeBatch(_Body):
+    """Products to categorize; one that is refused never fails the others."""
+
+    items: Annotated[list[Any], _each("ProductBody")]
+
+
+class ProductsBatch(_Body):
+    """Products to store and to forget, in this order; one that is refused never fails the others."""
+
+    items: Annotated[list[Any], _each("PutItem", "DeleteItem")]
+
+
+class SimilarBody(ProductBody):
+    """A product, or nothing but the `id` of a stored one."""
+
+    limit: int = Field(SIMILAR_DEFAULT, ge=1, le=SIMILAR_LIMIT)
+
+
+class MapBody(_Body):
+    """Categories as somebody else writes them."""
+
+    categories: list[Annotated[str, Field(max_length=CATEGORY_CHARS)]]

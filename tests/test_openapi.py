@@ -1,0 +1,66 @@
+"""The description of the API: what is committed is what is served, and what is served keeps to it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import schemathesis
+from fastapi import FastAPI
+from hypothesis import settings
+from schemathesis.config import SchemathesisConfig
+
+from service.app import create_app, openapi_text
+from service.settings import ServiceSettings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+EXAMPLES = 25
+"""Requests tried at each route in each of schemathesis's ways; half of them break the description on purpose."""
+
+SAYS_MORE = ("/v1/categorize", "/v1/similar", "/v1/products/{product_id}", "/v1/products")
+"""What keeps to the description may still be refused here: a product of nothing but markup, a category that is no path,
+a cursor that was never given."""
+
+REFUSED = {"expected-statuses": ["2xx", "404", "409", "422"]}
+SCHEMA = schemathesis.openapi.from_path(
+    ROOT / "docs" / "openapi.json",
+    config=SchemathesisConfig.from_dict(
+        {
+            "base-url": "http://localhost",
+            "generation": {"max-examples": EXAMPLES},
+            "operations": [
+                {"include-path": path, "checks": {"positive_data_acceptance": REFUSED}} for path in SAYS_MORE
+            ],
+        }
+    ),
+)
+
+
+@schemathesis.serializer("application/x-ndjson")
+def as_lines(_: schemathesis.SerializationContext, value: object) -> bytes:
+    """Send text as it is and anything else as one line of JSON."""
+    return value.encode("utf-8", "replace") if isinstance(value, str) else orjson.dumps(value)
+
+
+@pytest.fixture(scope="module")
+def app(built_index: Path, tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
+    """Return the service on an index of its own, small queue and body as set by default."""
+    index = tmp_path_factory.mktemp("openapi") / "index"
+    shutil.copytree(built_index, index)
+    return create_app(ServiceSettings(index=index))
+
+
+def test_the_committed_description_is_the_one_that_is_served(app: FastAPI) -> None:
+    """After a change: `python -m service.app > docs/openapi.json`."""
+    assert (ROOT / "docs" / "openapi.json").read_text("utf-8") == openapi_text(app)
+
+
+@SCHEMA.parametrize()
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=True)
+def test_every_route_keeps_to_its_description(case: schemathesis.Case[Any], app: FastAPI) -> None:
+    """Whatever is sent, the status, media type and form of the answer are as described, and bad data is refused."""
+    case.call_and_validate(app=app)
