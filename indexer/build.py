@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain, islice, repeat
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Protocol
 
@@ -39,8 +39,6 @@ from taxonomy.tree import Tree
 QUARANTINE = "quarantine.jsonl"
 TAXONOMY = "taxonomy"
 """The fact in the record store that holds the tree that was given; empty when it is inferred."""
-LOOKED_AT = 1_000
-"""Rows that are read before the first is stored, to tell how many there may be."""
 
 
 class Progress(Protocol):
@@ -95,7 +93,7 @@ def build(
 
     Products that the store held and the source lacks are removed once the whole source was read; what a service adds
     meanwhile stays. Raises SourceError when the source breaks off or no row of it can be indexed; then none is removed.
-    Memory: `LOOKED_AT` rows, one batch, and then as `rebuild`.
+    Memory: the rows of one chunk of the file, one batch, and then as `rebuild`.
     """
     began = time.monotonic()
     progress = progress or Quiet()
@@ -138,14 +136,18 @@ def rebuild(
 
 
 def _looked_at(source: Source) -> tuple[list[Row], int | None]:
-    """Take the first rows; return them and about how many the source has, by how far they reached into it."""
-    first = list(islice(source, LOOKED_AT))
-    if len(first) == LOOKED_AT and source.unit == "rows":
-        return first, source.total
-    if source.position == source.total:  # what is left lies in buffers already
-        first.extend(source)
-    if source.position < (source.total or 0):
-        return first, len(first) * (source.total or 0) // source.position
+    """Take rows until more of the file is needed; return them and about how many rows there are in all.
+
+    What they needed of the file, the sample that the source looks at and at most one chunk, tells how many follow.
+    """
+    if source.unit == "rows":
+        return [], source.total
+    first: list[Row] = []
+    reached = source.position
+    for row in source:
+        first.append(row)
+        if source.position != reached:
+            return first, len(first) * (source.total or 0) // max(reached, 1)
     return first, len(first)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import unicodedata
+import re
 from dataclasses import dataclass, field
 
 from indexer.errors import ProductError
@@ -16,6 +16,8 @@ TAG_COUNT = 200
 TAG_CHARS = 200
 CATEGORY_CHARS = 2_000
 IMAGE_COUNT = 50
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # the last range cannot be written as UTF-8
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def check(product: Product) -> None:
     if not product.id.strip():
         raise ProductError("the product has no id; give it one of 1 to 256 characters", "id")
     for name, text in (("id", product.id), *(("images", image) for image in product.images)):
-        if any(unicodedata.category(c) in {"Cc", "Cs"} for c in text):
+        if _CONTROL.search(text):
             raise ProductError(f"{name} {text[:40]!r} has control characters or half a character; remove them", name)
     if not product.has_text and not product.images:
         raise ProductError("the product has neither text nor image; give it at least a title", "title")
