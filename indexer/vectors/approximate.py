@@ -1,0 +1,152 @@
+"""A search that looks at part of what is stored: how far it looks, what is measured for that, and when it looks again.
+
+A kind proposes candidates and gives the vectors it keeps for them. Similarity and order are computed here as `exact`
+does it, so a row's answer does not depend on its batch. How widely to look (the effort: lists probed, length of a
+graph's candidate list) is chosen once, at build, and travels with each call.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from bisect import bisect_left
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.vectors import Keys, Neighbours, Vectors
+from indexer.vectors.exact import ExactIndex
+from indexer.vectors.rows import BLOCK, asked, cosine, damaged
+
+Parameters = dict[str, int | float | str]
+
+PARAMETERS_FILE = "vectors.json"
+
+SPARE = 8
+"""Candidates fetched beyond k, so that a tie at the k-th place is seen whole and ordered by key."""
+
+MORE = (1, 4, 16)
+"""A row whose tie at the k-th place goes on past what was fetched is searched again for this many times as much; a tie
+longer than 15 k is cut there. A row that came back short is searched 8 times as widely, and then everywhere."""
+
+EVERYWHERE = 2**31 - 1
+"""The effort that means every stored vector."""
+
+SAMPLE = 512
+"""Vectors, one in 32 at most, that are held back at build to measure recall with."""
+
+ADD_AT_ONCE = 65_536
+
+
+class ApproximateIndex(ABC):
+    """What the approximate kinds share; `parameters` holds the effort under `effort_name`."""
+
+    effort_name: str
+    coded = False
+    """Whether vectors are stored as codes, so that similarities are near the true ones and not equal to them."""
+
+    def __init__(self, kind: str, dim: int, parameters: Parameters) -> None:
+        self.kind = kind
+        self.dim = dim
+        self.parameters: Mapping[str, int | float | str] = parameters
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def upsert(self, keys: Keys, vectors: Vectors) -> None:
+        """File `vectors` under `keys`, as VectorIndex says."""
+
+    @abstractmethod
+    def _candidates(self, queries: Vectors, fetch: int, effort: int) -> tuple[Keys, Vectors]:
+        """Return keys (n, fetch), -1 where no more were found, and the vectors (n, fetch, dim) stored under them."""
+
+    def search(self, vectors: Vectors, k: int) -> Neighbours:
+        """Return the `k` most similar of each row that were found, as VectorIndex says."""
+        queries, k = asked(vectors, k, self.dim, len(self))
+        return Neighbours(*self._answer(queries, k, int(self.parameters[self.effort_name])))
+
+    def fill(self, keys: Keys, vectors: Vectors, efforts: range, target: float, seed: int) -> Parameters:
+        """Upsert `vectors` under `keys`, which ascend; return the smallest effort that meets the recall target.
+
+        Some vectors are held back, looked for in the others and added last. A neighbour counts when it is as similar as
+        the true tenth, so that copies of one listing stand in for one another. Where codes lose too much for any effort
+        to meet the target, half a point below the most they can reach is taken in its place.
+        """
+        held = np.zeros(len(keys), dtype=np.bool_)
+        held[np.random.default_rng(seed).choice(len(keys), min(len(keys) // 32, SAMPLE), replace=False)] = True
+        self._add(keys, vectors, np.flatnonzero(~held))
+        effort, recall = efforts[0], 1.0
+        if held.any():
+            queries, tenth = vectors[held], _tenth(vectors, held)
+
+            def reached(effort: int) -> float:
+                found, _ = self._answer(queries, 10, effort)
+                true = cosine(queries[:, np.newaxis], vectors[np.searchsorted(keys, found)])
+                return float((true >= tenth).mean())
+
+            goal = min(target, reached(efforts[-1]) - 0.005) if self.coded else target
+            effort = efforts[min(bisect_left(efforts, goal, key=reached), len(efforts) - 1)]
+            recall = reached(effort)
+        self._add(keys, vectors, np.flatnonzero(held))
+        return {self.effort_name: effort, "recall": recall, "recall_target": target}
+
+    def _add(self, keys: Keys, vectors: Vectors, rows: Keys) -> None:
+        for start in range(0, len(rows), ADD_AT_ONCE):
+            part = rows[start : start + ADD_AT_ONCE]
+            self.upsert(keys[part], vectors[part])
+
+    def _answer(self, queries: Vectors, k: int, effort: int, stage: int = 0) -> tuple[Keys, Vectors]:
+        keys = np.empty((len(queries), k), dtype=np.int64)
+        similarity = np.empty((len(queries), k), dtype=np.float32)
+        fetch = min((k + SPARE) * MORE[stage], len(self))
+        step = max(1, BLOCK // max(1, fetch * self.dim))
+        for start in range(0, len(queries) if k else 0, step):
+            block = np.arange(start, min(start + step, len(queries)))
+            found, closeness = self._ranked(queries[block], fetch, effort)
+            keys[block], similarity[block] = found[:, :k], closeness[:, :k]
+            if stage + 1 < len(MORE):
+                short = found[:, k - 1] < 0
+                tied = ~short & (closeness[:, k - 1] == closeness[:, -1]) & (fetch < len(self))
+                wider = EVERYWHERE if stage else 8 * effort
+                for again, new_effort in ((block[short], wider), (block[tied], effort)):
+                    if len(again):
+                        keys[again], similarity[again] = self._answer(queries[again], k, new_effort, stage + 1)
+        return keys, similarity
+
+    def _ranked(self, queries: Vectors, fetch: int, effort: int) -> tuple[Keys, Vectors]:
+        """Return what was found in order of similarity, then key; what was not is key -1 and similarity -2."""
+        keys, vectors = self._candidates(queries, fetch, effort)
+        similarity = np.where(keys >= 0, cosine(queries[:, np.newaxis], vectors), np.float32(-2))
+        order = np.lexsort((keys, -similarity))
+        return np.take_along_axis(keys, order, axis=1), np.take_along_axis(similarity, order, axis=1)
+
+
+def _tenth(vectors: Vectors, held: npt.NDArray[np.bool_]) -> Vectors:
+    """Return (queries, 1): the similarity of the true tenth neighbour, among the rest, of each vector held back."""
+    rows = ExactIndex.over(np.arange(len(vectors)), vectors)
+    near = rows.search(vectors[held], 32)  # ten of them were not held back: of all vectors, at most 1 in 32 was
+    similarity = np.where(held[near.keys], np.float32(-1), near.similarity)
+    return -np.sort(-similarity, axis=1)[:, 9:10]
+
+
+def write_parameters(folder: Path, index: ApproximateIndex) -> Path:
+    """Write the kind and its parameters beside its other files."""
+    path = folder / PARAMETERS_FILE
+    path.write_text(json.dumps({"kind": index.kind, "parameters": dict(index.parameters)}), encoding="utf-8")
+    return path
+
+
+def read_parameters(folder: Path, kind: str, effort_name: str) -> Parameters:
+    """Read what `write_parameters` wrote; SnapshotDamaged when it is not that, or of another kind."""
+    path = folder / PARAMETERS_FILE
+    try:
+        written = json.loads(path.read_text(encoding="utf-8"))
+        parameters: Parameters = written["parameters"]
+        if written["kind"] != kind or int(parameters[effort_name]) < 1:
+            raise ValueError(f"{written['kind']} written, {kind} asked for, {effort_name} {parameters[effort_name]}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise damaged(path, repr(error)) from error
+    return parameters
