@@ -9,7 +9,7 @@
 
 How widely a search looks (`nprobe`, `ef_search`) is the smallest that meets the recall target, chosen at build; FAISS
 proposes, `approximate` compares and orders. The similarities of `ivf_sq8` and `ivf_pq` are those of what their codes
-decode to: on titles of 384 dimensions 0.005 and 0.03 off at most, 0.0001 and 0.001 as a rule.
+decode to: on real titles (384 dimensions) at most 0.007 and 0.03 off, 0.0002 and 0.0015 in the median.
 """
 
 from __future__ import annotations
