@@ -23,6 +23,10 @@ Mask = npt.NDArray[np.bool_]
 DEFAULT = "sentence_transformers"
 TECHNOLOGIES = ("sentence_transformers", "hashing")
 
+TEXT_VERSION = 1
+"""Of the text that encoders see, part of each fingerprint: raised when `normalize` changes what it gives for a product,
+so that no index mixes vectors of two kinds of text."""
+
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
