@@ -1,11 +1,17 @@
-"""Shared fixtures: where the evaluation data are, and a small index of invented products."""
+"""Shared fixtures: where the evaluation data are, a small index of invented products, and clients of its service."""
 
 import itertools
 import json
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from starlette.testclient import TestClient
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -48,6 +54,37 @@ def built_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source.write_text("".join(f"{json.dumps(row)}\n" for row in catalogue()), encoding="utf-8")
     build(read(source), folder / "index", settings=IndexSettings(encoder="hashing:64"))
     return folder / "index"
+
+
+@pytest.fixture
+def own_index(built_index: Path, tmp_path: Path) -> Path:
+    """Return a copy of the index that may be changed."""
+    return Path(shutil.copytree(built_index, tmp_path / "index"))
+
+
+@pytest.fixture
+def client(own_index: Path) -> Iterator["TestClient"]:
+    """Return a client of a running service with an index of its own."""
+    from starlette.testclient import TestClient
+
+    from service.app import create_app
+    from service.settings import ServiceSettings
+
+    with TestClient(create_app(ServiceSettings(index=own_index))) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def reader(built_index: Path) -> Iterator["TestClient"]:
+    """Return a client of a running service whose index nobody changes; it takes batches of 5 and bodies of 2,000."""
+    from starlette.testclient import TestClient
+
+    from service.app import create_app
+    from service.settings import ServiceSettings
+
+    limits = ServiceSettings(index=built_index, batch_items=5, body_bytes=2_000)
+    with TestClient(create_app(limits)) as client:
+        yield client
 
 
 def catalogue() -> list[dict[str, object]]:

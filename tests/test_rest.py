@@ -1,0 +1,105 @@
+"""docs/rest.md: every route is in it, and every example in it is answered as it says."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import httpx2
+import orjson
+import pytest
+from starlette.testclient import TestClient
+
+from service.app import create_app
+from service.problems import HTTP_KINDS, INTERNAL, KINDS
+from service.settings import ServiceSettings
+
+DOCUMENT = (Path(__file__).resolve().parent.parent / "docs" / "rest.md").read_text("utf-8")
+EXAMPLE = re.compile(r"```sh\n(.*?)```\n\n```json\n(.*?)```", re.DOTALL)
+HOST = "localhost:8000"
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a curl line sends."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+def call_of(command: str) -> Call:
+    """Return what `curl ...`, or `printf FORMAT LINE ... | curl ... --data-binary @-`, sends."""
+    words = shlex.split(command.replace("\\\n", " "))
+    piped = b""
+    if words[0] == "printf":
+        end = words.index("|")
+        piped = "".join(f"{line}\n" for line in words[2:end]).encode()
+        words = words[end + 1 :]
+    options = dict(pairwise(words))
+    body = options["-d"].encode() if "-d" in options else piped
+    name, _, value = options.get("-H", "").partition(": ")
+    path = next(word for word in words if word.startswith(HOST)).removeprefix(HOST)
+    return Call(options.get("-X", "POST" if body else "GET"), path, {name: value} if name else {}, body)
+
+
+def form(value: object) -> object:
+    """Return which keys are where: objects key by key, of a list its first element, of anything else nothing."""
+    if isinstance(value, dict):
+        return {key: form(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [form(value[0])] if value else []
+    return None
+
+
+@pytest.fixture(scope="module")
+def client(built_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """Return a client of the service that the document's examples were taken from."""
+    index = tmp_path_factory.mktemp("rest") / "index"
+    shutil.copytree(built_index, index)
+    with TestClient(create_app(ServiceSettings(index=index))) as client:
+        yield client
+
+
+def answer_to(client: TestClient, call: Call) -> httpx2.Response:
+    """Send what a curl line sends."""
+    return client.request(call.method, call.path, headers=call.headers, content=call.body)
+
+
+def test_every_route_is_documented_with_an_example() -> None:
+    """Each operation of the API has a heading of its own, and the command below it calls that operation."""
+    described = orjson.loads((Path(__file__).resolve().parent.parent / "docs" / "openapi.json").read_bytes())
+    routes = {f"{method.upper()} {path}" for path, methods in described["paths"].items() for method in methods}
+    sections = dict(re.findall(r"^### `(.*?)`\n(.*?)(?=^##|\Z)", DOCUMENT, re.DOTALL | re.MULTILINE))
+    assert set(sections) == routes
+    for route, text in sections.items():
+        for command, _ in EXAMPLE.findall(text):
+            call = call_of(command)
+            path = re.sub(r"\{\w+\}", ".+", route.partition(" ")[2])
+            assert call.method == route.partition(" ")[0]
+            assert re.fullmatch(path, call.path.partition("?")[0])
+        assert EXAMPLE.search(text), route
+
+
+def test_every_code_of_a_problem_is_documented() -> None:
+    """The table of errors names each code beside its status."""
+    for kind in (*KINDS.values(), *HTTP_KINDS.values(), INTERNAL):
+        if kind.code != "client_gone":  # nobody is there to read it
+            assert re.search(rf"^\| {kind.status} \|.*`{kind.code}`", DOCUMENT, re.MULTILINE), kind
+
+
+def test_every_example_is_answered_as_documented(client: TestClient) -> None:
+    """In the document's order; the same keys at the same places, line by line."""
+    for command, shown in EXAMPLE.findall(DOCUMENT):
+        answer = answer_to(client, call_of(command))
+        lines = answer.text.splitlines() if "ndjson" in command else [answer.text]
+        documented = shown.strip().splitlines() if "ndjson" in command else [shown]
+        assert [form(orjson.loads(line)) for line in lines] == [form(orjson.loads(line)) for line in documented], (
+            command
+        )
