@@ -43,7 +43,10 @@ UNSEEN: list[tuple[type[BaseModel], Literal["validation"]]] = [
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
-CANARY = Product("canary", title="Stainless steel water bottle, 750 ml")
+CANARY = Product(
+    "canary", title="Stainless steel water bottle", description="Keeps drinks cold for a day, holds 750 ml."
+)
+"""Long enough for the language to be told, so that this is loaded too."""
 
 
 def create_app(settings: ServiceSettings, engine: Engine | None = None) -> FastAPI:

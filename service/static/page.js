@@ -58,10 +58,11 @@ function verdict(answer) {
     "div", answer.decision,
     el("div", "verdict", el("span", "badge", VERDICTS[answer.decision]), el("p", "", answer.reason)),
     levels.length ? el("ol", "levels", ...levels) : null,
+    note(),
   );
 }
 
-function note(answer) {
+function note() {
   if (!example) return null;
   const label = example.category ? `It is stored under ${example.category}.` : "It is stored without a category.";
   return el("p", "note", `${example.id} is in the catalogue and was asked about without its own vote. ${label}`);
@@ -86,7 +87,7 @@ function duplicate(each) {
 }
 
 function show(answer) {
-  const seen = [note(answer), verdict(answer)];
+  const seen = [verdict(answer)];
   const others = answer.alternatives.filter((each) => !answer.category || each.id !== answer.category.id);
   if (answer.duplicates.length) {
     seen.push(block("Already in the catalogue?", el("ul", "duplicates", ...answer.duplicates.map(duplicate))));
@@ -97,20 +98,20 @@ function show(answer) {
   }
   if (others.length) {
     const rows = others.map((each) => row("li", "", path(each.path), each.probability));
-    seen.push(block("Other categories", el("ol", "alternatives", ...rows)));
+    seen.push(block(answer.category ? "Other categories" : "Candidates", el("ol", "alternatives", ...rows)));
   }
   if (answer.neighbours.length) {
     seen.push(block("Neighbours that decided", el("ol", "neighbours", ...answer.neighbours.map(neighbour))));
   }
   const took = `${answer.timings.total.toFixed(1)} ms`;
   seen.push(el("p", "facts", `Answered in ${took}. `, el("code", "", answer.prediction_id)));
-  result.replaceChildren(...seen.filter(Boolean));
+  result.replaceChildren(...seen);
   const where = answer.category ? `${answer.category.path}, ${percent(answer.category.probability)}` : answer.reason;
   status.textContent = `${VERDICTS[answer.decision]}: ${where}`;
 }
 
 function showTrouble(title, detail, errors, requestId) {
-  const faults = (errors || []).map((each) => el("li", "", `${each.pointer || "the product"}: ${each.message}`));
+  const faults = (errors || []).map((each) => el("li", "", `${each.pointer.slice(1) || "product"}: ${each.message}`));
   const trouble = el(
     "div", "trouble",
     el("b", "", title), ` ${detail}`,
