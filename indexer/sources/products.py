@@ -1,0 +1,170 @@
+"""From a raw row to a Product, or to the problem that keeps it out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
+from indexer.errors import ProductError
+from indexer.product import Product, check
+from indexer.sources.aliases import column_key, keys, spec_name
+from indexer.sources.profile import Profile
+from indexer.sources.rows import Problem, Record, Row
+from indexer.sources.seen import SeenIds
+from indexer.sources.specs import Specs, parse_specs
+from taxonomy.mapping import CategoryMapper, Unmapped
+from taxonomy.names import path_text
+from taxonomy.separators import Invalid, Separators, parse_path
+from taxonomy.vocabulary import split_tags
+
+CATEGORIES = 20_000
+"""Distinct category texts whose path is remembered."""
+
+# A comma or semicolon ends an image only before the next address or after a picture's ending: addresses contain both.
+_IMAGES = re.compile(
+    r"\s*[|\n]\s*|\s*[,;]\s*(?=https?://)|(?:(?<=\.jpg)|(?<=\.png)|(?<=\.gif)|(?<=\.jpeg)|(?<=\.webp)|(?<=\.avif))[,;]\s*",
+    re.IGNORECASE,
+)
+
+
+class Reader:
+    """Makes the rows of one source; remembers the ids it has seen, of labelled sources only.
+
+    profile: detected, so that its columns are those of the source.
+    """
+
+    def __init__(
+        self, profile: Profile, separators: Separators, mapper: CategoryMapper | None = None, *, labelled: bool = True
+    ) -> None:
+        self._columns = profile.columns
+        self._constant = profile.constant
+        self._separators = separators
+        self._mapper = mapper
+        self._labelled = labelled
+        self._seen = SeenIds()
+        self._placed = lru_cache(CATEGORIES)(self._place)
+        named = profile.columns.get("specs", ())
+        self._blocks = {column for column in named if len(named) == 1 or column_key(column) in keys("specs")}
+
+    def row(self, record: Record) -> Row:
+        """Return the row of a record, with its product or its problem."""
+        product_id = self._only("id", record.fields)
+        if not product_id and not self._labelled:
+            product_id = f"row-{record.number}"
+        made = record.problem or self._product(product_id, record.fields)
+        if isinstance(made, Product) and self._labelled and (first := self._seen.add(product_id, record.number)):
+            made = Problem("repeated_id", f"row {first:,} has the id {product_id[:80]!r} already; keep one of the two")
+        if isinstance(made, Problem):
+            return Row(record.number, product_id, record.fields, problem=made)
+        return Row(record.number, product_id, record.fields, product=made)
+
+    def _product(self, product_id: str, fields: Mapping[str, str]) -> Product | Problem:
+        if not product_id:
+            return Problem("no_id", "the row has no id; give it one of 1 to 256 characters")
+        specs = self._specs(fields)
+        if isinstance(specs, Problem):
+            return specs
+        category = self._category(fields) if self._labelled else ""
+        if isinstance(category, Problem):
+            return category
+        product = Product(
+            id=product_id,
+            title=self._only("title", fields),
+            description="\n".join(map(_plain, self._all("description", fields))),
+            brand=self._only("brand", fields),
+            specs=specs,
+            category=category,
+            tags=self._tags(fields) if self._labelled else (),
+            images=tuple(image for cell in self._all("image", fields) for image in _images(cell)),
+        )
+        return _checked(product)
+
+    def _all(self, name: str, fields: Mapping[str, str]) -> list[str]:
+        """Return the cells of a field that are not blank, or its constant."""
+        cells = [text for column in self._columns.get(name, ()) if (text := fields.get(column, "").strip())]
+        constant = self._constant.get(name, "")
+        return cells or ([constant] if constant else [])
+
+    def _only(self, name: str, fields: Mapping[str, str]) -> str:
+        return _plain(next(iter(self._all(name, fields)), ""))
+
+    def _specs(self, fields: Mapping[str, str]) -> Specs | Problem:
+        specs: list[tuple[str, str]] = []
+        for column in self._columns.get("specs", ()):
+            cell = fields.get(column, "").strip()
+            if not cell:
+                continue
+            if column not in self._blocks and not cell.startswith(("{", "[")):
+                specs.append((spec_name(column) or column, cell))
+                continue
+            parsed = parse_specs(cell)
+            if isinstance(parsed, Problem):
+                return parsed
+            specs += [(column, parsed[0][1])] if len(parsed) == 1 and not parsed[0][0] else parsed
+        return tuple(specs)
+
+    def _category(self, fields: Mapping[str, str]) -> str | Problem:
+        cells = self._all("category", fields)
+        if not cells:
+            return ""
+        return self._placed(cells[0] if len(cells) == 1 else json.dumps(cells))
+
+    def _place(self, text: str) -> str | Problem:
+        """Return the path of a category, as its source or the mapper's tree writes it."""
+        path = parse_path(text, self._separators)
+        if self._mapper is None:
+            return Problem("invalid_category", path.reason) if isinstance(path, Invalid) else path_text(path)
+        node: int | Unmapped = Unmapped("")
+        if not isinstance(path, Invalid):
+            node = self._mapper.resolve(path_text(path))
+        if isinstance(node, Unmapped):
+            node = self._mapper.resolve(text)
+        return Problem("invalid_category", node.reason) if isinstance(node, Unmapped) else self._mapper.tree.text(node)
+
+    def _tags(self, fields: Mapping[str, str]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(tag for cell in self._all("tags", fields) for tag in split_tags(cell)))
+
+
+def category_cell(profile: Profile, fields: Mapping[str, str]) -> str:
+    """Return the text from which separators are detected: that of a category in one column, else ""."""
+    columns = profile.columns.get("category", ())
+    return fields.get(columns[0], "") if len(columns) == 1 else ""
+
+
+def _checked(product: Product) -> Product | Problem:
+    if not product.has_text and not product.images:
+        return Problem("no_content", "the row has neither text nor image; give it at least a title")
+    try:
+        check(product)
+    except ProductError as error:
+        broken = error.field == "id" and "control characters" in str(error)
+        return Problem("broken_row" if broken else "too_long", str(error))
+    return product
+
+
+def _plain(cell: str) -> str:
+    """Unwrap a text that came as JSON: {"name": "Acme"} is Acme, ["One.", "Two."] is two lines."""
+    if cell[:2] not in ('["', '{"'):
+        return cell
+    try:
+        parsed = json.loads(cell)
+    except (ValueError, RecursionError):
+        return cell
+    if isinstance(parsed, dict):
+        parsed = parsed.get("name", parsed.get("value"))
+    lines = parsed if isinstance(parsed, list) else [parsed]
+    return "\n".join(lines) if all(isinstance(line, str) for line in lines) else cell
+
+
+def _images(cell: str) -> list[str]:
+    """Return the paths or addresses in a cell: a JSON list of texts or {url|src}, or a separated text."""
+    if cell.startswith("["):
+        try:
+            listed = json.loads(cell)
+        except (ValueError, RecursionError):
+            listed = []
+        found = [item.get("url") or item.get("src") if isinstance(item, dict) else item for item in listed]
+        return [image.strip() for image in found if isinstance(image, str) and image.strip()]
+    return [image for image in _IMAGES.split(cell) if image]
