@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 AISLE := $(BIN)/aisle
 INDEX := index/sample
 # The line that `make run` prints three products with: their path, tags and neighbours.
-SHOW_THREE := $(AISLE) classify data/sample/products.csv --index $(INDEX) --limit 3
+SHOW_THREE := $(AISLE) classify data/sample --index $(INDEX) --show 3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from indexer import encoders, snapshot
 from indexer import vectors as kinds
@@ -28,7 +30,7 @@ from indexer.manifest import Manifest, Origin
 from indexer.placement import CANONICAL, Placement
 from indexer.records import Records, StoreCounts
 from indexer.settings import IndexSettings
-from indexer.sources import Counts, Quarantine, Row, Source
+from indexer.sources import Counts, Quarantine, Source
 from indexer.space import RawSpace, Space, present
 from indexer.update import STORE, completed, labels_of, path_of
 from indexer.vectors import Keys, Vectors
@@ -93,7 +95,7 @@ def build(
 
     Products that the store held and the source lacks are removed once the whole source was read; what a service adds
     meanwhile stays. Raises SourceError when the source breaks off or no row of it can be indexed; then none is removed.
-    Memory: the rows of one chunk of the file, one batch, and then as `rebuild`.
+    Memory: the rows that `source.expected` reads ahead, one batch, and then as `rebuild`.
     """
     began = time.monotonic()
     progress = progress or Quiet()
@@ -104,9 +106,8 @@ def build(
         with Quarantine(index / QUARANTINE) as quarantine:
             placement = Placement(taxonomy or Tree.empty(), grows=taxonomy is None, separators=CANONICAL)
             ingest = Ingest(records, encoder, placement, quarantine)
-            first, expected = _looked_at(source)
-            progress.start("encode", expected, "products")
-            ingest.run(chain(first, source), progress.at)
+            progress.start("encode", source.expected(), "products")
+            ingest.run(source, progress.at)
         rows = ingest.counts
         if not rows.indexed:
             raise SourceError(f"none of the {rows.read:,} rows of {source.name} can be indexed; see {quarantine.path}")
@@ -135,20 +136,19 @@ def rebuild(
         records.close()
 
 
-def _looked_at(source: Source) -> tuple[list[Row], int | None]:
-    """Take rows until more of the file is needed; return them and about how many rows there are in all.
+def shelves(index: Path) -> tuple[Tree, npt.NDArray[np.int64]]:
+    """Return the tree of what the record store of `index` holds now, and how many products each category itself has.
 
-    What they needed of the file, the sample that the source looks at and at most one chunk, tells how many follow.
+    int64 (n,), in the tree's order. Raises RecordError when there is no store.
     """
-    if source.unit == "rows":
-        return [], source.total
-    first: list[Row] = []
-    reached = source.position
-    for row in source:
-        first.append(row)
-        if source.position != reached:
-            return first, len(first) * (source.total or 0) // max(reached, 1)
-    return first, len(first)
+    with closing(Records.open(index / STORE, create=False)) as records:
+        tree, _ = _tree(records)
+        products = np.zeros(len(tree), np.int64)
+        for category, count in records.categories().items():
+            node = tree.find(path_of(category))
+            if node is not None:
+                products[node] = count
+    return tree, products
 
 
 def _rebuilt(
@@ -161,8 +161,7 @@ def _rebuilt(
     progress: Progress,
 ) -> Manifest:
     size = records.counts()  # what changes after this moment may be in the snapshot, and is followed again
-    given = records.fact(TAXONOMY)
-    tree = tree_from_json(given) if given else infer(_labelled(records))
+    tree, is_open = _tree(records)
     space = RawSpace(encoder.parts)
     progress.start("load", size.products, "products")
     labels, keys, matrix = _loaded(records, size, encoder, tree=tree, space=space, progress=progress)
@@ -176,7 +175,7 @@ def _rebuilt(
         parts=encoder.parts,
         store_id=records.store_id,
         seq=size.seq,
-        open_taxonomy=not given,
+        open_taxonomy=is_open,
         counts={**rows, "products": len(labels), "labelled": labels.labelled, "vectors": len(vectors)},
     )
     progress.start("save", None, "")
@@ -201,6 +200,12 @@ def _loaded(
         labels.put(labels_of(found, tree))
         progress.at(len(labels))
     return labels, keys[:filled], matrix[:filled]
+
+
+def _tree(records: Records) -> tuple[Tree, bool]:
+    """Return the tree that was given, or the one of the labels, which is open to others."""
+    given = records.fact(TAXONOMY)
+    return (tree_from_json(given), False) if given else (infer(_labelled(records)), True)
 
 
 def _labelled(records: Records) -> Iterator[CategoryPath]:

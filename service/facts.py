@@ -143,11 +143,7 @@ def _branch_counts(engine: Engine) -> tuple[Tree, list[int]]:
     with engine.live.reading():
         tree = engine.tree
         own = engine.live.labels.node_counts(len(tree))
-    whole = np.zeros_like(own)
-    for level in tree.lineage.T:
-        here = level >= 0
-        np.add.at(whole, level[here], own[here])
-    return tree, whole.tolist()
+    return tree, tree.totals(own).tolist()
 
 
 def _ref(tree: Tree, node: int) -> dict[str, object]:

@@ -155,6 +155,14 @@ class Tree:
         """Return every node of that name, ignoring case and spacing, in order of position."""
         return list(self._named.get(name_key(name), ()))
 
+    def totals(self, own: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the sum of `own`, int64 (n,), over each node and everything below it, int64 (n,)."""
+        sums = np.zeros(len(self), np.int64)
+        for level in self.lineage.T:
+            here = level >= 0
+            np.add.at(sums, level[here], own[here])
+        return sums
+
     def deepest_common(self, a: int, b: int) -> int:
         """Return the deepest node that is an ancestor of, or equal to, both; -1 when their roots differ."""
         first = self._line(a)

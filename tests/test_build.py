@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from indexer import encoders, snapshot
-from indexer.build import Progress, Quiet, Report, build, rebuild
+from indexer.build import Progress, Quiet, Report, build, rebuild, shelves
 from indexer.encoders import Encoded
 from indexer.encoders import Progress as Told
 from indexer.errors import RecordError, SourceError
@@ -232,6 +232,25 @@ def test_a_lost_snapshot_is_rebuilt_without_source_or_encoding(tmp_path: Path) -
 
     assert (again.files, encoder.products) == (first.files, 0)
     assert snapshot.load(tmp_path / "index").manifest == again
+
+
+def test_shelves_are_what_the_store_holds_now(tmp_path: Path) -> None:
+    """The tree of the labels with the products of each category itself, what a service added included."""
+    run(tmp_path, ROWS)
+    with closing(open_index(tmp_path / "index")) as live:
+        live.put(
+            [Product("tea", title="Teapot", category="Home > Kitchen"), Product("box", title="Box", category="Home")]
+        )
+
+    tree, products = shelves(tmp_path / "index")
+
+    assert [(tree.text(node), int(count)) for node, count in enumerate(products)] == [
+        ("Home", 1),
+        ("Home > Kitchen", 3),
+        ("Sports", 1),
+    ]
+    with pytest.raises(RecordError, match="run: aisle build SOURCE"):
+        shelves(tmp_path / "nothing")
 
 
 def test_another_encoder_needs_no_source(tmp_path: Path) -> None:

@@ -72,6 +72,13 @@ def test_deepest_common_node(tree: Tree) -> None:
     assert tree.deepest_common(1, 5) == -1
 
 
+def test_totals_sum_over_whole_branches() -> None:
+    """A (1) over A > B (2) over A > B > C (4), beside D (8)."""
+    grown = Tree.from_paths([("A", "B", "C"), ("D",)])
+    assert grown.totals(np.array([1, 2, 4, 8])).tolist() == [7, 6, 4, 8]
+    assert Tree.empty().totals(np.zeros(0, np.int64)).tolist() == []
+
+
 def test_an_unknown_id_or_position_is_refused(tree: Tree) -> None:
     """The message names the id; a negative position is not counted from the end."""
     with pytest.raises(TaxonomyError, match="no category has the id 'nowhere'"):

@@ -1,0 +1,267 @@
+"""The `aisle` command: build, classify, similar, serve, info, taxonomy.
+
+Everything heavy is imported inside the command that needs it, so `aisle --help` answers at once. What a command prints
+about its work goes to stderr; stdout is its result. The words are in `service/words.py`, the options in
+`service/options.py`.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from service.options import (
+    FILE,
+    SourceOptions,
+    index_option,
+    index_settings,
+    json_option,
+    open_engine,
+    service_settings,
+    source_options,
+)
+
+if TYPE_CHECKING:
+    from service.table import Tally
+    from taxonomy.rows import ReadReport
+
+KINDS = ("auto", "exact", "flat", "ivf", "ivf_sq8", "ivf_pq", "hnsw")
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line. An error that is meant for the user is one line: exit code 1, or 2 for wrong usage."""
+    from indexer.errors import AisleError
+    from taxonomy.names import TaxonomyError
+
+    try:
+        code = aisle.main(prog_name="aisle", standalone_mode=False)
+    except (AisleError, TaxonomyError) as error:
+        code = _say(str(error), 1)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except click.Abort:
+        code = _say("stopped", INTERRUPTED)
+    except OSError as error:
+        code = _say(f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror or error), 1)
+    except SystemExit as leaving:  # click's way when whoever read our output has left, as `| head` does
+        code = 0 if isinstance(leaving.__context__, BrokenPipeError) else leaving.code
+    sys.exit(code)
+
+
+def _say(message: str, code: int) -> int:
+    click.echo(f"aisle: {message}", err=True)
+    return code
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="aisle", message="aisle %(version)s")
+def aisle() -> None:
+    """Put products on the right shelf by looking at their neighbours."""
+
+
+@aisle.command()
+@index_option
+@click.option("--taxonomy", type=FILE, help="Category tree; rows of other categories are refused.")
+@click.option("--locale", default="en", show_default=True, help="Language to take where the tree has several.")
+@click.option("--encoder", metavar="NAME", help="As in hashing or sentence_transformers:MODEL. Default: MiniLM.")
+@click.option("--kind", type=click.Choice(KINDS), help="Kind of vector index. Default: auto, chosen by size.")
+@click.option("--recall-target", type=float, help="Share of true neighbours that a kind must find. Default: 0.95")
+@source_options
+def build(
+    source: SourceOptions,
+    index: Path,
+    *,
+    taxonomy: Path | None,
+    locale: str,
+    encoder: str | None,
+    kind: str | None,
+    recall_target: float | None,
+) -> None:
+    """Build an index of SOURCE: a CSV, TSV, JSONL or Parquet file, a folder with one, or a database URL."""
+    from indexer import build as pipeline
+    from indexer import encoders
+    from service.progress import Progress, status
+    from service.words import build_report
+    from taxonomy.mapping import CategoryMapper
+
+    settings = index_settings(encoder=encoder, kind=kind, recall_target=recall_target)
+    given = _read_taxonomy(taxonomy, locale) if taxonomy else None
+    mapper = CategoryMapper(given.tree, aliases=given.aliases) if given else None
+    with source.open(mapper=mapper) as rows:
+        with status(f"loading the encoder {settings.encoder}"):
+            loaded = encoders.load(settings.encoder)
+        with Progress() as progress:
+            tree = given.tree if given else None
+            report = pipeline.build(rows, index, settings=settings, taxonomy=tree, encoder=loaded, progress=progress)
+    click.echo(build_report(report, index), err=True)
+
+
+@aisle.command()
+@click.option("-o", "--out", type=FILE, help="File to write: .csv, .tsv, .jsonl or .parquet.")
+@click.option("--show", type=click.IntRange(1, 100), metavar="N", help="Print the first N answers instead.")
+@index_option
+@source_options
+def classify(source: SourceOptions, out: Path | None, show: int | None, index: Path) -> None:
+    """Find path, tags, neighbours and duplicates of every product of SOURCE, and write them beside its columns."""
+    if (out is None) == (show is None):
+        raise click.UsageError("name the file to write, as in -o out.csv, or ask for some answers, as in --show 3")
+    if out is not None:
+        _classify_into(out, source, index)
+        return
+    from itertools import islice
+
+    from service.cards import card
+    from service.table import answered
+
+    with source.open(labelled=False) as rows, closing(open_engine(index)) as engine:
+        found = answered(list(islice(rows, show)), engine.classify)
+    click.echo("\n\n".join(card(number, *pair) for number, pair in enumerate(found, start=1)))
+
+
+def _classify_into(out: Path, source: SourceOptions, index: Path) -> None:
+    from time import monotonic
+
+    from service.progress import Progress
+    from service.table import check_output, classify_table
+    from service.words import classify_report
+
+    check_output(out)
+    with source.open(labelled=False) as rows, closing(open_engine(index)) as engine, Progress() as progress:
+        began = monotonic()
+        progress.start("classify", rows.expected(), "products")
+
+        def advance(tally: Tally) -> None:
+            progress.at(tally.read)
+
+        tally = classify_table(rows, out, engine.classify, advance)
+    click.echo(classify_report(tally, out, monotonic() - began), err=True)
+
+
+@aisle.command()
+@click.argument("text", nargs=-1)
+@click.option("--id", "product_id", metavar="ID", help="Neighbours of this stored product instead.")
+@click.option("--limit", type=click.IntRange(1, 500), default=10, show_default=True, help="How many neighbours.")
+@json_option
+@index_option
+def similar(text: tuple[str, ...], product_id: str | None, limit: int, index: Path, *, as_json: bool) -> None:
+    """List the stored products most similar to TEXT, or to the stored product --id."""
+    from indexer.product import Product
+    from service.schemas import UNNAMED
+    from service.words import neighbour_table
+
+    if bool(text) == (product_id is not None):
+        raise click.UsageError("give a TEXT to look for, or the id of a stored product with --id")
+    with closing(open_engine(index)) as engine:
+        found = engine.similar(product_id or Product(UNNAMED, title=" ".join(text)), limit)
+    if as_json:
+        _print_json(found)
+    else:
+        click.echo(neighbour_table(found))
+
+
+@aisle.command()
+@index_option
+@click.option("--host", help="Address to serve on. Default: 127.0.0.1")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to serve on; 0 takes a free one. Default: 8000")
+def serve(index: Path, host: str | None, port: int | None) -> None:
+    """Answer over REST, with a page to try it on."""
+    settings = service_settings(index=index, host=host, port=port)
+    from service.progress import status
+
+    with status(f"opening {index}"):
+        from service.server import serve as serve_app
+    serve_app(settings, lambda line: click.echo(line, err=True))
+
+
+@aisle.command()
+@json_option
+@index_option
+def info(index: Path, *, as_json: bool) -> None:
+    """Say what an index holds and how it was built; --json prints its manifest."""
+    from indexer.records import Records
+    from indexer.snapshot import read_manifest
+    from indexer.update import STORE
+    from service.words import index_facts
+
+    manifest = read_manifest(index)
+    if as_json:
+        _print_json(manifest)
+        return
+    with closing(Records.open(index / STORE, create=False)) as records:
+        click.echo(index_facts(manifest, index, records.counts()))
+
+
+@aisle.group()
+def taxonomy() -> None:
+    """Read, show and infer category trees."""
+
+
+@taxonomy.command("import")
+@click.argument("file", type=FILE)
+@click.option("-o", "--out", type=FILE, required=True, help="File to write: .json or .csv.")
+@click.option("--locale", default="en", show_default=True, help="Language to take where the file has several.")
+@click.option("--category-separator", metavar="TEXT", help="What separates the levels of a path. Default: detected.")
+def taxonomy_import(file: Path, out: Path, locale: str, category_separator: str | None) -> None:
+    """Read a tree (path lines, CSV, JSON, Google's or Shopify's files) and write it as aisle's JSON or CSV."""
+    from taxonomy.files import write_tree
+
+    tree = _read_taxonomy(file, locale, category_separator).tree
+    write_tree(tree, out)
+    click.echo(f"{len(tree):,} categories written to {out}", err=True)
+
+
+@taxonomy.command("show")
+@click.argument("file", type=FILE, required=False)
+@click.option("--node", metavar="CATEGORY", help="Only this category and what is below it: an id or a path.")
+@click.option("--depth", type=click.IntRange(1, 20), default=3, show_default=True, help="Levels to draw.")
+@click.option("--locale", default="en", show_default=True, help="Language to take where FILE has several.")
+@index_option
+def taxonomy_show(file: Path | None, node: str | None, depth: int, locale: str, index: Path) -> None:
+    """Draw the tree in FILE, or the one of an index with the number of products on each shelf."""
+    from service.drawing import draw_tree
+
+    if file is not None:
+        click.echo(draw_tree(_read_taxonomy(file, locale).tree, None, node, depth))
+        return
+    from indexer.build import shelves
+
+    tree, products = shelves(index)
+    click.echo(draw_tree(tree, products, node, depth))
+
+
+@taxonomy.command("infer")
+@click.option("-o", "--out", type=FILE, required=True, help="File to write: .json or .csv.")
+@source_options
+def taxonomy_infer(source: SourceOptions, out: Path) -> None:
+    """Make a tree of the categories that the products of SOURCE are labelled with."""
+    from indexer.update import path_of
+    from taxonomy.files import infer, write_tree
+
+    with source.open() as rows:
+        labelled = (row.product.category for row in rows if row.product is not None and row.product.category)
+        tree = infer(path_of(category) for category in labelled)
+    write_tree(tree, out)
+    click.echo(f"{len(tree):,} categories written to {out}", err=True)
+
+
+def _read_taxonomy(file: Path, locale: str, separator: str | None = None) -> ReadReport:
+    """Read a tree and say what was left out of it."""
+    from service.words import taxonomy_notes
+    from taxonomy.files import read_report
+
+    report = read_report(file, locale, separator=separator)
+    for note in taxonomy_notes(report, file):
+        click.echo(note, err=True)
+    return report
+
+
+def _print_json(value: object) -> None:
+    import orjson
+
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))

@@ -1,0 +1,143 @@
+"""The options that commands share, and what they open: a source of products, an index, settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from indexer.settings import IndexSettings
+    from indexer.sources import Source
+    from service.engine import Engine
+    from service.settings import ServiceSettings
+    from taxonomy.mapping import CategoryMapper
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_Settings = TypeVar("_Settings")
+
+FILE = click.Path(path_type=Path)
+
+index_option = click.option(
+    "--index",
+    type=FILE,
+    envvar="AISLE_INDEX",
+    default=Path("index/sample"),
+    show_default=True,
+    help="Folder of the index.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """Which products to read and how they are written, as given on the command line."""
+
+    source: str
+    limit: int | None
+    profile: Path | None
+    mapped: tuple[str, ...]
+    category_separator: str | None
+    encoding: str | None
+    delimiter: str | None
+    query: str | None
+
+    def open(self, *, labelled: bool = True, mapper: CategoryMapper | None = None) -> Source:
+        """Open the source as `indexer.sources.read` does; raises what that raises, and UsageError for a bad --map."""
+        from indexer.sources import Profile, read
+
+        written = {
+            "encoding": self.encoding,
+            "delimiter": self.delimiter,
+            "category_separator": self.category_separator,
+        }
+        overrides: dict[str, str | Sequence[str]] = {name: text for name, text in written.items() if text}
+        return read(
+            self.source,
+            Profile.read(self.profile) if self.profile else None,
+            query=self.query,
+            mapper=mapper,
+            labelled=labelled,
+            limit=self.limit,
+            **overrides,
+            **_columns(self.mapped),
+        )
+
+
+def source_options(command: _Command) -> Callable[..., Any]:
+    """Add the argument SOURCE and the options that say how it is written; the command gets them as SourceOptions."""
+
+    @wraps(command)
+    def with_source(**given: Any) -> Any:  # noqa: ANN401  (whatever the command takes besides)
+        source = SourceOptions(**{field.name: given.pop(field.name) for field in fields(SourceOptions)})
+        return command(source, **given)
+
+    options = (
+        click.argument("source"),
+        click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Read the first N rows only."),
+        click.option("--profile", type=FILE, help="TOML or JSON file that says which column is which."),
+        click.option("--map", "mapped", multiple=True, metavar="FIELD=COLUMN", help="One column, as in --map id=sku."),
+        click.option("--category-separator", metavar="TEXT", help="What separates the levels of a category path."),
+        click.option("--encoding", metavar="NAME", help="Encoding of the file. Default: detected."),
+        click.option("--delimiter", metavar="CHAR", help="Delimiter of the file. Default: detected."),
+        click.option("--query", metavar="SQL", help="What to read, when SOURCE is a database URL."),
+    )
+    for option in reversed(options):
+        with_source = option(with_source)
+    return with_source
+
+
+def open_engine(index: Path) -> Engine:
+    """Open the index that questions are asked of, saying so meanwhile."""
+    from service.progress import status
+
+    settings = service_settings(index=index)
+    with status(f"opening {index}"):
+        from service.engine import Engine
+
+        return Engine.open(settings)
+
+
+def index_settings(**given: Any) -> IndexSettings:  # noqa: ANN401  (settings check what they are given)
+    """Return the settings of a build: what is not None, then the environment, then the defaults."""
+    from indexer.settings import IndexSettings
+
+    return _settings(IndexSettings, given)
+
+
+def service_settings(**given: Any) -> ServiceSettings:  # noqa: ANN401  (settings check what they are given)
+    """Return the settings of answers and of the service: what is not None, then the environment, then the defaults."""
+    from service.settings import ServiceSettings
+
+    return _settings(ServiceSettings, given)
+
+
+def _settings(kind: Callable[..., _Settings], given: dict[str, Any]) -> _Settings:
+    from pydantic import ValidationError
+
+    try:
+        return kind(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        faults = (
+            f"{fault['loc'][0]} (AISLE_{str(fault['loc'][0]).upper()}) is {fault['input']!r}: {fault['msg']}"
+            for fault in error.errors()
+        )
+        raise click.UsageError("; ".join(faults)) from error
+
+
+def _columns(mapped: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return field -> columns of what --map was given."""
+    from indexer.sources.profile import FIELDS
+
+    columns: dict[str, tuple[str, ...]] = {}
+    for pair in mapped:
+        name, equals, column = pair.partition("=")
+        if not (equals and column and name in FIELDS):
+            wanted = f"FIELD=COLUMN with one of the fields {', '.join(FIELDS)}"
+            raise click.BadParameter(f"{pair!r} is not {wanted}", param_hint="--map")
+        columns[name] = (*columns.get(name, ()), column)
+    return columns

@@ -1,0 +1,146 @@
+"""What the commands say about their work, as plain text: reports of build and classify, facts of an index, neighbours.
+
+Cards of answers are in `service/cards.py`, trees in `service/drawing.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from service.progress import seconds
+
+if TYPE_CHECKING:
+    from indexer.build import Report
+    from indexer.manifest import Manifest
+    from indexer.records import StoreCounts
+    from service.answer import Neighbour
+    from service.table import Tally
+    from taxonomy.rows import ReadReport
+
+REASONS = 3
+"""Reasons of refusal that a report names."""
+
+
+def build_report(report: Report, index: Path) -> str:
+    """Return what a build did, with counts that add up, and what to do next."""
+    from indexer.sources import CODES
+
+    rows, manifest = report.rows, report.manifest
+    lines = [f"{index} is built in {seconds(report.seconds)}", *_facts(manifest)]
+    if rows.quarantined:
+        lines.append(_fact("quarantine", f"{rows.quarantined:,} rows, each with its reason, in {report.quarantine}"))
+        common = rows.by_code.most_common(REASONS)
+        lines += [_fact("", f"{count:,} x {code}: {CODES.get(code, code)}") for code, count in common]
+        rest = rows.quarantined - sum(count for _, count in common)
+        lines += [_fact("", f"{rest:,} for other reasons")] if rest else []
+    if report.removed:
+        lines.append(_fact("removed", f"{report.removed:,} products that the source no longer has"))
+    lines.append(_fact("encoded", f"{report.encoded:,} texts; what was encoded before is kept"))
+    lines += [
+        "next:",
+        f"  aisle info --index {index}",
+        f"  aisle classify NEW_PRODUCTS.csv -o answers.csv --index {index}",
+        f"  aisle serve --index {index}",
+    ]
+    return "\n".join(lines)
+
+
+def index_facts(manifest: Manifest, index: Path, now: StoreCounts) -> str:
+    """Return what a published index holds, how it was built, and what the record store holds beyond it by now."""
+    built = datetime.fromisoformat(manifest.created_at)
+    size = sum(int(file["bytes"]) for file in manifest.files.values())
+    lines = [
+        f"{index} holds snapshot {manifest.id}",
+        _fact("built", f"{built:%Y-%m-%d %H:%M} UTC, by aisle {manifest.aisle}"),
+        *_facts(manifest),
+        _fact(
+            "since then", f"{now.seq - manifest.seq:,} changes; the record store holds {now.products:,} products now"
+        ),
+        _fact("files", f"{size / 1_000_000:,.1f} MB in {index / 'snapshots' / manifest.id}"),
+    ]
+    return "\n".join(lines)
+
+
+def classify_report(tally: Tally, out: Path, duration: float) -> str:
+    """Return what became of the rows of a file, with counts that add up to the rows of the output."""
+    rate = tally.read / duration if duration else 0.0
+    lines = [f"{out} holds {tally.read:,} rows, answered in {seconds(duration)} ({rate:,.1f}/s)"]
+    meant = {
+        "auto": "sure enough to apply",
+        "suggest": "worth a look",
+        "abstain": "left to a person",
+    }
+    lines += [_fact(decision, f"{tally.decisions[decision]:>9,}  {words}") for decision, words in meant.items()]
+    if tally.problems:
+        lines.append(_fact("", f"{tally.problems:>9,}  of these cannot be read; the column aisle_problem says why"))
+    if tally.left_out:
+        lines.append(
+            _fact("left out", f"{tally.left_out:,} cells of columns that the first rows lack; .jsonl keeps them")
+        )
+    return "\n".join(lines)
+
+
+def neighbour_table(neighbours: Sequence[Neighbour]) -> str:
+    """Return one line for each neighbour, the most similar first."""
+    if not neighbours:
+        return "nothing is stored here yet"
+    cells = (
+        (f"{each.similarity:.3f}", one_line(each.id), each.path or "-", one_line(each.title)) for each in neighbours
+    )
+    return "\n".join(aligned([("similarity", "id", "category", "title"), *cells]))
+
+
+def taxonomy_notes(report: ReadReport, file: Path) -> list[str]:
+    """Return what was merged, left out or dropped when a tree was read; nothing when nothing was."""
+    notes = (
+        ("ids that stand for a path which has an id already, understood as that one", len(report.aliases)),
+        ("rows left out that have no path in this language", report.unnamed),
+        ("second parents dropped, as a category has one here", report.dropped_parents),
+    )
+    return [f"{file}: {words}: {count:,}" for words, count in notes if count]
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the rows as lines whose columns start at the same places."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
+def one_line(text: str) -> str:
+    """Return a supplier's text as one line that does nothing to a terminal."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def _facts(manifest: Manifest) -> list[str]:
+    """Return what is in a snapshot, a line for each fact."""
+    counts, tree = manifest.counts, manifest.taxonomy
+    products, labelled, searched = (counts.get(name, 0) for name in ("products", "labelled", "vectors"))
+    lines = []
+    if "read" in counts:
+        parts = [f"{counts[name]:,} {name}" for name in ("indexed", "skipped", "quarantined") if counts.get(name)]
+        lines.append(_fact("rows", f"{counts['read']:,} read = {' + '.join(parts)}"))
+    lines.append(_fact("products", f"{products:,} = {labelled:,} with a category + {products - labelled:,} without"))
+    if searched != products:
+        lines.append(_fact("", f"{searched:,} can be found; {products - searched:,} have nothing that is encoded"))
+    grows = "which grows with the labels" if tree["open"] else "and no others: labels outside are refused"
+    lines.append(_fact("categories", f"{tree['nodes']:,} in the tree, {grows}"))
+    parts = [f"{name} {dimension}" for name, dimension in manifest.parts.items()]
+    lines.append(_fact("encoder", f"{manifest.encoder_spec}, dimensions: {', '.join(parts)}"))
+    lines.append(_fact("vectors", _vectors(manifest)))
+    return lines
+
+
+def _vectors(manifest: Manifest) -> str:
+    kind, parameters = manifest.vectors["kind"], dict(manifest.vectors["parameters"])
+    recall, target = parameters.pop("recall", None), parameters.pop("recall_target", None)
+    chosen = "".join(f", {name} {value}" for name, value in parameters.items())
+    if recall is None:
+        return f"{kind}: every vector is compared, recall 1{chosen}"
+    return f"{kind}: recall {recall:.3f} measured, {target} asked for{chosen}"
+
+
+def _fact(name: str, words: str) -> str:
+    return f"  {name:<10}  {words}"

@@ -1,0 +1,358 @@
+"""The `aisle` command: what it prints, what it writes, how it ends."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import pytest
+
+from indexer import vectors
+from indexer.settings import IndexSettings
+from service.cli import KINDS, aisle, main
+from service.settings import ServiceSettings
+from taxonomy.files import read_tree
+
+ROOT = Path(__file__).resolve().parent.parent
+COMMAND = (sys.executable, "-c", "from service.cli import main; main()")
+PRODUCTS = """id,title,category,tags
+mug,Stoneware mug,Home > Kitchen > Cups,stoneware
+cup,Stoneware cup,Home > Kitchen > Cups,stoneware|gift
+pan,Frying pan,Home > Kitchen > Pans,steel
+ball,Leather football,Sports,
+,Nameless,Sports,
+pan,Again,Sports,
+"""
+
+
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    code: int | str | None
+    out: str
+    err: str
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Return what runs a command in an empty folder, with the hashing encoder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AISLE_ENCODER", "hashing:64")
+
+    def ran(*arguments: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["aisle", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Ended(ended.value.code, *capsys.readouterr())
+
+    return ran
+
+
+@pytest.fixture
+def shop(run: Run) -> Path:
+    """Return an index of four products."""
+    Path("products.csv").write_text(PRODUCTS)
+    assert run("build", "products.csv", "--index", "shop").code is None
+    return Path("shop")
+
+
+def table(name: str) -> list[dict[str, str]]:
+    """Return the rows of a CSV file."""
+    with Path(name).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def nearest(run: Run, text: str) -> list[str]:
+    """Return category and title of the product in index `i` that is nearest to a text."""
+    return re.split(r" {2,}", run("similar", text, "--index", "i").out.splitlines()[1])[2:]
+
+
+def commands(group: click.Group = aisle, names: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
+    """Yield every command with its full name."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, (*names, name))
+        else:
+            yield " ".join((*names, name)), command
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """`aisle --help` answers at once because what commands need is imported by the commands."""
+    heavy = ["torch", "faiss", "fastapi", "pandas", "pyarrow", "sqlalchemy", "numpy", "rich", "pydantic", "uvicorn"]
+    code = f"import sys, atexit; atexit.register(lambda: print([n for n in {heavy} if n in sys.modules])); {COMMAND[2]}"
+    done = subprocess.run([sys.executable, "-c", code, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert done.stdout.startswith("Usage: aisle [OPTIONS] COMMAND [ARGS]...")
+
+
+def test_a_build_says_what_it_did(run: Run) -> None:
+    """Counts that add up on stderr, nothing on stdout, the index in its folder."""
+    Path("products.csv").write_text(PRODUCTS)
+
+    ended = run("build", "products.csv", "--index", "shop")
+
+    assert (ended.code, ended.out) == (None, "")
+    lines = ended.err.splitlines()
+    assert lines[:1] == ["loading the encoder hashing:64"]
+    assert re.fullmatch(r"shop is built in \d\.\d s", lines[1])
+    assert lines[2:10] == [
+        "  rows        6 read = 4 indexed + 2 quarantined",
+        "  products    4 = 4 with a category + 0 without",
+        "  categories  5 in the tree, which grows with the labels",
+        "  encoder     hashing:64, dimensions: text 64",
+        "  vectors     exact: every vector is compared, recall 1",
+        "  quarantine  2 rows, each with its reason, in shop/quarantine.jsonl",
+        "              1 x no_id: the id is empty",
+        "              1 x repeated_id: an earlier row has the id",
+    ]
+
+
+def test_options_of_a_build_are_obeyed(run: Run) -> None:
+    """Encoder, kind and limit of this build, in the manifest."""
+    Path("products.csv").write_text(PRODUCTS)
+    chosen = ("--encoder", "hashing:32", "--kind", "flat", "--limit", "3")
+    assert run("build", "products.csv", "--index", "i", *chosen).code is None
+    manifest = json.loads(run("info", "--index", "i", "--json").out)
+    assert (manifest["encoder_spec"], manifest["vectors"]["kind"], manifest["counts"]["read"]) == (
+        "hashing:32",
+        "flat",
+        3,
+    )
+
+
+def test_columns_can_be_named(run: Run) -> None:
+    """On the command line, several for one field, and in a profile; the command line wins."""
+    Path("p.txt").write_text("ArtNr;A;B;L1;L2\n1;Mug;Big;Home;Cups\n")
+    Path("p.toml").write_text('[columns]\nid = "ArtNr"\ntitle = "B"\ncategory = ["L1", "L2"]\n')
+    maps = ("--map", "id=ArtNr", "--map", "title=A", "--map", "category=L1", "--map", "category=L2")
+
+    run("build", "p.txt", "--index", "i", *maps)
+    assert nearest(run, "mug") == ["Home > Cups", "Mug"]
+    run("build", "p.txt", "--index", "i", "--profile", "p.toml", "--delimiter", ";", "--encoding", "utf-8")
+    assert nearest(run, "big") == ["Home > Cups", "Big"]
+    run("build", "p.txt", "--index", "i", "--profile", "p.toml", "--map", "title=A")
+    assert nearest(run, "mug") == ["Home > Cups", "Mug"]
+
+
+def test_a_query_is_a_source(run: Run) -> None:
+    """A database URL with a query builds and classifies."""
+    with sqlite3.connect("shop.db") as database:
+        database.execute("CREATE TABLE p (sku TEXT, name TEXT, category TEXT)")
+        database.execute("INSERT INTO p VALUES ('1', 'Mug', 'Cups'), ('2', 'Pan', 'Pans')")
+    database.close()
+    query = ("sqlite:///shop.db", "--query", "SELECT * FROM p ORDER BY sku", "--index", "i")
+    assert run("build", *query).code is None
+    assert run("classify", *query, "-o", "out.csv").code is None
+    assert [row["sku"] for row in table("out.csv")] == ["1", "2"]
+
+
+def test_labels_of_a_given_tree_only(run: Run) -> None:
+    """Ids, a second id of a merged path, and paths map to its nodes; another category is refused."""
+    Path("tree.csv").write_text("id,path\n1,Home\n2,Home > Cups\n9,home > cups\n")
+    Path("p.csv").write_text("id,title,category\na,Mug,2\nb,Cup,9\nc,Bowl,Home > Cups\nd,Ball,Sports\n")
+
+    ended = run("build", "p.csv", "--taxonomy", "tree.csv", "--index", "i")
+
+    assert "tree.csv: ids that stand for a path which has an id already, understood as that one: 1" in ended.err
+    assert "  rows        4 read = 3 indexed + 1 quarantined" in ended.err
+    assert "  categories  2 in the tree, and no others: labels outside are refused" in ended.err
+    shown = run("taxonomy", "show", "--index", "i").out.splitlines()
+    assert shown == ["2 categories, 3 products", "└── Home  (3)", "    └── Cups  (3)"]
+
+
+def test_classify_writes_the_table(run: Run, shop: Path) -> None:
+    """The columns that came and those that are added; the summary on stderr adds up."""
+    Path("new.csv").write_text("sku,name,price\n1,Stoneware mug,1.50\n2,,2\n")
+
+    ended = run("classify", "new.csv", "-o", "out.csv", "--index", str(shop))
+
+    assert (ended.code, ended.out) == (None, "")
+    rows = table("out.csv")
+    assert [(row["sku"], row["price"], row["aisle_leaf_1"]) for row in rows] == [
+        ("1", "1.50", "Home > Kitchen > Cups"),
+        ("2", "2", ""),
+    ]
+    assert re.match(r"out.csv holds 2 rows, answered in ", ended.err.splitlines()[1])
+    counts = [int(n) for n in re.findall(r"^  (?:auto|suggest|abstain) +(\d+)", ended.err, re.MULTILINE)]
+    assert (len(counts), sum(counts)) == (3, 2)
+
+
+def test_classify_shows_the_first_answers(run: Run, shop: Path) -> None:
+    """One card for each, on stdout, without colours where there is no terminal."""
+    ended = run("classify", "products.csv", "--index", str(shop), "--show", "2")
+    assert ended.code is None
+    assert [line for line in ended.out.splitlines() if re.match(r"\d  ", line)] == [
+        "1  mug  Stoneware mug",
+        "2  cup  Stoneware cup",
+    ]
+    assert "\x1b" not in ended.out
+
+
+def test_classify_wants_a_file_or_a_number(run: Run, shop: Path) -> None:
+    """Neither, or both, is wrong usage."""
+    for options in ((), ("-o", "out.csv", "--show", "1")):
+        ended = run("classify", "products.csv", "--index", str(shop), *options)
+        assert (ended.code, ended.err.splitlines()[-1]) == (
+            2,
+            "Error: name the file to write, as in -o out.csv, or ask for some answers, as in --show 3",
+        )
+
+
+def test_similar_lists_neighbours(run: Run, shop: Path) -> None:
+    """Of a text or of a stored product, which is not its own neighbour; as columns or as JSON."""
+    text = run("similar", "stoneware", "mug", "--index", str(shop), "--limit", "1").out.splitlines()
+    assert [line.split()[1] for line in text] == ["id", "mug"]
+    near = json.loads(run("similar", "--id", "mug", "--index", str(shop), "--limit", "1", "--json").out)
+    assert [(each["id"], each["path"]) for each in near] == [("cup", "Home > Kitchen > Cups")]
+    assert run("similar", "--index", str(shop)).code == 2
+    assert run("similar", "--id", "nope", "--index", str(shop))[::2] == (
+        1,
+        "opening shop\naisle: no product with id 'nope'\n",
+    )
+
+
+def test_info_says_what_an_index_holds(run: Run, shop: Path) -> None:
+    """In words, and as the manifest."""
+    lines = run("info", "--index", str(shop)).out.splitlines()
+    assert "  rows        6 read = 4 indexed + 2 quarantined" in lines
+    assert "  since then  0 changes; the record store holds 4 products now" in lines
+    manifest = json.loads(run("info", "--index", str(shop), "--json").out)
+    assert manifest == json.loads((shop / "snapshots" / manifest["id"] / "manifest.json").read_text())
+
+
+def test_a_tree_is_imported_shown_and_inferred(run: Run) -> None:
+    """From any format to our JSON or CSV; drawn as a tree; made of labels."""
+    Path("google.txt").write_text("# Google_Product_Taxonomy\n1 - Animals\n3237 - Animals > Live\n")
+    Path("products.csv").write_text(PRODUCTS)
+
+    assert run("taxonomy", "import", "google.txt", "-o", "t.json").err == "2 categories written to t.json\n"
+    assert read_tree(Path("t.json")).ids == ("1", "3237")
+    shown = run("taxonomy", "show", "t.json").out
+    assert shown == "2 categories\n└── Animals\n    └── Live\n"
+    assert run("taxonomy", "show", "t.json", "--depth", "1").out == "2 categories\n└── Animals  (1 more below)\n"
+    assert run("taxonomy", "infer", "products.csv", "-o", "own.csv").err == "5 categories written to own.csv\n"
+    assert run("taxonomy", "show", "own.csv", "--node", "Kitchen").out == "Home > Kitchen\n├── Cups\n└── Pans\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("build", "nope.csv"), "aisle: there is no file or folder nope.csv"),
+        (("info", "--index", "none"), "aisle: nothing was built in none yet; run: aisle build SOURCE --index none"),
+        (("taxonomy", "show", "products.csv"), "aisle: products.csv: "),
+        (("classify", "products.csv", "-o", "out.doc"), "aisle: 'out.doc' is none of .csv, .tsv, .jsonl, .parquet"),
+        (("build", "products.csv", "--index", "products.csv"), "aisle: File exists: products.csv"),
+        (("build", "products.csv", "--encoder", "nope"), "aisle: no encoder 'nope'; choose one of "),
+        (("taxonomy", "infer", "products.csv", "-o", "no/t.json"), "aisle: No such file or directory: no/t.json"),
+    ],
+)
+def test_what_goes_wrong_is_one_line(run: Run, arguments: tuple[str, ...], message: str) -> None:
+    """No traceback, exit code 1, and the remedy."""
+    Path("products.csv").write_text(PRODUCTS)
+    ended = run(*arguments)
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.splitlines()[-1].startswith(message)
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("build",), "Error: Missing argument 'SOURCE'."),
+        (("build", "p.csv", "--map", "colour=farbe"), "Error: Invalid value for --map: 'colour=farbe' is not FIELD="),
+        (("build", "p.csv", "--recall-target", "2"), "Error: recall_target (AISLE_RECALL_TARGET) is 2.0: "),
+        (("fly",), "Error: No such command 'fly'."),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(run: Run, arguments: tuple[str, ...], message: str) -> None:
+    """With what was expected."""
+    ended = run(*arguments)
+    assert ended.code == 2
+    assert ended.err.splitlines()[-1].startswith(message)
+
+
+def test_a_wrong_setting_names_its_variable(run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the environment says is checked like an option."""
+    monkeypatch.setenv("AISLE_AUTO", "7")
+    ended = run("similar", "x", "--index", str(shop))
+    assert (ended.code, ended.err.splitlines()[-1]) == (
+        2,
+        "Error: auto (AISLE_AUTO) is '7': Input should be less than or equal to 1",
+    )
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+    """`aisle taxonomy show | head -1` ends well and says nothing more."""
+    (tmp_path / "t.txt").write_text("".join(f"a{n} > b\n" for n in range(20_000)))
+    line = f"set -o pipefail; '{sys.executable}' -c '{COMMAND[2]}' taxonomy show '{tmp_path / 't.txt'}' | head -1"
+    done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "40,000 categories\n", "")
+
+
+def test_ctrl_c_stops_with_one_line(tmp_path: Path) -> None:
+    """A build that is stopped publishes nothing and exits with 130."""
+    (tmp_path / "p.csv").write_text("id,title\n" + "".join(f"{n},Mug {n} of {n * n}\n" for n in range(300_000)))
+    build = [*COMMAND, "build", str(tmp_path / "p.csv"), "--encoder", "hashing", "--index", str(tmp_path / "i")]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(build, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as running:
+        while not (tmp_path / "i" / "quarantine.jsonl").exists():
+            assert running.poll() is None
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+    assert (running.returncode, said.splitlines()[-1]) == (130, "aisle: stopped")
+    assert not (tmp_path / "i" / "current").exists()
+
+
+def test_the_kinds_are_those_of_the_vector_indexes() -> None:
+    """What can be asked for on the command line is what can be built."""
+    assert sorted(KINDS) == sorted(vectors.KINDS)
+
+
+@pytest.mark.parametrize(("name", "command"), list(commands()))
+def test_every_command_and_option_is_documented(name: str, command: click.Command) -> None:
+    """docs/cli.md has a section for each command with each of its options and an example."""
+    page = (ROOT / "docs" / "cli.md").read_text("utf-8")
+    section = re.search(rf"^##+ aisle {name}\n(.*?)(?=^##|\Z)", page, re.MULTILINE | re.DOTALL)
+    assert section is not None, name
+    rows = re.findall(r"^\| `(.+?)`", section[1], re.MULTILINE)
+    given = [max(option.opts, key=len) for option in command.params if isinstance(option, click.Option)]
+    listed = [row.split(", ")[-1].split()[0] for row in rows if row.startswith("-")]
+    shared = ["--limit", "--profile", "--map", "--category-separator", "--encoding", "--delimiter", "--query"]
+    if "--profile" in given:  # the options of a source have one table for all
+        assert "[how the source is written](#how-a-source-is-written)" in section[1]
+        given = [option for option in given if option not in shared]
+    assert listed == given
+    assert f"aisle {name} " in section[1].partition("```sh")[2]
+
+
+def test_the_options_of_a_source_are_documented() -> None:
+    """In one table for all commands that read one."""
+    page = (ROOT / "docs" / "cli.md").read_text("utf-8")
+    section = page.partition("## How a source is written")[2].partition("\n## ")[0]
+    shared = ["--limit", "--profile", "--map", "--category-separator", "--encoding", "--delimiter", "--query"]
+    assert re.findall(r"^\| `(--[a-z-]+)", section, re.MULTILINE) == shared
+
+
+def test_every_setting_is_documented() -> None:
+    """With its variable and its default, in docs/cli.md."""
+    page = (ROOT / "docs" / "cli.md").read_text("utf-8")
+    fields = {**IndexSettings.model_fields, **ServiceSettings.model_fields}
+    rows = re.findall(r"^\| `AISLE_([A-Z_]+)` \| `(.+?)` \|", page, re.MULTILINE)
+    assert {(name.lower(), default) for name, default in rows} == {
+        (name, str(field.default)) for name, field in fields.items()
+    }

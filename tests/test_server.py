@@ -1,0 +1,69 @@
+"""`aisle serve` as a process: it says where once it can be asked, answers, and stops when told to."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+COMMAND = (sys.executable, "-c", "from service.cli import main; main()")
+
+
+@pytest.fixture
+def serving(built_index: Path) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """Yield a service on a free port and the lines that it said, up to the one to paste."""
+    command = [*COMMAND, "serve", "--index", str(built_index), "--port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        said: list[str] = []
+        while process.stderr is not None and (line := process.stderr.readline()):
+            said.append(line.strip())
+            if line.startswith("  curl"):
+                break
+        yield process, said
+        process.kill()
+
+
+def test_the_line_to_paste_works_at_once(serving: tuple[subprocess.Popen[str], list[str]], built_index: Path) -> None:
+    """The port is open when the line appears; Ctrl-C ends the service; the log has no text of a product."""
+    process, said = serving
+    address = re.escape("http://127.0.0.1:") + r"\d+"
+    assert said[0] == f"opening {built_index}"
+    assert re.fullmatch(f"serving {built_index} on {address} until Ctrl-C; try the page there, or", said[1])
+
+    done = subprocess.run(shlex.split(said[-1]), capture_output=True, text=True, check=True)
+    assert {"decision", "category", "tags", "neighbours"} <= set(json.loads(done.stdout))
+
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=30)
+    assert (process.returncode, rest.splitlines()[-1]) == (130, "aisle: stopped")
+    assert re.search(r" INFO POST /v1/categorize 200 [\d.]+ms request_id=\w+$", rest, re.MULTILINE)
+    assert "mug" not in rest
+
+
+def test_a_port_that_is_taken_is_one_line(built_index: Path) -> None:
+    """Said before the index is opened, with what to do."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [*COMMAND, "serve", "--index", str(built_index), "--port", port]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    message = (
+        f"aisle: 127.0.0.1 port {port} cannot be served on: Address already in use; choose another --host or --port"
+    )
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, f"{message}, 0 for any that is free")
+
+
+def test_an_index_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    """The server does not start without something to answer from."""
+    command = [*COMMAND, "serve", "--index", str(tmp_path / "none"), "--port", "0"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("aisle: nothing was built in ")

@@ -1,0 +1,138 @@
+"""What the commands say about their work, word for word."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from indexer.build import Report
+from indexer.manifest import Manifest
+from indexer.records import StoreCounts
+from indexer.sources import Counts
+from service.answer import Neighbour
+from service.table import Tally
+from service.words import build_report, classify_report, index_facts, neighbour_table, one_line, taxonomy_notes
+from taxonomy.rows import ReadReport
+from taxonomy.tree import Tree
+
+INDEX = Path("index/shop")
+MANIFEST = Manifest(
+    format=1,
+    aisle="0.1.0",
+    id="20300102T030405000Z-0123abcd",
+    created_at="2030-01-02T03:04:05.000+00:00",
+    encoder_spec="hashing:64",
+    encoder="hashing:64 text=1",
+    parts={"text": 64},
+    space="raw",
+    dim=64,
+    vectors={"kind": "exact", "count": 1180, "parameters": {}},
+    taxonomy={"version": "0" * 16, "nodes": 112, "open": True},
+    store_id="s",
+    seq=1183,
+    counts={"read": 1200, "indexed": 1183, "skipped": 0, "quarantined": 17, "products": 1183, "labelled": 1150}
+    | {"vectors": 1180},
+    files={"vectors.npy": {"bytes": 302_080, "sha256": "x"}, "labels.json": {"bytes": 1_000_000, "sha256": "x"}},
+)
+COUNTS = Counts(1200, 1183, 0, Counter(repeated_id=9, no_content=4, no_id=2, too_long=1, broken_row=1))
+
+
+def test_a_build_reports_counts_that_add_up_and_what_to_do_next() -> None:
+    """1,183 + 17 = 1,200 rows; the three commonest reasons by name; commands to paste."""
+    report = Report(MANIFEST, COUNTS, encoded=1_100, removed=3, quarantine=INDEX / "quarantine.jsonl", seconds=65.2)
+    assert build_report(report, INDEX).splitlines() == [
+        "index/shop is built in 1 min 05 s",
+        "  rows        1,200 read = 1,183 indexed + 17 quarantined",
+        "  products    1,183 = 1,150 with a category + 33 without",
+        "              1,180 can be found; 3 have nothing that is encoded",
+        "  categories  112 in the tree, which grows with the labels",
+        "  encoder     hashing:64, dimensions: text 64",
+        "  vectors     exact: every vector is compared, recall 1",
+        "  quarantine  17 rows, each with its reason, in index/shop/quarantine.jsonl",
+        "              9 x repeated_id: an earlier row has the id",
+        "              4 x no_content: neither text nor image",
+        "              2 x no_id: the id is empty",
+        "              2 for other reasons",
+        "  removed     3 products that the source no longer has",
+        "  encoded     1,100 texts; what was encoded before is kept",
+        "next:",
+        "  aisle info --index index/shop",
+        "  aisle classify NEW_PRODUCTS.csv -o answers.csv --index index/shop",
+        "  aisle serve --index index/shop",
+    ]
+
+
+def test_a_clean_build_does_not_speak_of_refusals() -> None:
+    """What did not happen is not mentioned."""
+    report = Report(MANIFEST, Counts(1183, 1183), 0, 0, INDEX / "quarantine.jsonl", 0.5)
+    text = build_report(report, INDEX)
+    assert "in index/shop/quarantine.jsonl" not in text
+    assert "removed" not in text
+
+
+def test_an_index_says_what_it_holds() -> None:
+    """When built, by what, how much, how well it finds, where, and what came since."""
+    vectors = {"kind": "ivf", "count": 1180, "parameters": {"nlist": 128, "nprobe": 9, "recall": 0.9667}}
+    vectors["parameters"] |= {"recall_target": 0.95}  # type: ignore[operator]  # of the dict above
+    closed = {"version": "0" * 16, "nodes": 5595, "open": False}
+    facts = index_facts(replace(MANIFEST, vectors=vectors, taxonomy=closed), INDEX, StoreCounts(1190, 1160, 1200, 1195))
+    assert facts.splitlines() == [
+        "index/shop holds snapshot 20300102T030405000Z-0123abcd",
+        "  built       2030-01-02 03:04 UTC, by aisle 0.1.0",
+        "  rows        1,200 read = 1,183 indexed + 17 quarantined",
+        "  products    1,183 = 1,150 with a category + 33 without",
+        "              1,180 can be found; 3 have nothing that is encoded",
+        "  categories  5,595 in the tree, and no others: labels outside are refused",
+        "  encoder     hashing:64, dimensions: text 64",
+        "  vectors     ivf: recall 0.967 measured, 0.95 asked for, nlist 128, nprobe 9",
+        "  since then  12 changes; the record store holds 1,190 products now",
+        "  files       1.3 MB in index/shop/snapshots/20300102T030405000Z-0123abcd",
+    ]
+
+
+def test_an_index_that_was_rebuilt_has_no_rows_to_speak_of() -> None:
+    """Rows belong to a source; a snapshot of the record store alone has none."""
+    manifest = replace(MANIFEST, counts={"products": 2, "labelled": 2, "vectors": 2})
+    facts = index_facts(manifest, INDEX, StoreCounts(2, 2, 2, 1183)).splitlines()
+    assert facts[2] == "  products    2 = 2 with a category + 0 without"
+
+
+def test_classify_reports_as_many_decisions_as_rows() -> None:
+    """812 + 150 + 38 = 1,000; what cannot be read is among those left to a person, as in the file."""
+    tally = Tally(1_000, problems=8, left_out=5, decisions=Counter(auto=812, suggest=150, abstain=38))
+    assert classify_report(tally, Path("out.csv"), 40.0).splitlines() == [
+        "out.csv holds 1,000 rows, answered in 40 s (25.0/s)",
+        "  auto              812  sure enough to apply",
+        "  suggest           150  worth a look",
+        "  abstain            38  left to a person",
+        "                      8  of these cannot be read; the column aisle_problem says why",
+        "  left out    5 cells of columns that the first rows lack; .jsonl keeps them",
+    ]
+
+
+def test_neighbours_stand_in_columns() -> None:
+    """The most similar first; a product without a category has a dash."""
+    near = [Neighbour("A1", "Mug", "Home > Cups", 0.98765, 0.7), Neighbour("long-id", "Pan\n\x1b[31m", "", 0.5, 0.0)]
+    assert neighbour_table(near).splitlines() == [
+        "similarity  id       category     title",
+        "0.988       A1       Home > Cups  Mug",
+        "0.500       long-id  -            Pan [31m",
+    ]
+    assert neighbour_table([]) == "nothing is stored here yet"
+
+
+def test_what_was_left_out_of_a_tree_is_said() -> None:
+    """Merged ids, rows without a name and second parents, each only where there are any."""
+    tree = Tree.from_paths([("A",)])
+    assert taxonomy_notes(ReadReport(tree), Path("t.csv")) == []
+    assert taxonomy_notes(ReadReport(tree, {"2": "1"}, 1_200, 3), Path("t.csv")) == [
+        "t.csv: ids that stand for a path which has an id already, understood as that one: 1",
+        "t.csv: rows left out that have no path in this language: 1,200",
+        "t.csv: second parents dropped, as a category has one here: 3",
+    ]
+
+
+def test_a_suppliers_text_does_nothing_to_a_terminal() -> None:
+    """Line breaks and escape sequences become spaces."""
+    assert one_line(" a\r\n b\x1b]0;title\x07c\u202e ") == "a b ]0;title c"
