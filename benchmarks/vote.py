@@ -57,7 +57,7 @@ def loaded(name: str) -> Set:
 
     folder, encoder = INDEXES / name, load()
     with read(DATA / name) as rows, Progress() as progress:
-        build(rows, folder, settings=IndexSettings(), encoder=encoder, expected=rows.expected, progress=progress)
+        build(rows, folder, settings=IndexSettings(), encoder=encoder, progress=progress)
     source = next((DATA / name).glob("products.csv*"))
     columns = pd.read_csv(source, keep_default_na=False, dtype=str).set_index("id")
     records = Records.open(folder / STORE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import orjson
@@ -103,6 +104,14 @@ def test_any_text_is_answered_or_refused(reader: TestClient, title: str, descrip
     assert reader.post("/v1/categorize", content=sent, headers=JSON).status_code in {200, 422}
     answered = reader.post("/v1/categorize", json={"title": f"pan {title}"[:300]})
     assert answered.status_code == 200
+
+
+def test_long_specs_cost_no_more_than_their_length(client: TestClient) -> None:
+    """A text of one long piece is read in linear time."""
+    began = time.monotonic()
+    response = client.post("/v1/categorize", json=PRESS | {"specs": "a " * 50_000})
+    assert response.status_code == 200
+    assert time.monotonic() - began < 5
 
 
 def test_a_stored_product_counts_from_the_next_question_on(client: TestClient) -> None:

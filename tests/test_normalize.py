@@ -1,7 +1,5 @@
 """Clean text, language and the text of encoders, by worked examples and one law."""
 
-# ruff: noqa: RUF001  (characters that look like others are what these tests are about)
-
 from __future__ import annotations
 
 import time

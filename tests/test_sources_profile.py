@@ -151,9 +151,16 @@ SHOPS = {
         dict(
             zip(
                 ("id", "title", "description", "brand", "specs", "category", "tags", "image"),
-                "Artikel-Nr.;Bezeichnung;Langtext;Hersteller;Technische Daten;Warengruppe;Schlagwörter;Bild-URL".split(
-                    ";"
-                ),
+                [
+                    "Artikel-Nr.",
+                    "Bezeichnung",
+                    "Langtext",
+                    "Hersteller",
+                    "Technische Daten",
+                    "Warengruppe",
+                    "Schlagwörter",
+                    "Bild-URL",
+                ],
                 strict=True,
             )
         ),
@@ -163,7 +170,7 @@ SHOPS = {
         dict(
             zip(
                 ("id", "title", "description", "brand", "specs", "category", "tags", "image"),
-                "Référence,Libellé,Descriptif,Marque,Caractéristiques,Catégorie,Mots-clés,Photo".split(","),
+                ["Référence", "Libellé", "Descriptif", "Marque", "Caractéristiques", "Catégorie", "Mots-clés", "Photo"],
                 strict=True,
             )
         ),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -57,7 +59,7 @@ async def busy(worker: Worker, doubler: Doubler) -> AsyncIterator[None]:
 
 def run(step_items: int, queue_items: int, test: Callable[[Worker], Coroutine[object, object, None]]) -> None:
     """Run a test with a worker of its own."""
-    worker = Worker(step_items=step_items, queue_items=queue_items)
+    worker = Worker(step_items=step_items, queue_items=queue_items, step_seconds=math.inf)
     try:
         asyncio.run(test(worker))
     finally:
@@ -227,3 +229,22 @@ def test_times_tell_waiting_from_computing(doubler: Doubler) -> None:
         assert 0 <= ran.compute_ms < 50
 
     run(2, 100, test)
+
+
+def test_a_step_is_no_longer_than_it_may_take_by_the_pace_of_those_before() -> None:
+    """A slow encoder gets few at a time, so that a newcomer's turn comes soon."""
+    calls: list[int] = []
+
+    def slowly(numbers: Sequence[int]) -> Sequence[int]:
+        calls.append(len(numbers))
+        time.sleep(0.03 * len(numbers))
+        return numbers
+
+    worker = Worker(step_items=8, queue_items=100, step_seconds=0.08)
+    try:
+        ran = asyncio.run(worker.run(slowly, range(14)))
+    finally:
+        worker.close()
+    assert ran.results == list(range(14))
+    assert calls[0] == 8
+    assert 1 <= max(calls[1:]) <= 2
