@@ -12,7 +12,7 @@ SHOW_THREE := $(AISLE) classify data/sample --index $(INDEX) --show 3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install dev run test check lock clean
+.PHONY: help install dev run test check openapi lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf 'make %-8s %s\n' "$$name" "$$text"; done
@@ -34,6 +34,9 @@ check: dev ## format, lint, types and import contracts
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict
 	$(BIN)/lint-imports --no-logo
+
+openapi: dev ## describe the REST API anew in docs/openapi.json
+	$(BIN)/python -m service.rest.app > docs/openapi.json
 
 # The local part of a version (2.13.0+cpu) and the CUDA packages beside torch are left out: one lock serves both builds.
 FREEZE = $(LOCKING)/bin/pip freeze --all --exclude pip --exclude aisle \

@@ -24,13 +24,13 @@ from sklearn.neighbors import KNeighborsClassifier
 from benchmarks.machine import DATA, INDEXES, write
 from indexer.build import build
 from indexer.labels import Label, Labels
-from indexer.records import Records
 from indexer.settings import IndexSettings
 from indexer.sources import read
 from indexer.space import RawSpace
+from indexer.store.records import Records
 from indexer.update import STORE
 from indexer.vectors import build as build_vectors
-from service.progress import Progress
+from service.console.progress import Progress
 from service.search import neighbourhoods
 from service.settings import ServiceSettings
 from service.vote import count

@@ -28,10 +28,10 @@ from indexer.ingest import Ingest
 from indexer.labels import Labels
 from indexer.manifest import Manifest, Origin
 from indexer.placement import CANONICAL, Placement
-from indexer.records import Records, StoreCounts
 from indexer.settings import IndexSettings
 from indexer.sources import Counts, Quarantine, Source
 from indexer.space import RawSpace, Space, present
+from indexer.store.records import Records, StoreCounts
 from indexer.update import STORE, completed, labels_of, path_of
 from indexer.vectors import Keys, Vectors
 from taxonomy.files import infer, tree_from_json, tree_json

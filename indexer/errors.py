@@ -22,7 +22,7 @@
 
 Each message names the value, the limit and the remedy. Expected outcomes (a bad row, an image that cannot be decoded)
 are values that are counted and reported, not exceptions. `taxonomy.tree.TaxonomyError` is a root of its own, because
-the taxonomy knows nothing of the layers above it. HTTP status codes are given in one table, `service/problems.py`.
+the taxonomy knows nothing of the layers above it. HTTP status codes are given in one table, `service/rest/problems.py`.
 """
 
 

@@ -12,8 +12,8 @@ from indexer.encoders import Encoded, Encoder
 from indexer.errors import ProductError
 from indexer.placement import Placement
 from indexer.product import Product
-from indexer.records import Record, Records
 from indexer.sources import Counts, Problem, Quarantine, Row
+from indexer.store.records import Record, Records
 from indexer.update import prepare, store
 
 BATCH = 512

@@ -25,10 +25,10 @@ from indexer.manifest import REBUILD, check_encoder
 from indexer.normalize import normalize
 from indexer.placement import Place, Placement
 from indexer.product import Product, check, content_hash
-from indexer.raw import Keys, RawVectors, Slice
-from indexer.records import Provenance, Record, Records, Written
 from indexer.snapshot import Snapshot
 from indexer.space import present
+from indexer.store.raw import Keys, RawVectors, Slice
+from indexer.store.records import Provenance, Record, Records, Written
 from taxonomy.names import SEPARATOR
 from taxonomy.tree import Tree
 

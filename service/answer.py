@@ -1,6 +1,7 @@
 """Answer: everything the service says of one product, as plain frozen values.
 
-`service/engine.py` makes it, `service/schemas.py` shows it over HTTP, `service/table.py` writes it to a file.
+`service/engine.py` makes it, `service/rest/replies.py` shows it over HTTP, `service/console/table.py` writes it to
+a file.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The `aisle` command: build, classify, similar, serve, info, taxonomy.
 
 Everything heavy is imported inside the command that needs it, so `aisle --help` answers at once. What a command prints
-about its work goes to stderr; stdout is its result. The words are in `service/words.py`, the options in
-`service/options.py`.
+about its work goes to stderr; stdout is its result. The words are in `service/console/words.py`, the options in
+`service/console/options.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from service.options import (
+from service.console.options import (
     FILE,
     SourceOptions,
     index_option,
@@ -26,7 +26,7 @@ from service.options import (
 )
 
 if TYPE_CHECKING:
-    from service.table import Tally
+    from service.console.table import Tally
     from taxonomy.rows import ReadReport
 
 KINDS = ("auto", "exact", "flat", "ivf", "ivf_sq8", "ivf_pq", "hnsw")
@@ -86,8 +86,8 @@ def build(
     """Build an index of SOURCE: a CSV, TSV, JSONL or Parquet file, a folder with one, or a database URL."""
     from indexer import build as pipeline
     from indexer import encoders
-    from service.progress import Progress, status
-    from service.words import build_report
+    from service.console.progress import Progress, status
+    from service.console.words import build_report
     from taxonomy.mapping import CategoryMapper
 
     settings = index_settings(encoder=encoder, kind=kind, recall_target=recall_target)
@@ -116,8 +116,8 @@ def classify(source: SourceOptions, out: Path | None, show: int | None, index: P
         return
     from itertools import islice
 
-    from service.cards import card
-    from service.table import answered
+    from service.console.cards import card
+    from service.console.table import answered
 
     with source.open(labelled=False) as rows, closing(open_engine(index)) as engine:
         found = answered(list(islice(rows, show)), engine.classify)
@@ -127,9 +127,9 @@ def classify(source: SourceOptions, out: Path | None, show: int | None, index: P
 def _classify_into(out: Path, source: SourceOptions, index: Path) -> None:
     from time import monotonic
 
-    from service.progress import Progress
-    from service.table import check_output, classify_table
-    from service.words import classify_report
+    from service.console.progress import Progress
+    from service.console.table import check_output, classify_table
+    from service.console.words import classify_report
 
     check_output(out)
     with source.open(labelled=False) as rows, closing(open_engine(index)) as engine, Progress() as progress:
@@ -152,8 +152,8 @@ def _classify_into(out: Path, source: SourceOptions, index: Path) -> None:
 def similar(text: tuple[str, ...], product_id: str | None, limit: int, index: Path, *, as_json: bool) -> None:
     """List the stored products most similar to TEXT, or to the stored product --id."""
     from indexer.product import Product
-    from service.schemas import UNNAMED
-    from service.words import neighbour_table
+    from service.console.words import neighbour_table
+    from service.rest.schemas import UNNAMED
 
     if bool(text) == (product_id is not None):
         raise click.UsageError("give a TEXT to look for, or the id of a stored product with --id")
@@ -172,10 +172,10 @@ def similar(text: tuple[str, ...], product_id: str | None, limit: int, index: Pa
 def serve(index: Path, host: str | None, port: int | None) -> None:
     """Answer over REST, with a page to try it on."""
     settings = service_settings(index=index, host=host, port=port)
-    from service.progress import status
+    from service.console.progress import status
 
     with status(f"opening {index}"):
-        from service.server import serve as serve_app
+        from service.rest.server import serve as serve_app
     serve_app(settings, lambda line: click.echo(line, err=True))
 
 
@@ -184,10 +184,10 @@ def serve(index: Path, host: str | None, port: int | None) -> None:
 @index_option
 def info(index: Path, *, as_json: bool) -> None:
     """Say what an index holds and how it was built; --json prints its manifest."""
-    from indexer.records import Records
     from indexer.snapshot import read_manifest
+    from indexer.store.records import Records
     from indexer.update import STORE
-    from service.words import index_facts
+    from service.console.words import index_facts
 
     manifest = read_manifest(index)
     if as_json:
@@ -224,7 +224,7 @@ def taxonomy_import(file: Path, out: Path, locale: str, category_separator: str 
 @index_option
 def taxonomy_show(file: Path | None, node: str | None, depth: int, locale: str, index: Path) -> None:
     """Draw the tree in FILE, or the one of an index with the number of products on each shelf."""
-    from service.drawing import draw_tree
+    from service.console.drawing import draw_tree
 
     if file is not None:
         click.echo(draw_tree(_read_taxonomy(file, locale).tree, None, node, depth))
@@ -252,7 +252,7 @@ def taxonomy_infer(source: SourceOptions, out: Path) -> None:
 
 def _read_taxonomy(file: Path, locale: str, separator: str | None = None) -> ReadReport:
     """Read a tree and say what was left out of it."""
-    from service.words import taxonomy_notes
+    from service.console.words import taxonomy_notes
     from taxonomy.files import read_report
 
     report = read_report(file, locale, separator=separator)

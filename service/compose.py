@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from indexer.product import Product, content_hash
-from indexer.records import Stored
+from indexer.store.records import Stored
 from indexer.update import Live
 from service.answer import Answer, Candidate, Decision, Duplicate, Level, Neighbour, TagScore
 from service.search import Neighbourhood

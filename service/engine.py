@@ -16,7 +16,7 @@ from indexer.encoders import Encoder
 from indexer.errors import ProductError, ProductNotFound
 from indexer.normalize import normalize
 from indexer.product import Product, check
-from indexer.records import Provenance, Stored, Written
+from indexer.store.records import Provenance, Stored, Written
 from indexer.update import Live, open_index
 from indexer.vectors import Keys, Vectors
 from service.answer import Answer, Neighbour

@@ -67,7 +67,7 @@ def client(own_index: Path) -> Iterator["TestClient"]:
     """Return a client of a running service with an index of its own."""
     from starlette.testclient import TestClient
 
-    from service.app import create_app
+    from service.rest.app import create_app
     from service.settings import ServiceSettings
 
     with TestClient(create_app(ServiceSettings(index=own_index))) as client:
@@ -79,7 +79,7 @@ def reader(built_index: Path) -> Iterator["TestClient"]:
     """Return a client of a running service whose index nobody changes; it takes batches of 5 and bodies of 2,000."""
     from starlette.testclient import TestClient
 
-    from service.app import create_app
+    from service.rest.app import create_app
     from service.settings import ServiceSettings
 
     limits = ServiceSettings(index=built_index, batch_items=5, body_bytes=2_000)

@@ -16,8 +16,8 @@ from starlette.testclient import TestClient
 from indexer import encoders
 from indexer.encoders import Encoded, Encoder, Progress
 from indexer.product import Product
-from service.app import create_app
 from service.engine import Engine
+from service.rest.app import create_app
 from service.settings import ServiceSettings
 
 PRESS = {"title": "Steel french press for coffee", "description": "Glass and plunger, 1 l"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 from starlette.testclient import TestClient
 
-from service.app import create_app
+from service.rest.app import create_app
 from service.settings import ServiceSettings
 
 PRESS = {"title": "Steel french press for coffee", "description": "Glass and plunger, 1 l"}

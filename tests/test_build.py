@@ -16,9 +16,9 @@ from indexer.encoders import Encoded
 from indexer.encoders import Progress as Told
 from indexer.errors import RecordError, SourceError
 from indexer.product import Product
-from indexer.records import Records
 from indexer.settings import IndexSettings
 from indexer.sources import read
+from indexer.store.records import Records
 from indexer.update import STORE, open_index
 from taxonomy.mapping import CategoryMapper
 from taxonomy.tree import Tree

@@ -9,7 +9,7 @@ import click
 from indexer.product import Product
 from indexer.sources import Problem, Row
 from service.answer import Answer, Candidate, Duplicate, Level, Neighbour, TagScore
-from service.cards import card
+from service.console.cards import card
 
 ROW = Row(2, "A1", {}, Product("A1", title="Stoneware\nmug"))
 CUPS, PANS = "Home > Kitchen > Cups", "Home > Kitchen > Pans"

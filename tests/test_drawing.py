@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from service.drawing import draw_tree
+from service.console.drawing import draw_tree
 from taxonomy.tree import TaxonomyError, Tree
 
 TREE = Tree.from_paths([("Home", "Kitchen", "Cups"), ("Home", "Kitchen", "Pans"), ("Home", "Bath"), ("Sports",)])

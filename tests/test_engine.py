@@ -11,7 +11,7 @@ import pytest
 
 from indexer.errors import ProductError, ProductNotFound
 from indexer.product import Product
-from indexer.records import Written
+from indexer.store.records import Written
 from service.answer import Answer
 from service.engine import Engine
 from service.settings import ServiceSettings

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from hypothesis import settings
 from schemathesis.config import SchemathesisConfig
 
-from service.app import create_app, openapi_text
+from service.rest.app import create_app, openapi_text
 from service.settings import ServiceSettings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,7 +55,7 @@ def app(built_index: Path, tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
 
 
 def test_the_committed_description_is_the_one_that_is_served(app: FastAPI) -> None:
-    """After a change: `python -m service.app > docs/openapi.json`."""
+    """After a change: `python -m service.rest.app > docs/openapi.json`."""
     assert (ROOT / "docs" / "openapi.json").read_text("utf-8") == openapi_text(app)
 
 

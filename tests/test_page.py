@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from service.app import create_app
+from service.rest.app import create_app
 from service.settings import ServiceSettings
 
 STATIC = Path(__file__).resolve().parent.parent / "service" / "static"

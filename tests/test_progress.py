@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from service.progress import Progress, seconds, status
+from service.console.progress import Progress, seconds, status
 
 
 class Terminal(io.StringIO):

@@ -1,4 +1,4 @@
-"""indexer/records.py and schema.py: products, labels, raw vectors and journal in a real SQLite file."""
+"""indexer/store/records.py and schema.py: products, labels, raw vectors and journal in a real SQLite file."""
 
 import sqlite3
 import threading
@@ -12,8 +12,8 @@ import pytest
 from indexer.encoders import Encoded
 from indexer.errors import RecordError, SchemaMismatch
 from indexer.product import Product, content_hash
-from indexer.records import Entry, RawVectors, Record, Records, StoreCounts, Written
-from indexer.schema import METADATA, VERSION
+from indexer.store.records import Entry, RawVectors, Record, Records, StoreCounts, Written
+from indexer.store.schema import METADATA, VERSION
 
 ENCODER, PARTS = "toy@1", {"text": 2, "image": 1}
 

@@ -15,8 +15,8 @@ import orjson
 import pytest
 from starlette.testclient import TestClient
 
-from service.app import create_app
-from service.problems import HTTP_KINDS, INTERNAL, KINDS
+from service.rest.app import create_app
+from service.rest.problems import HTTP_KINDS, INTERNAL, KINDS
 from service.settings import ServiceSettings
 
 DOCUMENT = (Path(__file__).resolve().parent.parent / "docs" / "rest.md").read_text("utf-8")

@@ -19,9 +19,19 @@ from indexer.errors import SettingError, SourceError
 from indexer.product import Product
 from indexer.sources import read
 from service.answer import Answer, Candidate, Duplicate, Neighbour, TagScore
+from service.console.table import (
+    ADDED,
+    CHUNK,
+    NOTHING,
+    Cells,
+    Tally,
+    answer_cells,
+    check_output,
+    classify_table,
+    open_table,
+)
 from service.engine import Engine
 from service.settings import ServiceSettings
-from service.table import ADDED, CHUNK, NOTHING, Cells, Tally, answer_cells, check_output, classify_table, open_table
 
 LEAVES = ("aisle_leaf_1", "aisle_leaf_2", "aisle_leaf_3")
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)

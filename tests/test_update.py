@@ -21,9 +21,9 @@ from indexer.build import build, rebuild
 from indexer.errors import ProductError, RecordError, SnapshotMismatch, SnapshotMissing
 from indexer.placement import Place, Placement
 from indexer.product import Product
-from indexer.records import Record, Records, Written
 from indexer.settings import IndexSettings
 from indexer.sources import read
+from indexer.store.records import Record, Records, Written
 from indexer.update import STORE, Live, open_index
 from indexer.vectors.exact import ExactIndex
 from taxonomy.tree import Tree

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from indexer.build import Report
 from indexer.manifest import Manifest
-from indexer.records import StoreCounts
 from indexer.sources import Counts
+from indexer.store.records import StoreCounts
 from service.answer import Neighbour
-from service.table import Tally
-from service.words import build_report, classify_report, index_facts, neighbour_table, one_line, taxonomy_notes
+from service.console.table import Tally
+from service.console.words import build_report, classify_report, index_facts, neighbour_table, one_line, taxonomy_notes
 from taxonomy.rows import ReadReport
 from taxonomy.tree import Tree
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from indexer.encoders import Encoded
-from indexer.schema import insert_new, labels, products, vectors
+from indexer.store.schema import insert_new, labels, products, vectors
 
 Keys = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]

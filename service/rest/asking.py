@@ -9,9 +9,9 @@ from typing import TypeVar
 from starlette.requests import ClientDisconnect, Request
 
 from service.engine import Engine
-from service.problems import NotReady
+from service.rest.problems import NotReady
+from service.rest.worker import Overloaded, Ran, Worker
 from service.settings import ServiceSettings
-from service.worker import Overloaded, Ran, Worker
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -93,7 +93,7 @@ def source_options(command: _Command) -> Callable[..., Any]:
 
 def open_engine(index: Path) -> Engine:
     """Open the index that questions are asked of, saying so meanwhile."""
-    from service.progress import status
+    from service.console.progress import status
 
     settings = service_settings(index=index)
     with status(f"opening {index}"):

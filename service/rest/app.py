@@ -1,6 +1,6 @@
 """The service: routes, page, errors and worker put together around one open index.
 
-`python -m service.app > docs/openapi.json` writes the description of the API that is committed.
+`python -m service.rest.app > docs/openapi.json` writes the description of the API that is committed.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from starlette.responses import Response
 from starlette.routing import Match, Mount
 
 from indexer.product import Product
-from service import api, facts
 from service.answer import Answer
-from service.edge import Edge
 from service.engine import Engine
-from service.pages import page_router, static_files
-from service.problems import problem_response
-from service.schemas import CategorizeBatch, DeleteItem, PutItem
+from service.rest import api, facts
+from service.rest.edge import Edge
+from service.rest.pages import page_router, static_files
+from service.rest.problems import problem_response
+from service.rest.schemas import CategorizeBatch, DeleteItem, PutItem
+from service.rest.worker import Worker
 from service.settings import ServiceSettings
-from service.worker import Worker
 
 UNSEEN: list[tuple[type[BaseModel], Literal["validation"]]] = [
     (CategorizeBatch, "validation"),

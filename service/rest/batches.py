@@ -16,13 +16,13 @@ from starlette.requests import Request
 
 from indexer.errors import ProductError
 from indexer.product import Product
-from indexer.records import Written
+from indexer.store.records import Written
 from service.answer import Answer
-from service.asking import ask, ask_patiently, engine_of, settings_of
-from service.bodies import parse
-from service.problems import MalformedJson, TooManyItems, problem
-from service.replies import answer_shown, change_shown
-from service.schemas import DeleteItem, ProductBody, PutItem
+from service.rest.asking import ask, ask_patiently, engine_of, settings_of
+from service.rest.bodies import parse
+from service.rest.problems import MalformedJson, TooManyItems, problem
+from service.rest.replies import answer_shown, change_shown
+from service.rest.schemas import DeleteItem, ProductBody, PutItem
 
 T = TypeVar("T")
 R = TypeVar("R")

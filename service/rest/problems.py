@@ -21,7 +21,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from indexer.errors import ProductError, ProductNotFound
-from service.worker import Closed, Overloaded
+from service.rest.worker import Closed, Overloaded
 from taxonomy.tree import TaxonomyError
 
 MEDIA_TYPE = "application/problem+json"

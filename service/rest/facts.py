@@ -17,12 +17,12 @@ from indexer.product import (
     TAG_COUNT,
     TITLE_CHARS,
 )
-from service.api import BODY, PAGE_LIMIT, Json, refusals
-from service.asking import engine_of, settings_of
-from service.batches import check_size
-from service.bodies import JsonRoute
 from service.engine import Engine
-from service.replies import (
+from service.rest.api import BODY, PAGE_LIMIT, Json, refusals
+from service.rest.asking import engine_of, settings_of
+from service.rest.batches import check_size
+from service.rest.bodies import JsonRoute
+from service.rest.replies import (
     Health,
     IndexFacts,
     Limits,
@@ -31,7 +31,7 @@ from service.replies import (
     TaxonomySummary,
     Version,
 )
-from service.schemas import SIMILAR_LIMIT, MapBody
+from service.rest.schemas import SIMILAR_LIMIT, MapBody
 from taxonomy.mapping import CategoryMapper, Unmapped
 from taxonomy.tree import Tree
 

@@ -12,8 +12,8 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from indexer.product import Product
-from indexer.raw import chunks, drop_orphans
-from indexer.schema import journal, labels, products
+from indexer.store.raw import chunks, drop_orphans
+from indexer.store.schema import journal, labels, products
 
 Provenance = Literal["supplier", "human", "machine"]
 Outcome = Literal["created", "updated", "unchanged", "deleted", "missing"]

@@ -11,9 +11,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from indexer.manifest import Manifest
-from indexer.records import Stored, Written
+from indexer.store.records import Stored, Written
 from service.answer import Answer, Candidate, Decision, Duplicate, Level, Neighbour, TagScore
-from service.problems import Problem
+from service.rest.problems import Problem
 
 
 class Timings(BaseModel):

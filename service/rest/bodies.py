@@ -14,8 +14,8 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.asking import settings_of
-from service.problems import BodyTooLarge, MalformedJson, WrongMediaType
+from service.rest.asking import settings_of
+from service.rest.problems import BodyTooLarge, MalformedJson, WrongMediaType
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"

@@ -10,8 +10,8 @@ from contextlib import closing
 import uvicorn
 
 from indexer.errors import SettingError
-from service.app import create_app
 from service.engine import Engine
+from service.rest.app import create_app
 from service.settings import ServiceSettings
 
 QUESTION = '{"title": "Stoneware travel mug, 350 ml"}'

@@ -1,7 +1,7 @@
 """The routes of `/v1` that ask about products and change them: read, let the worker ask the engine, write its answer.
 
-What needs the encoder goes to `service/worker.py` through `ask`; what only reads the record store is a plain `def`,
-which the server runs in its thread pool. Nothing heavy happens on the event loop.
+What needs the encoder goes to the worker (`worker.py`) through `ask`; what only reads the record store is a plain
+`def`, which the server runs in its thread pool. Nothing heavy happens on the event loop.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from starlette.responses import Response, StreamingResponse
 
 from indexer.errors import ProductError
 from indexer.product import ID_CHARS
-from service.asking import ask, engine_of
-from service.batches import (
+from service.rest.asking import ask, engine_of
+from service.rest.batches import (
     Batch,
     categorize_items,
     categorize_lines,
@@ -31,9 +31,9 @@ from service.batches import (
     check_size,
     counts,
 )
-from service.bodies import JSON, NDJSON, JsonRoute, media_type, read_bytes, read_json
-from service.problems import MEDIA_TYPE, IdConflict, InvalidCursor
-from service.replies import (
+from service.rest.bodies import JSON, NDJSON, JsonRoute, media_type, read_bytes, read_json
+from service.rest.problems import MEDIA_TYPE, IdConflict, InvalidCursor
+from service.rest.replies import (
     Categorized,
     CategorizedBatch,
     Change,
@@ -45,7 +45,7 @@ from service.replies import (
     change_shown,
     product_shown,
 )
-from service.schemas import ID_PATTERN, CategorizeBatch, ProductBody, ProductsBatch, SimilarBody
+from service.rest.schemas import ID_PATTERN, CategorizeBatch, ProductBody, ProductsBatch, SimilarBody
 
 PAGE_DEFAULT, PAGE_LIMIT = 50, 500
 

@@ -13,7 +13,7 @@ import uuid
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.problems import INTERNAL, kind_of, problem_response
+from service.rest.problems import INTERNAL, kind_of, problem_response
 
 log = logging.getLogger("aisle.requests")
 

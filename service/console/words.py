@@ -1,6 +1,6 @@
 """What the commands say about their work, as plain text: reports of build and classify, facts of an index, neighbours.
 
-Cards of answers are in `service/cards.py`, trees in `service/drawing.py`.
+Cards of answers are in `service/console/cards.py`, trees in `service/console/drawing.py`.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from service.progress import seconds
+from service.console.progress import seconds
 
 if TYPE_CHECKING:
     from indexer.build import Report
     from indexer.manifest import Manifest
-    from indexer.records import StoreCounts
+    from indexer.store.records import StoreCounts
     from service.answer import Neighbour
-    from service.table import Tally
+    from service.console.table import Tally
     from taxonomy.rows import ReadReport
 
 REASONS = 3

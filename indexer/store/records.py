@@ -19,11 +19,11 @@ from typing import Any, Self
 import orjson
 import sqlalchemy as sa
 
-from indexer import raw, rows, schema
 from indexer.errors import RecordError
-from indexer.raw import RawVectors, Slice
-from indexer.rows import Entry, Outcome, Provenance, Record, Stored, Written
-from indexer.schema import journal, labels, products
+from indexer.store import raw, rows, schema
+from indexer.store.raw import RawVectors, Slice
+from indexer.store.rows import Entry, Outcome, Provenance, Record, Stored, Written
+from indexer.store.schema import journal, labels, products
 
 __all__ = [
     "Entry",

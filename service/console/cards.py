@@ -9,7 +9,7 @@ import click
 
 from indexer.sources import Row
 from service.answer import Answer, Neighbour
-from service.words import aligned, one_line
+from service.console.words import aligned, one_line
 
 COLOURS = {"auto": "green", "suggest": "yellow", "abstain": "red"}
 LEAVES, NEIGHBOURS = 3, 5

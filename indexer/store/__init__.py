@@ -1,0 +1,1 @@
+"""The record store: SQL tables, products, labels, raw vectors and the journal."""
