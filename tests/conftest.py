@@ -9,11 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# CI repeats the same examples on each run, so that a change is judged by itself; `make test` looks for new ones.
+settings.register_profile("ci", derandomize=True, deadline=None)
+if os.environ.get("CI") == "true":
+    settings.load_profile("ci")
 
 SHELVES = {
     "Kitchen > Coffee > French Presses": (

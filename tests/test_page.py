@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from service.rest.app import create_app
 from service.settings import ServiceSettings
 
-STATIC = Path(__file__).resolve().parent.parent / "service" / "static"
+STATIC = Path(__file__).resolve().parent.parent / "service" / "rest" / "static"
 
 
 class Tags(HTMLParser):
