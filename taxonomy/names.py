@@ -14,6 +14,8 @@ Path = tuple[str, ...]
 
 _INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")  # soft hyphen, zero-width space, word joiner, byte order mark
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # the last range cannot be written as UTF-8
+# Windows-1252 read as Latin-1, as browsers repair it: blanking these would cost a letter of "N\x8cUD", which is "NŒUD".
+_MISREAD = {code: bytes([code]).decode("cp1252", "ignore") or " " for code in range(0x80, 0xA0)}
 
 
 class TaxonomyError(ValueError):
@@ -21,10 +23,14 @@ class TaxonomyError(ValueError):
 
 
 def clean_name(text: str) -> str:
-    """Return `text` as a name is stored: NFC, control characters and runs of white space as one space, stripped."""
+    """Return `text` as a name is stored: NFC, control characters and runs of white space as one space, stripped.
+
+    The control characters that stand for letters and signs of Windows-1252 become those.
+    """
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
-    return " ".join(unicodedata.normalize("NFC", _CONTROL.sub(" ", _INVISIBLE.sub("", text))).split())
+    readable = _CONTROL.sub(" ", _INVISIBLE.sub("", text).translate(_MISREAD))
+    return " ".join(unicodedata.normalize("NFC", readable).split())
 
 
 def name_key(text: str) -> str:

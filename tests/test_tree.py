@@ -185,10 +185,16 @@ def test_the_version_depends_on_ids_names_and_positions(tree: Tree) -> None:
 
 def test_names_are_cleaned_and_compared_by_unicode_rules() -> None:
     """NFC and single spaces when stored; width, ligatures and case are ignored when compared."""
-    assert clean_name("  Cafe\u0301 \n\x96 Bar\u200b ") == "Café Bar"
+    assert clean_name("  Cafe\u0301 \n\x81 Bar\u200b ") == "Café Bar"
     assert name_key("\uff23AF\uff25\u0301  Straße") == name_key("café STRASSE")
     assert clean_name("a\ud800b") == "a b"
     assert path_text(("A", "B")) == "A > B"
+
+
+def test_windows_letters_read_as_latin_1_are_repaired() -> None:
+    """The letter is kept, so that both spellings are one category."""
+    assert clean_name("N\x8cUD \x96 CACHE C\x8cUR") == "NŒUD \u2013 CACHE CŒUR"
+    assert name_key("N\x8cUD") == name_key("nœud")
 
 
 @given(paths)
