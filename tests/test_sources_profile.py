@@ -298,7 +298,9 @@ def test_specs_are_read_in_every_shape(cell: str, expected: tuple[tuple[str, str
     assert parse_specs(cell) == expected
 
 
-@pytest.mark.parametrize("cell", ['{"a": ', '{"a": 1,}', '["a', "[" * 100_000, '{"a": 1} x', '{"a"=>}'])
+@pytest.mark.parametrize(
+    "cell", ['{"a": ', '{"a": 1,}', '["a', "[" * 100_000, '{"a": 1} x', '{"a"=>}', "{broken", "{'a': 1}"]
+)
 def test_broken_specs_are_a_problem(cell: str) -> None:
     """The reason shows how the cell begins."""
     found = parse_specs(cell)

@@ -11,7 +11,7 @@ from indexer.sources.rows import Problem
 DEPTH = 10
 """JSON nested deeper is kept as its text."""
 
-_JSON = re.compile(r'\s*(?:\{\s*["}]|\[\s*[\[{"\]\d-])')
+_JSON = re.compile(r'\s*(?:\{|\[\s*[\[{"\]\d-])')  # a bracket alone may open text, as in "[New] Colour: red"
 _RUBY = re.compile(r'"\s*=>\s*')
 _PAIR_MARK = re.compile("[:=]")
 _KEYS, _VALUES = ("name", "key", "label"), ("value", "values")
