@@ -128,7 +128,7 @@ def _classify_into(out: Path, source: SourceOptions, index: Path) -> None:
     from time import monotonic
 
     from service.console.progress import Progress
-    from service.console.table import check_output, classify_table
+    from service.console.table import LEAVES, check_output, classify_table
     from service.console.words import classify_report
 
     check_output(out)
@@ -139,7 +139,7 @@ def _classify_into(out: Path, source: SourceOptions, index: Path) -> None:
         def advance(tally: Tally) -> None:
             progress.at(tally.read)
 
-        tally = classify_table(rows, out, engine.classify, advance)
+        tally = classify_table(rows, out, engine.classify, advance, engine.commonest(LEAVES))
     click.echo(classify_report(tally, out, monotonic() - began), err=True)
 
 

@@ -16,6 +16,7 @@ from service.search import Neighbourhood
 from service.settings import ServiceSettings
 from service.tags import score_tags
 from service.vote import Floats, Nodes, branch_shares, count, softmax_weights
+from taxonomy.tree import Tree
 
 LEAVES = 3
 """Categories named at least, so that the file columns for them are always filled."""
@@ -40,19 +41,21 @@ class _Composition:
         self, live: Live, settings: ServiceSettings, products: Sequence[Product], found: Neighbourhood
     ) -> None:
         self.live, self.settings, self.products, self.found = live, settings, products, found
-        self.tree = tree = live.tree
+        self.tree = live.tree
+        self.lineage, depths = _lines(live.tree)
         outcome = count(
             found.similarity,
             np.where(found.voters, found.labels, -1).astype(np.int32),
-            tree.lineage,
-            tree.depths,
+            self.lineage,
+            depths,
             temperature=settings.temperature,
             threshold=settings.suggest,
             top=max(settings.alternatives, LEAVES),
         )
         self.vote, self.decided, self.leaves = outcome.vote, outcome.decided, outcome.leaves
         best = self.leaves.nodes[:, 0]
-        self.line: Nodes = np.where(best[:, None] >= 0, tree.lineage[best], -1).astype(np.int32)
+        self.nearest = np.where(found.voters, found.similarity, -1).max(axis=1, initial=-1)
+        self.line: Nodes = np.where(best[:, None] >= 0, self.lineage[best], -1).astype(np.int32)
         self.line_share = branch_shares(self.vote, self.line)
         self._count_tags()
         self.stored = _stored(live, found, settings.shown)
@@ -97,9 +100,9 @@ class _Composition:
             return "abstain", "this index reads text and the product has none; give it a title"
         if not self.found.voters[row].any():
             return "abstain", "no stored product with a category was found; add labelled products"
-        nearest = float(self.found.similarity[row, 0])
+        nearest = float(self.nearest[row])
         if nearest < settings.similarity_floor:
-            return "abstain", f"nothing similar is stored: the nearest product has similarity {nearest:.2f}"
+            return "abstain", f"nothing similar is stored: the nearest labelled one has similarity {nearest:.2f}"
         share = float(self.decided.share[row, 0])
         if self.decided.nodes[row, 0] < 0:
             return "abstain", f"the vote is divided: the best category has {float(self.leaves.share[row, 0]):.2f} of it"
@@ -128,7 +131,7 @@ class _Composition:
 
     def _nearest_shelves(self, best: int) -> list[int]:
         """Return a few labelled categories: those that share most of their path with `best` first, then by size."""
-        shared = (self.tree.lineage[self._labelled] == self.tree.lineage[best]) & (self.tree.lineage[best] >= 0)
+        shared = (self.lineage[self._labelled] == self.lineage[best]) & (self.lineage[best] >= 0)
         closeness = shared.sum(axis=1) if best >= 0 else np.zeros(len(self._labelled))
         order = np.lexsort((self._labelled, -self._sizes[self._labelled], -closeness))
         return [int(node) for node in self._labelled[order[: 2 * LEAVES]]]
@@ -160,6 +163,25 @@ class _Composition:
                 evidence = (f"text similarity {similarity:.3f}",)
                 duplicates.append(Duplicate(stored.record.product.id, round(similarity, 6), "similar", evidence))
         return tuple(duplicates)
+
+
+def commonest(live: Live, limit: int) -> list[Candidate]:
+    """Return the `limit` categories with the most products, each with its share of all that are labelled."""
+    sizes = live.labels.node_counts(len(live.tree))
+    largest = np.argsort(-sizes, kind="stable")[:limit].tolist()
+    total = max(1, int(sizes.sum()))
+    return [
+        Candidate(live.tree.ids[node], live.tree.text(node), round(int(sizes[node]) / total, 6))
+        for node in largest
+        if sizes[node]
+    ]
+
+
+def _lines(tree: Tree) -> tuple[Nodes, Nodes]:
+    """Return the tree's lineage and depths; an empty tree gets one node that nobody votes for, so -1 has its place."""
+    if len(tree):
+        return tree.lineage, tree.depths
+    return np.full((1, 1), -1, np.int32), np.zeros(1, np.int32)
 
 
 def _stored(live: Live, found: Neighbourhood, limit: int) -> dict[int, Stored]:

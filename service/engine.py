@@ -19,8 +19,8 @@ from indexer.product import Product, check
 from indexer.store.records import Provenance, Stored, Written
 from indexer.update import Live, open_index
 from indexer.vectors import Keys, Vectors
-from service.answer import Answer, Neighbour
-from service.compose import compose, neighbour_lists
+from service.answer import Answer, Candidate, Neighbour
+from service.compose import commonest, compose, neighbour_lists
 from service.search import Neighbourhood, neighbourhoods
 from service.settings import ServiceSettings
 from service.vote import softmax_weights
@@ -85,6 +85,11 @@ class Engine:
             found = self._neighbourhoods([product], vectors, limit)
             weights = softmax_weights(found.similarity, found.voters, self.settings.temperature)
             return neighbour_lists(self.live, found, limit, weights)[0]
+
+    def commonest(self, limit: int) -> list[Candidate]:
+        """Return the `limit` categories with the most products: the best guess about what cannot be asked about."""
+        with self.live.reading():
+            return commonest(self.live, limit)
 
     def put(self, products: Sequence[Product], provenance: Provenance = "supplier") -> list[Written | ProductError]:
         """Store products and their labels; each counts from the next question on. In order, refused ones as errors."""

@@ -1,6 +1,6 @@
 """Neighbours' votes: similarities and labels -> a distribution over the category tree -> the node to decide on.
 
-Arrays throughout: n queries, k neighbours each, a tree of N nodes with a lineage (N, depth). Pure numpy.
+Arrays throughout: n queries, k neighbours each, a tree of N nodes, one at least, with a lineage (N, depth). Pure numpy.
 """
 
 from __future__ import annotations

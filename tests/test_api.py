@@ -106,6 +106,15 @@ def test_any_text_is_answered_or_refused(reader: TestClient, title: str, descrip
     assert answered.status_code == 200
 
 
+def test_specs_nested_too_deeply_are_refused(client: TestClient) -> None:
+    """What JSON still allows and specs cannot mean is a fault of the request, not of the service."""
+    nested = b'{"title": "pan", "specs": ' + b'{"a":' * 500 + b"1" + b"}" * 501
+    response = client.post("/v1/categorize", content=nested, headers=JSON)
+    assert response.status_code == 422
+    fault = {"pointer": "/specs", "message": "the specs are nested too deeply; give a name and a value for each"}
+    assert response.json()["errors"] == [fault]
+
+
 def test_long_specs_cost_no_more_than_their_length(client: TestClient) -> None:
     """A text of one long piece is read in linear time."""
     began = time.monotonic()

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from indexer.build import build
 from indexer.errors import ProductError, ProductNotFound
 from indexer.product import Product
+from indexer.settings import IndexSettings
+from indexer.sources import read
 from indexer.store.records import Written
 from service.answer import Answer
 from service.engine import Engine
@@ -131,8 +135,37 @@ def test_a_product_unlike_all_others_is_not_decided(engine: Engine) -> None:
     engine.settings = engine.settings.model_copy(update={"similarity_floor": 0.9})
     answer = ask(engine, Product("x", title="zzzz qqqq"))
     assert (answer.decision, answer.category) == ("abstain", None)
-    assert answer.reason.startswith("nothing similar is stored: the nearest product has similarity ")
+    assert answer.reason.startswith("nothing similar is stored: the nearest labelled one has similarity ")
     assert len(answer.alternatives) >= 3
+
+
+def test_a_similar_product_without_a_category_is_no_ground_to_decide(engine: Engine) -> None:
+    """What must be similar enough is a neighbour that votes."""
+    engine.settings = engine.settings.model_copy(update={"similarity_floor": 0.99})
+    engine.put([replace(PAN, id="twin")])
+    answer = ask(engine, PAN)
+    assert ("twin", 0.0) == (answer.neighbours[0].id, answer.neighbours[0].weight)
+    assert answer.decision == "abstain"
+    assert answer.reason.startswith("nothing similar is stored: ")
+
+
+def test_an_index_without_any_category_abstains(tmp_path: Path) -> None:
+    """There is nothing to vote with, and no tree; neighbours are found all the same."""
+    (tmp_path / "unlabelled.csv").write_text("id,title\na,Red mug\nb,Garden hose\n")
+    index = tmp_path / "index"
+    with read(tmp_path / "unlabelled.csv") as rows:
+        build(rows, index, settings=IndexSettings(encoder="hashing"))
+    with closing(Engine.open(ServiceSettings(index=index))) as unlabelled:
+        answer = ask(unlabelled, Product("new", title="Red mug"))
+        assert [] == unlabelled.commonest(3)
+    assert ("abstain", None, (), ()) == (answer.decision, answer.category, answer.levels, answer.alternatives)
+    assert ["a", "b"] == [neighbour.id for neighbour in answer.neighbours]
+
+
+def test_the_commonest_categories_come_with_their_share(engine: Engine) -> None:
+    """Shares of all labelled products, the largest first."""
+    engine.put([replace(PAN, id=f"n{n}", category="Odd > Shelf") for n in range(60)])
+    assert [("Odd > Shelf", 0.5)] == [(each.path, each.probability) for each in engine.commonest(1)]
 
 
 def test_a_divided_vote_is_not_decided(engine: Engine) -> None:

@@ -52,7 +52,7 @@ def ignore(tally: Tally) -> None:
 def run(engine: Engine, source: Path, out: Path) -> Tally:
     """Classify a file into another."""
     with read(source, labelled=False) as rows:
-        return classify_table(rows, out, engine.classify, ignore)
+        return classify_table(rows, out, engine.classify, ignore, engine.commonest(3))
 
 
 def table(path: Path, delimiter: str = ",") -> list[dict[str, str]]:
@@ -164,7 +164,9 @@ def test_a_bad_row_stays_in_its_place_with_its_problem(engine: Engine, tmp_path:
         "",
         "line 6: 4 cells where the header has 3; quote cells that contain ','",
     ]
-    assert {row[name] for row in rows[1::3] for name in (*LEAVES, "aisle_probability", "aisle_tags")} == {""}
+    assert {row[name] for row in rows[1::3] for name in ("aisle_path", "aisle_probability", "aisle_tags")} == {""}
+    commonest = [each.path for each in engine.commonest(3)]
+    assert [[row[leaf] for leaf in LEAVES] for row in rows[1::3]] == [commonest, commonest]
     assert (tally.read, tally.decisions.total(), tally.decisions["abstain"], tally.problems) == (5, 5, 2, 2)
 
 
@@ -229,7 +231,7 @@ def test_a_parquet_table_has_text_and_numbers(engine: Engine, tmp_path: Path) ->
     frame = pd.read_parquet(tmp_path / "out.parquet")
     assert list(frame.columns) == ["id", "title", "price", *ADDED]
     assert frame[["id", "price"]].to_numpy().tolist() == [["007", "1.50"], ["008", ""]]
-    assert frame["aisle_leaf_1_probability"].isna().tolist() == [False, True]
+    assert frame["aisle_probability"].isna().tolist() == [False, True]
     types = {str(field.type) for field in pq.read_schema(tmp_path / "out.parquet") if field.name in ADDED}
     assert types == {"string", "double"}
 

@@ -20,7 +20,7 @@ import orjson
 from indexer.errors import ProductError, SettingError
 from indexer.product import Product
 from indexer.sources import Row, Source
-from service.answer import Answer
+from service.answer import Answer, Candidate
 
 LEAVES = 3
 ADDED = (
@@ -58,8 +58,16 @@ class Tally:
     decisions: Counter[str] = field(default_factory=Counter)
 
 
-def classify_table(source: Source, out: Path, classify: Classify, advance: Callable[[Tally], None]) -> Tally:
+def classify_table(
+    source: Source,
+    out: Path,
+    classify: Classify,
+    advance: Callable[[Tally], None],
+    guesses: Sequence[Candidate] = (),
+) -> Tally:
     """Write each row of `source` with its answer to `out`, in order; `advance` is told after each chunk.
+
+    guesses: the leaves of a row that cannot be asked about, so that those columns are filled in every row.
 
     Cells keep their text, and columns that an earlier run added are replaced. The file appears under its name when it
     is whole. Raises what `check_output` and reading the source raise, OSError when the disk refuses.
@@ -68,7 +76,7 @@ def classify_table(source: Source, out: Path, classify: Classify, advance: Calla
     columns = (*(column for column in source.columns if column not in ADDED), *ADDED)
     with open_table(out, columns) as write:
         while chunk := list(islice(rows, CHUNK)):
-            table = [_cells(row, answer) for row, answer in answered(chunk, classify)]
+            table = [_cells(row, answer, guesses) for row, answer in answered(chunk, classify)]
             write(table)
             tally.read += len(table)
             tally.decisions.update(cells["aisle_decision"] for cells in table)
@@ -101,7 +109,12 @@ def answer_cells(answer: Answer) -> Cells:
     }
     if answer.category:
         cells |= {"aisle_path": answer.category.path, "aisle_probability": answer.category.probability}
-    for number, leaf in enumerate(answer.alternatives[:LEAVES], start=1):
+    return cells | _leaf_cells(answer.alternatives)
+
+
+def _leaf_cells(leaves: Sequence[Candidate]) -> Cells:
+    cells: Cells = {}
+    for number, leaf in enumerate(leaves[:LEAVES], start=1):
         cells |= {f"aisle_leaf_{number}": leaf.path, f"aisle_leaf_{number}_probability": leaf.probability}
     return cells
 
@@ -133,11 +146,12 @@ def open_table(out: Path, columns: Sequence[str]) -> Iterator[Write]:
         aside.unlink(missing_ok=True)
 
 
-def _cells(row: Row, answer: Answer | str) -> Cells:
+def _cells(row: Row, answer: Answer | str, guesses: Sequence[Candidate]) -> Cells:
     cells: Cells = {name: text for name, text in row.fields.items() if name not in ADDED}
     if isinstance(answer, Answer):
         return cells | answer_cells(answer)
-    return {**cells, **NOTHING, "aisle_decision": "abstain", "aisle_problem": f"line {row.number}: {answer}"}
+    problem = {"aisle_decision": "abstain", "aisle_problem": f"line {row.number}: {answer}"}
+    return {**cells, **NOTHING, **_leaf_cells(guesses), **problem}
 
 
 @contextmanager

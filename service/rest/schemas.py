@@ -35,7 +35,10 @@ def read_specs(given: object) -> Specs:
         return ()
     if not isinstance(given, str | dict | list):
         raise ValueError("give an object, a list of {name, value} or text")
-    specs = parse_specs(given if isinstance(given, str) else orjson.dumps(given).decode())
+    try:
+        specs = parse_specs(given if isinstance(given, str) else orjson.dumps(given).decode())
+    except orjson.JSONEncodeError as error:  # what was read from JSON has no other fault: orjson writes 254 levels
+        raise ValueError("the specs are nested too deeply; give a name and a value for each") from error
     if isinstance(specs, Problem):
         raise ValueError(specs.reason)
     if len(specs) > SPEC_COUNT:
