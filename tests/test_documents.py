@@ -12,9 +12,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import orjson
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```sh run\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md")])
@@ -42,6 +44,23 @@ def test_the_readme_lists_every_make_target() -> None:
     """The table has the targets that `make help` has, in the same order."""
     targets = re.findall(r"^(\w+):.*## ", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     assert re.findall(r"^\| `make (\w+)` \|", README, re.MULTILINE) == targets
+
+
+def test_the_readme_quotes_the_figures_that_were_measured() -> None:
+    """Each row of its two tables is what the files in benchmarks/results say."""
+    vote, bulk, rest = (orjson.loads((RESULTS / f"{name}.json").read_bytes()) for name in ("vote", "bulk", "rest"))
+    expected = []
+    for name, measured in vote["sets"].items():
+        ours, rival = measured["table"]["aisle"], measured["best_rival"]
+        figures = [ours[key] for key in ("level_1", "leaf_top_1", "leaf_top_3", "leaf_macro_f1")]
+        figures += [rival["leaf_top_1"], rival["leaf_macro_f1"]]
+        expected.append([name, *map(str, figures)])
+    share = max(each["rest_share"] for each in bulk["shares"].values())
+    speeds = [f"{bulk['whole']['build_s']} s", f"{bulk['whole']['classify_s']} s", f"{share:.1%}"]
+    part = README.partition("## Measured")[2].partition("\n## ")[0]
+    table = [line.strip("| ").split(" | ") for line in part.splitlines() if re.match(r"\| .* \| \d.* \|$", line)]
+    assert table[: len(expected)] == expected
+    assert [row[-1] for row in table[len(expected) :]] == [*speeds, f"{rest['ratio_median']:.2f} times"]
 
 
 def test_every_decision_is_in_the_list() -> None:
