@@ -23,6 +23,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from benchmarks.machine import DATA, INDEXES, write
 from indexer.build import build
+from indexer.encoders import DEFAULT, load
 from indexer.labels import Label, Labels
 from indexer.settings import IndexSettings
 from indexer.sources import read
@@ -51,11 +52,9 @@ class Set:
     columns: pd.DataFrame
 
 
-def loaded(name: str) -> Set:
-    """Build the index of a data set if need be and return its labelled products."""
-    from indexer.encoders import load
-
-    folder, encoder = INDEXES / name, load()
+def loaded(name: str, spec: str = DEFAULT) -> Set:
+    """Build the index of a data set if need be, by the encoder `spec`, and return its labelled products."""
+    folder, encoder = INDEXES / (name if spec == DEFAULT else f"{name}-{spec}"), load(spec)
     with read(DATA / name) as rows, Progress() as progress:
         build(rows, folder, settings=IndexSettings(), encoder=encoder, progress=progress)
     source = next((DATA / name).glob("products.csv*"))

@@ -1,7 +1,11 @@
-"""IndexSettings: how an index is built. Each field can be set by an environment variable with the prefix AISLE_."""
+"""How an index is built, and where aisle keeps what it can make again.
+
+Each field can be set by an environment variable with the prefix AISLE_.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -23,3 +27,13 @@ class IndexSettings(BaseSettings):
         default=0.95, gt=0, le=1, description="Share of true neighbours an approximate kind must find."
     )
     seed: int = Field(default=0, ge=0, description="Seed of every random choice of a build (training sample, probes).")
+
+
+class CacheSettings(BaseSettings):
+    """The one place outside an index where aisle writes."""
+
+    model_config = SettingsConfigDict(env_prefix="AISLE_", frozen=True, extra="ignore")
+
+    cache: Path = Field(
+        default=Path("~/.cache/aisle"), description="Folder of what can be made again, such as distilled models."
+    )

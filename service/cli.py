@@ -69,7 +69,7 @@ def aisle() -> None:
 @index_option
 @click.option("--taxonomy", type=FILE, help="Category tree; rows of other categories are refused.")
 @click.option("--locale", default="en", show_default=True, help="Language to take where the tree has several.")
-@click.option("--encoder", metavar="NAME", help="As in hashing or sentence_transformers:MODEL. Default: MiniLM.")
+@click.option("--encoder", metavar="NAME", help="As in static or sentence_transformers:MODEL. Default: MiniLM.")
 @click.option("--kind", type=click.Choice(KINDS), help="Kind of vector index. Default: auto, chosen by size.")
 @click.option("--recall-target", type=float, help="Share of true neighbours that a kind must find. Default: 0.95")
 @source_options
@@ -94,8 +94,8 @@ def build(
     given = _read_taxonomy(taxonomy, locale) if taxonomy else None
     mapper = CategoryMapper(given.tree, aliases=given.aliases) if given else None
     with source.open(mapper=mapper) as rows:
-        with status(f"loading the encoder {settings.encoder}"):
-            loaded = encoders.load(settings.encoder)
+        with status(f"loading the encoder {settings.encoder}") as say:
+            loaded = encoders.load(settings.encoder, say)
         with Progress() as progress:
             tree = given.tree if given else None
             report = pipeline.build(rows, index, settings=settings, taxonomy=tree, encoder=loaded, progress=progress)

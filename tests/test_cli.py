@@ -19,7 +19,7 @@ import click
 import pytest
 
 from indexer import vectors
-from indexer.settings import IndexSettings
+from indexer.settings import CacheSettings, IndexSettings
 from service.cli import KINDS, aisle, main
 from service.settings import ServiceSettings
 from taxonomy.files import read_tree
@@ -351,7 +351,7 @@ def test_the_options_of_a_source_are_documented() -> None:
 def test_every_setting_is_documented() -> None:
     """With its variable and its default, in docs/cli.md."""
     page = (ROOT / "docs" / "cli.md").read_text("utf-8")
-    fields = {**IndexSettings.model_fields, **ServiceSettings.model_fields}
+    fields = {**IndexSettings.model_fields, **CacheSettings.model_fields, **ServiceSettings.model_fields}
     rows = re.findall(r"^\| `AISLE_([A-Z_]+)` \| `(.+?)` \|", page, re.MULTILINE)
     assert {(name.lower(), default) for name, default in rows} == {
         (name, str(field.default)) for name, field in fields.items()

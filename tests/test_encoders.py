@@ -133,7 +133,9 @@ def test_a_fingerprint_names_model_weights_and_preprocessing() -> None:
 
 def test_an_unknown_encoder_is_refused_with_the_choice() -> None:
     """The message lists what there is."""
-    with pytest.raises(EncoderError, match="no encoder 'word2vec'; choose one of sentence_transformers, hashing"):
+    with pytest.raises(
+        EncoderError, match="no encoder 'word2vec'; choose one of sentence_transformers, static, hashing"
+    ):
         encoders.load("word2vec:large")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 
@@ -112,6 +113,18 @@ def test_what_has_no_measure_says_that_it_is_under_way() -> None:
             pass
     assert plain.getvalue() == "opening index/sample\n"
     assert "opening index/sample" in terminal.getvalue()
+
+
+def test_words_about_what_has_no_measure_are_shown_in_place_or_seldom() -> None:
+    """A terminal shows the latest words; elsewhere there is a line every five seconds at most."""
+    plain, terminal = io.StringIO(), Terminal()
+    for stream in (plain, terminal):
+        with status("loading static", stream) as say:
+            say("100 of 200 tokens")
+            if stream is terminal:
+                time.sleep(0.2)  # the spinner is drawn some ten times a second
+    assert plain.getvalue() == "loading static\n"
+    assert "loading static: 100 of 200 tokens" in terminal.getvalue()
 
 
 @pytest.mark.parametrize(

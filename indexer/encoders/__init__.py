@@ -21,7 +21,7 @@ Vectors = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
 DEFAULT = "sentence_transformers"
-TECHNOLOGIES = ("sentence_transformers", "hashing")
+TECHNOLOGIES = ("sentence_transformers", "static", "hashing")
 
 TEXT_VERSION = 1
 """Of the text that encoders see, part of each fingerprint: raised when `normalize` changes what it gives for a product,
@@ -66,8 +66,16 @@ class Encoder(Protocol):
         """
 
 
-def load(spec: str = DEFAULT) -> Encoder:
-    """Return the encoder that `spec` ("technology" or "technology:model") names.
+Say = Callable[[str], None]
+"""Hears in words how far a long preparation of an encoder is."""
+
+
+def silent(_words: str) -> None:
+    """Say nothing."""
+
+
+def load(spec: str = DEFAULT, say: Say = silent) -> Encoder:
+    """Return the encoder that `spec` ("technology" or "technology:model") names; `say` hears of what takes long.
 
     Raises EncoderError for an unknown technology, ModelNotFound or ModelMismatch for its model, MissingExtra when the
     package behind it is not installed.
@@ -76,5 +84,5 @@ def load(spec: str = DEFAULT) -> Encoder:
     if technology not in TECHNOLOGIES:
         raise EncoderError(f"no encoder {technology!r}; choose one of {', '.join(TECHNOLOGIES)}")
     module = import_module(f"indexer.encoders.{technology}")
-    encoder: Encoder = module.load(model)
+    encoder: Encoder = module.load(model, say)
     return encoder

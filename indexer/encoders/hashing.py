@@ -15,7 +15,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from indexer.encoders import TEXT_VERSION, Encoded, Progress, Vectors
+from indexer.encoders import TEXT_VERSION, Encoded, Progress, Say, Vectors, silent
 from indexer.errors import EncoderError
 from indexer.normalize import text_of
 from indexer.product import Product
@@ -29,7 +29,7 @@ SPELLING = 0.5
 _WORD = re.compile(r"\w+")
 
 
-def load(model: str = "") -> HashingEncoder:
+def load(model: str = "", _say: Say = silent) -> HashingEncoder:
     """Return the encoder of `model` dimensions ("" is 256). Raises EncoderError when that is no number in range."""
     if model and not (model.isascii() and model.isdigit() and int(model) in DIMS):
         raise EncoderError(

