@@ -153,9 +153,19 @@ def open_index(index: Path, encoder: Encoder | None = None) -> Live:
 
 def prepare(products: Sequence[Product], placement: Placement, provenance: Provenance) -> list[Record | ProductError]:
     """Normalise, check and place products as their sources wrote them; in order, a refused one as its error."""
-    cleaned = [_cleaned(product) for product in products]
+    cleaned = [clean(product) for product in products]
     places = iter(placement.place([each.category for each in cleaned if isinstance(each, Product)]))
     return [_record(each, next(places), provenance) if isinstance(each, Product) else each for each in cleaned]
+
+
+def clean(product: Product) -> Product | ProductError:
+    """Return the product normalised and checked, fit to be stored or asked about, or why it is neither."""
+    cleaned = normalize(product)
+    try:
+        check(cleaned)
+    except ProductError as error:
+        return error
+    return cleaned
 
 
 def store(records: Records, encoder: str, new: Sequence[Record], encode: Encode) -> list[Written]:
@@ -186,15 +196,6 @@ def labels_of(found: Slice, tree: Tree) -> Iterator[Label]:
     ):
         node = nodes.get(category)
         yield Label(key, product_id, UNLABELLED if node is None else node, tags)
-
-
-def _cleaned(product: Product) -> Product | ProductError:
-    cleaned = normalize(product)
-    try:
-        check(cleaned)
-    except ProductError as error:
-        return error
-    return cleaned
 
 
 def _record(product: Product, place: Place | ProductError, provenance: Provenance) -> Record | ProductError:

@@ -14,10 +14,9 @@ import numpy as np
 
 from indexer.encoders import Encoder
 from indexer.errors import ProductError, ProductNotFound
-from indexer.normalize import normalize
-from indexer.product import Product, check
+from indexer.product import Product
 from indexer.store.records import Provenance, Stored, Written
-from indexer.update import Live, open_index
+from indexer.update import Live, clean, open_index
 from indexer.vectors import Keys, Vectors
 from service.answer import Answer, Candidate, Neighbour
 from service.compose import commonest, compose, neighbour_lists
@@ -57,7 +56,7 @@ class Engine:
 
         A stored product (same id) is asked about without its own vote.
         """
-        prepared = [_prepared(product) for product in products]
+        prepared = [clean(product) for product in products]
         good = [product for product in prepared if isinstance(product, Product)]
         answers = iter(self.answer(good, self.encode(good)) if good else ())
         return [next(answers) if isinstance(product, Product) else product for product in prepared]
@@ -77,7 +76,7 @@ class Engine:
 
         Raises ProductNotFound for an unknown id and ProductError for a product that is refused.
         """
-        product = self.get(query).record.product if isinstance(query, str) else _prepared(query)
+        product = self.get(query).record.product if isinstance(query, str) else clean(query)
         if isinstance(product, ProductError):
             raise product
         vectors = self.encode([product])
@@ -115,12 +114,3 @@ class Engine:
         known = (labels.key(product.id) for product in products)
         itself: Keys = np.array([-1 if key is None else key for key in known], np.int64)
         return neighbourhoods(self.live.vectors, labels, vectors, itself, wanted)
-
-
-def _prepared(product: Product) -> Product | ProductError:
-    cleaned = normalize(product)
-    try:
-        check(cleaned)
-    except ProductError as error:
-        return error
-    return cleaned

@@ -160,8 +160,10 @@ def test_a_bad_row_stays_in_its_place_with_its_problem(engine: Engine, tmp_path:
     assert [row["aisle_problem"] for row in rows] == [
         "",
         "line 3: the row has neither text nor image; give it at least a title",
-        "line 4: the specs '{broken' start as JSON and are none: "
-        "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
+        (
+            "line 4: the specs '{broken' start as JSON and are none: "
+            "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"
+        ),
         "",
         "line 6: 4 cells where the header has 3; quote cells that contain ','",
     ]
