@@ -160,7 +160,7 @@ def measured(name: str) -> dict[str, object]:
 
 
 def main() -> None:
-    names = sys.argv[1:] or ["flipkart_1050", "mwpd_gpc_16k", "flipkart_20k"]
+    names = sys.argv[1:] or ["flipkart_1050", "flipkart_20k", "mwpd_gpc_16k"]
     write("vote", {"sets": {name: measured(name) for name in names}})
 
 
