@@ -56,7 +56,7 @@ def loaded(name: str, spec: str = DEFAULT) -> Set:
     """Build the index of a data set if need be, by the encoder `spec`, and return its labelled products."""
     folder, encoder = INDEXES / (name if spec == DEFAULT else f"{name}-{spec}"), load(spec)
     with read(DATA / name) as rows, Progress() as progress:
-        build(rows, folder, settings=IndexSettings(), encoder=encoder, progress=progress)
+        build(rows, folder, settings=IndexSettings(encoder=spec), encoder=encoder, progress=progress)
     source = next((DATA / name).glob("products.csv*"))
     columns = pd.read_csv(source, keep_default_na=False, dtype=str).set_index("id")
     records = Records.open(folder / STORE)

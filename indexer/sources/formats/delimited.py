@@ -13,7 +13,7 @@ from itertools import islice
 
 from indexer.errors import UnknownFormat
 from indexer.sources.formats import unique
-from indexer.sources.formats.lines import Line, Lines
+from indexer.sources.formats.lines import Line, TextRows
 from indexer.sources.formats.streams import ByteStream
 from indexer.sources.rows import Problem, Record
 
@@ -28,15 +28,12 @@ SWALLOWED_COLUMNS = 4
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 
 
-class Delimited:
+class Delimited(TextRows):
     """The rows under a header line. delimiter: given, or the one that splits the first 200 lines most evenly."""
-
-    unit = "bytes"
 
     def __init__(self, stream: ByteStream, encoding: str = "", delimiter: str = "", *, likely: str = ",") -> None:
         csv.field_size_limit(max(csv.field_size_limit(), 2 * RECORD_CHARS))  # ours is stricter; theirs is global
-        self._stream = stream
-        self._lines = Lines(stream, encoding)
+        super().__init__(stream, encoding)
         sample = self._sample()
         while sample and not sample[0].text.strip():
             del sample[0]
@@ -51,21 +48,6 @@ class Delimited:
         self._lines.hand_back(sample)
         self.columns: tuple[str, ...] = ()
         self.columns = self._header()
-
-    @property
-    def encoding(self) -> str:
-        """Return the encoding of the file, "ascii" as long as nothing else was met."""
-        return self._lines.encoding
-
-    @property
-    def total(self) -> int:
-        """Return the size of the file on disk."""
-        return self._stream.total
-
-    @property
-    def position(self) -> int:
-        """Return how many of its bytes have been read."""
-        return self._stream.position
 
     def __iter__(self) -> Iterator[Record]:
         """Yield each row; a bad one has its problem, and the next line is tried afresh."""
@@ -85,10 +67,6 @@ class Delimited:
                 problem = problem or self._ragged(cells)
                 cells += [""] * (expected - len(cells))
             yield Record(line.number, dict(zip(self.columns, cells, strict=False)), problem)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._stream.close()
 
     def _sample(self) -> list[Line]:
         sample: list[Line] = []

@@ -7,41 +7,16 @@ import re
 from collections.abc import Iterator
 
 from indexer.sources.formats import cell_text
-from indexer.sources.formats.lines import Line, Lines
-from indexer.sources.formats.streams import ByteStream
+from indexer.sources.formats.lines import Line, TextRows
 from indexer.sources.rows import Problem, Record
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class JsonLines:
+class JsonLines(TextRows):
     """The objects of a file. A line that is none has its text under "line"."""
 
-    unit = "bytes"
     columns: tuple[str, ...] = ()
-
-    def __init__(self, stream: ByteStream, encoding: str = "") -> None:
-        self._stream = stream
-        self._lines = Lines(stream, encoding)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._stream.close()
-
-    @property
-    def encoding(self) -> str:
-        """Return the encoding of the file, "ascii" as long as nothing else was met."""
-        return self._lines.encoding
-
-    @property
-    def total(self) -> int:
-        """Return the size of the file on disk."""
-        return self._stream.total
-
-    @property
-    def position(self) -> int:
-        """Return how many of its bytes have been read."""
-        return self._stream.position
 
     def __iter__(self) -> Iterator[Record]:
         """Yield the object of each line that is not blank."""

@@ -13,6 +13,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from indexer.errors import SourceError
+from indexer.sources.formats.streams import ByteStream
 from indexer.sources.rows import Problem
 
 LINE_BYTES = 1 << 20
@@ -124,6 +125,35 @@ class Lines:
                 "save the file in one encoding, best UTF-8"
             )
             return line.decode(self._codec, "replace"), Problem("undecodable", reason)
+
+
+class TextRows:
+    """What every format that is read line by line answers alike: encoding, size, place, end."""
+
+    unit = "bytes"
+
+    def __init__(self, stream: ByteStream, encoding: str = "") -> None:
+        self._stream = stream
+        self._lines = Lines(stream, encoding)
+
+    @property
+    def encoding(self) -> str:
+        """Return the encoding of the file, "ascii" as long as nothing else was met."""
+        return self._lines.encoding
+
+    @property
+    def total(self) -> int:
+        """Return the size of the file on disk."""
+        return self._stream.total
+
+    @property
+    def position(self) -> int:
+        """Return how many of its bytes have been read."""
+        return self._stream.position
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
 
 
 def _blocks(chunks: Iterable[bytes], end: bytes) -> Iterator[tuple[bytes, bool]]:
