@@ -1,7 +1,9 @@
 """The offline pipeline: a source into the record store, and the store into a published snapshot.
 
     build      rows -> normalize -> place -> encode what is new -> records.write, or quarantine     [indexer.ingest]
-    rebuild    records -> tree -> space -> labels and vectors -> snapshot.write -> snapshot.publish
+    rebuild    records -> tree -> lexicon -> space -> contents -> calibration -> snapshot.write -> snapshot.publish
+
+What the answers are calibrated by is the service's affair: `service/rebuild.py` hands its calibration in.
 
 A build that fails or is stopped leaves the published snapshot as it was. What it had read by then is in the record
 store: a running service, which follows the store, answers with it, and the next build need not encode it again.
@@ -10,7 +12,7 @@ store: a running service, which follows the store, answers with it, and the next
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, repeat
@@ -22,6 +24,7 @@ import numpy.typing as npt
 
 from indexer import encoders, snapshot
 from indexer import vectors as kinds
+from indexer.contents import Contents
 from indexer.encoders import Encoder
 from indexer.errors import SourceError
 from indexer.ingest import Ingest
@@ -30,7 +33,11 @@ from indexer.manifest import Manifest, Origin
 from indexer.placement import CANONICAL, Placement
 from indexer.settings import IndexSettings
 from indexer.sources import Counts, Quarantine, Source
-from indexer.space import RawSpace, Space, present
+from indexer.space import Space, present
+from indexer.space.features import Features
+from indexer.space.fit import fit, sample
+from indexer.space.lexicon import Lexicon, Rows
+from indexer.space.prototypes import Prototypes
 from indexer.store.records import Records, StoreCounts
 from indexer.update import STORE, completed, labels_of, path_of
 from indexer.vectors import Keys, Vectors
@@ -41,6 +48,11 @@ from taxonomy.tree import Tree
 QUARANTINE = "quarantine.jsonl"
 TAXONOMY = "taxonomy"
 """The fact in the record store that holds the tree that was given; empty when it is inferred."""
+BATCH = 4_096
+"""Products that are placed in the space at a time."""
+
+Calibrate = Callable[[snapshot.Built], str]
+"""Returns what the service learns about its answers from a built index, as text that the snapshot keeps."""
 
 
 class Progress(Protocol):
@@ -86,12 +98,14 @@ def build(
     settings: IndexSettings,
     taxonomy: Tree | None = None,
     encoder: Encoder | None = None,
+    calibrate: Calibrate | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Make `index` hold the products of one source and no others, and publish a snapshot of them.
 
     taxonomy: closes the tree, so that rows of other categories are quarantined; without it the tree is inferred from
     the labels, and categories that come later join it. encoder: saves loading the one that `settings` names.
+    calibrate: returns the calibration that the snapshot keeps; without it the snapshot is not calibrated.
 
     Products that the store held and the source lacks are removed once the whole source was read; what a service adds
     meanwhile stays. Raises SourceError when the source breaks off or no row of it can be indexed; then none is removed.
@@ -114,24 +128,33 @@ def build(
         removed = ingest.remove_absent()
         records.set_fact(TAXONOMY, "" if taxonomy is None else tree_json(taxonomy))
         counts = {"read": rows.read, "indexed": rows.indexed, "skipped": rows.skipped, "quarantined": rows.quarantined}
-        manifest = _rebuilt(records, index, settings, encoder=encoder, rows=counts, progress=progress)
+        manifest = _rebuilt(
+            records, index, settings, encoder=encoder, rows=counts, calibrate=calibrate, progress=progress
+        )
     finally:
         records.close()
     return Report(manifest, rows, ingest.encoded, removed, quarantine.path, time.monotonic() - began)
 
 
 def rebuild(
-    index: Path, *, settings: IndexSettings, encoder: Encoder | None = None, progress: Progress | None = None
+    index: Path,
+    *,
+    settings: IndexSettings,
+    encoder: Encoder | None = None,
+    calibrate: Calibrate | None = None,
+    progress: Progress | None = None,
 ) -> Manifest:
     """Publish a new snapshot of what the record store of `index` holds, without its source.
 
-    Only what the encoder has never seen is encoded. Raises RecordError when there is no store. Memory: the matrix of
-    search vectors, float32 (products, dim), an index of about that size again, and the labels.
+    Only what the encoder has never seen is encoded. Raises RecordError when there is no store. Memory: the raw parts
+    and the search vectors, float32 (products, width), an index of about that size again, labels and words.
     """
     encoder = encoder or encoders.load(settings.encoder)
     records = Records.open(index / STORE, create=False)
     try:
-        return _rebuilt(records, index, settings, encoder=encoder, rows={}, progress=progress or Quiet())
+        return _rebuilt(
+            records, index, settings, encoder=encoder, rows={}, calibrate=calibrate, progress=progress or Quiet()
+        )
     finally:
         records.close()
 
@@ -158,17 +181,17 @@ def _rebuilt(
     *,
     encoder: Encoder,
     rows: Mapping[str, int],
+    calibrate: Calibrate | None,
     progress: Progress,
 ) -> Manifest:
     size = records.counts()  # what changes after this moment may be in the snapshot, and is followed again
     tree, is_open = _tree(records)
-    space = RawSpace(encoder.parts)
     progress.start("load", size.products, "products")
-    labels, keys, matrix = _loaded(records, size, encoder, tree=tree, space=space, progress=progress)
+    loaded = _loaded(records, size, encoder, tree=tree, progress=progress)
+    progress.start("learn", None, "")
+    space, features, learning = _learnt(loaded, encoder.parts, settings)
     progress.start("index", None, "")
-    vectors = kinds.build(
-        settings.kind, space.dim, keys, matrix, recall_target=settings.recall_target, seed=settings.seed
-    )
+    contents = _filled(loaded, features, space, len(tree), settings)
     origin = Origin(
         encoder_spec=settings.encoder,
         encoder=encoder.name,
@@ -176,30 +199,86 @@ def _rebuilt(
         store_id=records.store_id,
         seq=size.seq,
         open_taxonomy=is_open,
-        counts={**rows, "products": len(labels), "labelled": labels.labelled, "vectors": len(vectors)},
+        counts={
+            **rows,
+            "products": len(contents.labels),
+            "labelled": contents.labels.labelled,
+            "vectors": len(contents.vectors),
+        },
+        learning=learning,
     )
+    progress.start("calibrate", None, "")
+    built = snapshot.Built(tree, space, contents)
+    calibration = calibrate(built) if calibrate else ""
     progress.start("save", None, "")
-    manifest = snapshot.write(index, origin, tree, space, labels=labels, vectors=vectors)
+    manifest = snapshot.write(index, origin, built, calibration)
     snapshot.publish(index, manifest.id)
     return manifest
 
 
-def _loaded(
-    records: Records, size: StoreCounts, encoder: Encoder, *, tree: Tree, space: Space, progress: Progress
-) -> tuple[Labels, Keys, Vectors]:
-    """Return every product's labels, and keys and search vectors, in one matrix, of those that have any part."""
-    labels, filled = Labels(), 0
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """Every product of the store: keys (n,), labels, raw parts float32 (n, all parts), and counted words in batches."""
+
+    keys: Keys
+    labels: Labels
+    raw: Vectors
+    counted: Sequence[Rows]
+
+
+def _loaded(records: Records, size: StoreCounts, encoder: Encoder, *, tree: Tree, progress: Progress) -> _Loaded:
+    labels, counted, filled = Labels(), [], 0
     keys = np.empty(size.products, np.int64)
-    matrix = np.empty((size.products, space.dim), np.float32)
+    raw = np.empty((size.products, sum(encoder.parts.values())), np.float32)
+    lexicon = Lexicon.blank()
     for some in records.scan(encoder.name, encoder.parts, up_to=size.last_key):
         found = completed(records, encoder, some, encoder.encode)
-        projected = space.project(found.encoded)
-        here = present(projected)
-        rows = slice(filled, filled := filled + int(here.sum()))
-        keys[rows], matrix[rows] = found.keys[here], projected[here]
+        if filled + len(found.keys) > len(keys):  # a service added some meanwhile; they are followed later
+            break
+        rows = slice(filled, filled := filled + len(found.keys))
+        keys[rows] = found.keys
+        np.concatenate([found.encoded.parts[part] for part in encoder.parts], axis=1, out=raw[rows])
+        counted.append(lexicon.count(found.texts))
         labels.put(labels_of(found, tree))
-        progress.at(len(labels))
-    return labels, keys[:filled], matrix[:filled]
+        progress.at(filled)
+    return _Loaded(keys[:filled], labels, raw[:filled], counted)
+
+
+def _learnt(
+    loaded: _Loaded, parts: Mapping[str, int], settings: IndexSettings
+) -> tuple[Space, Features, dict[str, float]]:
+    """Return the space that was fitted, the features of every product, and what the fit chose and measured."""
+    lexicon, features = Lexicon.fit(loaded.counted), Features(parts)
+    start = 0
+    for counted in loaded.counted:
+        rows = slice(start, start := start + counted.shape[0])
+        features.put(loaded.keys[rows], loaded.raw[rows], lexicon.weigh(counted))
+    if settings.space == "raw":
+        return Space.raw(parts, lexicon), features, {}
+    some = sample(len(loaded.keys), settings.seed)
+    keys = loaded.keys[some]
+    fitted = fit(
+        parts, loaded.raw[some], features.words(keys), loaded.labels.spoken(keys), dim=settings.dim, seed=settings.seed
+    )
+    learning = {"sample": len(some), "shrinkage": fitted.shrinkage, "agreement": round(fitted.agreement, 4)}
+    return Space(parts, lexicon, fitted.learnt), features, learning
+
+
+def _filled(loaded: _Loaded, features: Features, space: Space, nodes: int, settings: IndexSettings) -> Contents:
+    """Return what the index holds: every product placed in the space, and the prototypes of the categories."""
+    keys = loaded.keys
+    placed = np.empty((len(keys), space.dim), np.float32)
+    for start in range(0, len(keys), BATCH):
+        rows = slice(start, start + BATCH)
+        placed[rows] = space.place(loaded.raw[rows], features.words(keys[rows]))
+    here = present(placed)
+    vectors = kinds.build(
+        settings.kind, space.dim, keys[here], placed[here], recall_target=settings.recall_target, seed=settings.seed
+    )
+    prototypes = Prototypes(nodes, space.dim)
+    contents = Contents(loaded.labels, vectors, features, prototypes)
+    contents.count(keys, space)
+    return contents
 
 
 def _tree(records: Records) -> tuple[Tree, bool]:

@@ -19,19 +19,21 @@ from indexer.errors import SnapshotDamaged
 
 Keys = npt.NDArray[np.int64]
 Nodes = npt.NDArray[np.int32]
-_Array = TypeVar("_Array", Keys, Nodes)
+Voices = npt.NDArray[np.float32]
+_Array = TypeVar("_Array", Keys, Nodes, Voices)
 
 UNLABELLED = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What is known of one stored product: node is a position in the tree or UNLABELLED."""
+    """What is known of one stored product: node is a position in the tree or UNLABELLED; voice, how much it counts."""
 
     key: int
     id: str
     node: int
     tags: tuple[str, ...] = ()
+    voice: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Labels:
         self._key_of: dict[str, int] = {}
         self._tag_of: dict[str, int] = {}
         self._nodes: Nodes = np.full(1024, UNLABELLED, np.int32)
+        self._voices: Voices = np.zeros(1024, np.float32)
         self._start: Keys = np.zeros(1024, np.int64)
         self._count: Nodes = np.zeros(1024, np.int32)
         self._pool: Nodes = np.zeros(1024, np.int32)
@@ -59,6 +62,11 @@ class Labels:
     def __len__(self) -> int:
         """Return the number of products known."""
         return len(self._key_of)
+
+    @property
+    def size(self) -> int:
+        """One more than the highest key that was ever put."""
+        return len(self._ids)
 
     @property
     def labelled(self) -> int:
@@ -72,6 +80,7 @@ class Labels:
             self._ids[label.key] = label.id
             self._key_of[label.id] = label.key
             self._nodes[label.key] = label.node
+            self._voices[label.key] = label.voice
             self._set_tags(label.key, label.tags)
 
     def drop(self, keys: Keys) -> None:
@@ -84,9 +93,22 @@ class Labels:
                 self._nodes[key] = UNLABELLED
                 self._count[key] = 0
 
+    @property
+    def known(self) -> npt.NDArray[np.bool_]:
+        """Which keys hold a product: bool (size,)."""
+        return np.array([bool(name) for name in self._ids], np.bool_)
+
     def nodes(self, keys: Keys) -> Nodes:
         """Return the category node of each key, in the shape of `keys`; UNLABELLED where it has none."""
         return self._nodes[keys]
+
+    def spoken(self, keys: Keys) -> Nodes:
+        """Return the category that each key speaks for, in the shape of `keys`; UNLABELLED without one or a voice."""
+        return np.where(self._voices[keys] > 0, self._nodes[keys], UNLABELLED).astype(np.int32)
+
+    def voices(self, keys: Keys) -> Voices:
+        """Return how much the label of each key counts, in the shape of `keys`; 1 is a full voice, 0 none."""
+        return self._voices[keys]
 
     def node_counts(self, nodes: int) -> Keys:
         """Return how many products are labelled with each of the tree's `nodes` nodes themselves: int64 (nodes,)."""
@@ -112,7 +134,12 @@ class Labels:
         """Write everything into `folder` and return the files written."""
         size = len(self._ids)
         rows = self.tags(np.arange(size))
-        arrays = {"nodes": self._nodes[:size], "tag_counts": self._count[:size], "tags": rows.tag}
+        arrays = {
+            "nodes": self._nodes[:size],
+            "voices": self._voices[:size],
+            "tag_counts": self._count[:size],
+            "tags": rows.tag,
+        }
         files = [folder / f"labels_{name}.npy" for name in arrays]
         for file, array in zip(files, arrays.values(), strict=True):
             np.save(file, array, allow_pickle=False)
@@ -126,12 +153,13 @@ class Labels:
         made = cls()
         try:
             known: Mapping[str, list[str]] = orjson.loads((folder / "labels.json").read_bytes())
-            nodes, counts, pool = (
-                np.load(folder / f"labels_{name}.npy", allow_pickle=False) for name in ("nodes", "tag_counts", "tags")
+            nodes, voices, counts, pool = (
+                np.load(folder / f"labels_{name}.npy", allow_pickle=False)
+                for name in ("nodes", "voices", "tag_counts", "tags")
             )
         except (OSError, ValueError) as error:
             raise SnapshotDamaged(f"the labels in {folder} cannot be read: {error}; rebuild the index") from error
-        if not len(known["ids"]) == len(nodes) == len(counts) or int(counts.sum()) != len(pool):
+        if not len(known["ids"]) == len(nodes) == len(voices) == len(counts) or int(counts.sum()) != len(pool):
             raise SnapshotDamaged(f"the labels in {folder} are of different lengths; rebuild the index")
         made.tag_names = known["tags"]
         made._tag_of = {name: number for number, name in enumerate(known["tags"])}
@@ -139,6 +167,7 @@ class Labels:
         made._ids = known["ids"]
         made._key_of = {name: key for key, name in enumerate(known["ids"]) if name}
         made._nodes[: len(nodes)] = nodes
+        made._voices[: len(nodes)] = voices
         made._count[: len(nodes)] = counts
         made._start[: len(nodes)] = np.cumsum(counts, dtype=np.int64) - counts
         made._pool, made._pooled = pool, len(pool)
@@ -150,6 +179,7 @@ class Labels:
         if key >= len(self._nodes):
             size = max(2 * len(self._nodes), key + 1)
             self._nodes = _grown(self._nodes, size, UNLABELLED)
+            self._voices = _grown(self._voices, size, 0)
             self._start = _grown(self._start, size, 0)
             self._count = _grown(self._count, size, 0)
 

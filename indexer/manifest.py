@@ -16,7 +16,7 @@ import orjson
 from indexer.encoders import Encoder
 from indexer.errors import SnapshotDamaged, SnapshotMismatch
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 REBUILD = "build the index again; what was encoded is kept"
 
@@ -26,7 +26,8 @@ class Origin:
     """What a snapshot was made from.
 
     encoder_spec loads the encoder again, encoder is its fingerprint. seq: the journal place whose changes are all in
-    it. open_taxonomy: whether a category that is not in the tree may join it. counts: of the build.
+    it. open_taxonomy: whether a category that is not in the tree may join it. counts: of the build. learning: what the
+    fit of the space chose and measured, empty when nothing was learnt.
     """
 
     encoder_spec: str
@@ -36,6 +37,7 @@ class Origin:
     seq: int
     open_taxonomy: bool
     counts: Mapping[str, int]
+    learning: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Manifest:
     parts: Mapping[str, int]
     space: str
     dim: int
+    learning: Mapping[str, float]
     vectors: Mapping[str, Any]
     taxonomy: Mapping[str, Any]
     store_id: str

@@ -26,6 +26,10 @@ class IndexSettings(BaseSettings):
     recall_target: float = Field(
         default=0.95, gt=0, le=1, description="Share of true neighbours an approximate kind must find."
     )
+    space: Literal["learnt", "raw"] = Field(
+        default="learnt", description="Space to search in: learnt from the labels, or the encoder's own."
+    )
+    dim: int = Field(default=256, ge=2, le=4096, description="Dimensions of the learnt space at most.")
     seed: int = Field(default=0, ge=0, description="Seed of every random choice of a build (training sample, probes).")
 
 

@@ -1,6 +1,6 @@
 """One immutable built index on disk: written aside, verified by its manifest, published whole or not at all.
 
-    index/NAME/snapshots/ID/     manifest.json, taxonomy.json, labels, vectors
+    index/NAME/snapshots/ID/     manifest.json, taxonomy.json, calibration.json, space, contents
     index/NAME/current           the id of the snapshot that is served
 
 A snapshot is written into a temporary folder, flushed, and then renamed; `current` is replaced the same way. Whatever
@@ -21,16 +21,15 @@ from pathlib import Path
 import orjson
 
 from indexer import space as spaces
-from indexer import vectors as kinds
+from indexer.contents import Contents
 from indexer.errors import SnapshotMismatch, SnapshotMissing, VectorError
-from indexer.labels import Labels
 from indexer.manifest import FORMAT, MANIFEST, REBUILD, Manifest, Origin, damaged
 from indexer.space import Space
-from indexer.vectors import VectorIndex
 from taxonomy.files import tree_from_json, tree_json
 from taxonomy.tree import TaxonomyError, Tree
 
 TAXONOMY = "taxonomy.json"
+CALIBRATION = "calibration.json"
 CURRENT = "current"
 
 _TEMPORARY = ".writing-"
@@ -38,26 +37,39 @@ _ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, slots=True)
+class Built:
+    """An index in memory: its tree, the space it searches in, and what it holds."""
+
+    tree: Tree
+    space: Space
+    contents: Contents
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """A snapshot in memory; what is in it may be changed there, never on disk."""
 
     manifest: Manifest
-    tree: Tree
-    space: Space
-    labels: Labels
-    vectors: VectorIndex
+    built: Built
+    calibration: str
 
 
-def write(index: Path, origin: Origin, tree: Tree, space: Space, *, labels: Labels, vectors: VectorIndex) -> Manifest:
-    """Write a snapshot into `index`, complete and flushed to disk; `publish` makes it the one that is served."""
+def write(index: Path, origin: Origin, built: Built, calibration: str) -> Manifest:
+    """Write a snapshot into `index`, complete and flushed to disk; `publish` makes it the one that is served.
+
+    calibration: what the service learnt about its answers, as text that is kept and given back unread.
+    """
     folder = index / "snapshots"
     folder.mkdir(parents=True, exist_ok=True)
     for leftover in folder.glob(f"{_TEMPORARY}*"):
         shutil.rmtree(leftover)
     aside = folder / f"{_TEMPORARY}{os.getpid()}"
     aside.mkdir()
+    tree, space, contents = built.tree, built.space, built.contents
     (aside / TAXONOMY).write_text(tree_json(tree), encoding="utf-8")
-    files = [aside / TAXONOMY, *space.save(aside), *labels.save(aside), *vectors.save(aside)]
+    (aside / CALIBRATION).write_text(calibration, encoding="utf-8")
+    files = [aside / TAXONOMY, aside / CALIBRATION, *space.save(aside), *contents.save(aside)]
+    vectors = contents.vectors
     now = datetime.now(UTC)
     manifest = Manifest(
         format=FORMAT,
@@ -69,6 +81,7 @@ def write(index: Path, origin: Origin, tree: Tree, space: Space, *, labels: Labe
         parts=dict(origin.parts),
         space=space.name,
         dim=space.dim,
+        learning=dict(origin.learning),
         vectors={"kind": vectors.kind, "count": len(vectors), "parameters": dict(vectors.parameters)},
         taxonomy={"version": tree.version, "nodes": len(tree), "open": origin.open_taxonomy},
         store_id=origin.store_id,
@@ -121,10 +134,12 @@ def load(index: Path) -> Snapshot:
     try:
         return Snapshot(
             manifest=manifest,
-            tree=tree_from_json((folder / TAXONOMY).read_bytes()),
-            space=spaces.load(folder, manifest.space, manifest.parts),
-            labels=Labels.load(folder),
-            vectors=kinds.load(folder, manifest.vectors["kind"]),
+            built=Built(
+                tree=tree_from_json((folder / TAXONOMY).read_bytes()),
+                space=spaces.load(folder, manifest.space, manifest.parts),
+                contents=Contents.load(folder, manifest.vectors["kind"], manifest.parts),
+            ),
+            calibration=(folder / CALIBRATION).read_text(encoding="utf-8"),
         )
     except TaxonomyError as error:
         raise damaged(folder, str(error)) from error

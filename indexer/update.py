@@ -20,15 +20,15 @@ import numpy as np
 from indexer import encoders, snapshot
 from indexer.encoders import Encoded, Encoder
 from indexer.errors import ProductError, SnapshotMismatch
-from indexer.labels import UNLABELLED, Label
+from indexer.labels import UNLABELLED, Label, Labels
 from indexer.manifest import REBUILD, check_encoder
 from indexer.normalize import normalize
 from indexer.placement import Place, Placement
 from indexer.product import Product, check, content_hash
 from indexer.snapshot import Snapshot
-from indexer.space import present
 from indexer.store.raw import Keys, RawVectors, Slice
 from indexer.store.records import Provenance, Record, Records, Written
+from indexer.vectors import VectorIndex
 from taxonomy.names import SEPARATOR
 from taxonomy.tree import Tree
 
@@ -49,15 +49,25 @@ class Live:
         self.records = records
         self.encoder = encoder
         self.manifest = loaded.manifest
-        self.space = loaded.space
-        self.tree = loaded.tree
-        self.labels = loaded.labels
-        self.vectors = loaded.vectors
+        self.space = loaded.built.space
+        self.tree = loaded.built.tree
+        self.contents = loaded.built.contents
+        self.calibration = loaded.calibration
         self.seq = loaded.manifest.seq
-        self._placement = self._placed_in(loaded.tree)
+        self._placement = self._placed_in(self.tree)
         self._turn = threading.RLock()  # one change at a time
         self._encoding = threading.Lock()  # encoders serve one thread at a time
         self._gate = threading.RLock()  # searches and changes in memory exclude each other
+
+    @property
+    def labels(self) -> Labels:
+        """Ids, categories and tags by key."""
+        return self.contents.labels
+
+    @property
+    def vectors(self) -> VectorIndex:
+        """The search vectors by key."""
+        return self.contents.vectors
 
     def close(self) -> None:
         """Let go of the record store."""
@@ -109,16 +119,13 @@ class Live:
     def _apply(self, keys: Keys, seq: int) -> None:
         found = self.records.read(keys.tolist(), self.encoder.name, self.encoder.parts)
         found = completed(self.records, self.encoder, found, self.encode)
-        projected = self.space.project(found.encoded)
-        here = present(projected)
+        projected = self.space.project(found.encoded, found.texts)
         gone = np.setdiff1d(keys, found.keys)
         tree = self.tree.extended(map(path_of, filter(None, found.categories))) if self._grows else self.tree
         with self.changing():
             self.tree = tree
-            self.labels.put(labels_of(found, tree))
-            self.labels.drop(gone)
-            self.vectors.upsert(found.keys[here], projected[here])
-            self.vectors.delete(np.concatenate([gone, found.keys[~here]]))
+            self.contents.put(found.keys, list(labels_of(found, tree)), projected, self.space)
+            self.contents.drop(gone, self.space)
             self.seq = seq
         if self._placement.tree != tree:
             self._placement = self._placed_in(tree)
@@ -191,11 +198,11 @@ def completed(records: Records, encoder: Encoder, found: Slice, encode: Encode) 
 def labels_of(found: Slice, tree: Tree) -> Iterator[Label]:
     """Yield what the labels keep of each product; a category that the tree lacks leaves it UNLABELLED."""
     nodes = {category: tree.find(path_of(category)) for category in set(found.categories) if category}
-    for key, product_id, category, tags in zip(
-        found.keys.tolist(), found.ids, found.categories, found.tags, strict=True
+    for key, product_id, category, tags, voice in zip(
+        found.keys.tolist(), found.ids, found.categories, found.tags, found.voices, strict=True
     ):
         node = nodes.get(category)
-        yield Label(key, product_id, UNLABELLED if node is None else node, tags)
+        yield Label(key, product_id, UNLABELLED if node is None else node, tags, voice)
 
 
 def _record(product: Product, place: Place | ProductError, provenance: Provenance) -> Record | ProductError:

@@ -14,7 +14,9 @@ import numpy as np
 
 from indexer.encoders import Encoder
 from indexer.errors import ProductError, ProductNotFound
+from indexer.normalize import text_of
 from indexer.product import Product
+from indexer.space import Projected
 from indexer.store.records import Provenance, Stored, Written
 from indexer.update import Live, clean, open_index
 from indexer.vectors import Keys, Vectors
@@ -61,12 +63,12 @@ class Engine:
         answers = iter(self.answer(good, self.encode(good)) if good else ())
         return [next(answers) if isinstance(product, Product) else product for product in prepared]
 
-    def encode(self, products: Sequence[Product]) -> Vectors:
-        """Return the search vectors of normalised products: float32 (n, dim) unit rows, zeros without any part."""
-        return self.live.space.project(self.live.encode(products))
+    def encode(self, products: Sequence[Product]) -> Projected:
+        """Return normalised products as the index sees them, in order."""
+        return self.live.space.project(self.live.encode(products), [text_of(product) for product in products])
 
-    def answer(self, products: Sequence[Product], vectors: Vectors) -> list[Answer]:
-        """Answer for normalised products whose search vectors, float32 (n, dim), are already known."""
+    def answer(self, products: Sequence[Product], asked: Projected) -> list[Answer]:
+        """Answer for normalised products that were encoded already."""
         with self.live.reading():
             found = self._neighbourhoods(products, vectors, max(self.settings.neighbours, self.settings.shown))
             return compose(self.live, self.settings, products, found)

@@ -54,6 +54,6 @@ def _look(
     present = np.take_along_axis(present, order, axis=1)
     similarity = np.where(present, np.take_along_axis(found.similarity, order, axis=1), -1).astype(np.float32)
     nodes = np.where(present, labels.nodes(keys), UNLABELLED).astype(np.int32)
-    labelled = nodes != UNLABELLED
+    labelled = present & (labels.spoken(keys) != UNLABELLED)
     voters = labelled & (np.cumsum(labelled, axis=1) <= wanted)
     return Neighbourhood(keys, similarity, nodes, present, voters)

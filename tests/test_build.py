@@ -76,9 +76,9 @@ def test_a_build_can_be_searched(tmp_path: Path) -> None:
         "labelled": 3,
         "vectors": 4,
     }
-    assert [loaded.tree.text(node) for node in range(len(loaded.tree))] == ["Home", "Home > Kitchen", "Sports"]
+    assert [loaded.built.tree.text(node) for node in range(len(loaded.built.tree))] == ["Home", "Home > Kitchen", "Sports"]
     keys = np.array([1, 2, 3, 4])
-    assert (loaded.labels.ids(keys), loaded.labels.nodes(keys).tolist()) == (
+    assert (loaded.built.contents.labels.ids(keys), loaded.built.contents.labels.nodes(keys).tolist()) == (
         ["mug", "pan", "ball", "plain"],
         [1, 1, 2, -1],
     )
@@ -129,7 +129,7 @@ def test_a_build_from_another_source_leaves_its_products_only(tmp_path: Path) ->
         assert (report.encoded, report.removed, ids(tmp_path / "index")) == (1, 3, ["ball", "kite"])
         live.follow()
         assert (len(live.labels), len(live.vectors), live.labels.key("mug")) == (2, 2, None)
-    tree = snapshot.load(tmp_path / "index").tree
+    tree = snapshot.load(tmp_path / "index").built.tree
     assert tree.names == ("Toys",)
 
 
@@ -300,7 +300,7 @@ def test_progress_ends_about_where_it_said_it_would(tmp_path: Path, rows: int, w
     watching = Watching()
     run(tmp_path, "".join(f"p{number:05},{number:0{width}},A,\n" for number in range(rows)), progress=watching)
 
-    assert [name for name, _ in watching.said] == ["encode", "load", "index", "save"]
+    assert [name for name, _ in watching.said] == ["encode", "load", "learn", "index", "calibrate", "save"]
     assert abs((watching.said[0][1] or 0) - rows) <= off * rows
     assert (watching.done["encode"][-1], watching.done["load"][-1]) == (rows, rows)
     assert watching.done["encode"] == sorted(watching.done["encode"])

@@ -9,26 +9,30 @@ import orjson
 import pytest
 
 from indexer import encoders, snapshot
+from indexer.contents import Contents
 from indexer.errors import SnapshotDamaged, SnapshotMismatch, SnapshotMissing
 from indexer.labels import Label, Labels
 from indexer.manifest import Manifest, Origin, check_encoder
-from indexer.space import RawSpace
+from indexer.space import Projected, Space
+from indexer.space.features import Features
+from indexer.space.lexicon import Lexicon
+from indexer.space.prototypes import Prototypes
 from indexer.vectors.exact import ExactIndex
 from taxonomy.tree import Tree
 
 ROOT = Path(__file__).resolve().parent.parent
+PARTS = {"text": 2}
 
 
 def write(index: Path, products: int = 3) -> Manifest:
     """Write a snapshot of so many products, unpublished."""
     keys = np.arange(1, products + 1)
-    labels, vectors = Labels(), ExactIndex(2)
-    labels.put(Label(key, f"p{key}", 1, ("new",)) for key in keys.tolist())
-    vectors.upsert(keys, np.array([[1, 0]] * products, np.float32))
-    origin = Origin("toy:2", "toy:2@1", {"text": 2}, "store", 7, True, {"products": products})
-    return snapshot.write(
-        index, origin, Tree.from_paths([("A", "B")]), RawSpace({"text": 2}), labels=labels, vectors=vectors
-    )
+    space, contents = Space.raw(PARTS), Contents(Labels(), ExactIndex(2), Features(PARTS), Prototypes(2, 2))
+    rows = np.array([[1, 0]] * products, np.float32)
+    words = Lexicon.blank().rows(["mug"] * products)
+    contents.put(keys, [Label(key, f"p{key}", 1, ("new",)) for key in keys.tolist()], Projected(rows, words, rows), space)
+    origin = Origin("toy:2", "toy:2@1", PARTS, "store", 7, True, {"products": products}, {})
+    return snapshot.write(index, origin, snapshot.Built(Tree.from_paths([("A", "B")]), space, contents), "{}")
 
 
 def publish(index: Path, products: int = 3) -> Path:
@@ -51,8 +55,11 @@ def test_what_was_published_is_loaded(tmp_path: Path) -> None:
         2,
         True,
     )
-    assert (loaded.tree.text(1), loaded.labels.ids(np.array([2])), len(loaded.vectors)) == ("A > B", ["p2"], 3)
-    assert (loaded.space.name, loaded.space.dim) == ("raw", 2)
+    contents = loaded.built.contents
+    assert (loaded.built.tree.text(1), contents.labels.ids(np.array([2])), len(contents.vectors)) == ("A > B", ["p2"], 3)
+    assert (loaded.built.space.name, loaded.built.space.dim, loaded.calibration) == ("raw", 2, "{}")
+    assert contents.features.words(np.array([2])).nnz == 1
+    assert contents.prototypes.counts.tolist() == [0, 3]
 
 
 def test_nothing_is_loaded_before_it_is_published(tmp_path: Path) -> None:
@@ -77,7 +84,7 @@ def test_leftovers_are_swept_by_the_next_write(tmp_path: Path) -> None:
     leftover.mkdir()
     (leftover / "manifest.json").write_text("half")
 
-    assert len(snapshot.load(tmp_path).labels) == 3
+    assert len(snapshot.load(tmp_path).built.contents.labels) == 3
     publish(tmp_path, 4)
     assert not leftover.exists()
 
@@ -95,9 +102,9 @@ def damage(folder: Path, how: str) -> None:
         manifest = folder / "manifest.json"
         manifest.write_bytes(manifest.read_bytes().replace(b'"seq": 7', b'"seq": 8'))
     elif how == "manifest cut":
-        (folder / "manifest.json").write_bytes(b'{"format": 1')
+        (folder / "manifest.json").write_bytes(b'{"format": 2')
     elif how == "manifest incomplete":
-        (folder / "manifest.json").write_bytes(b'{"format": 1}')
+        (folder / "manifest.json").write_bytes(b'{"format": 2}')
     elif how == "no folder":
         folder.rename(folder.parent / "elsewhere")
     else:
@@ -127,7 +134,7 @@ def test_damage_is_named_with_its_remedy(tmp_path: Path, how: str, reason: str) 
 def rewritten(folder: Path, **changes: object) -> None:
     """Write the manifest anew with other contents, as another version of aisle would have."""
     said = orjson.loads((folder / "manifest.json").read_bytes()) | changes
-    if said["format"] == 1:
+    if said["format"] == 2:
         said["id"] = said["id"][:19] + "-" + Manifest(**said).fingerprint()
         folder = folder.rename(folder.parent / said["id"])
         (folder.parent.parent / "current").write_text(said["id"])
@@ -137,8 +144,8 @@ def rewritten(folder: Path, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"format": 2}, "has format 2, this aisle reads format 1"),
-        ({"space": "learnt"}, "searches in the space 'learnt'"),
+        ({"format": 3}, "has format 3, this aisle reads format 2"),
+        ({"space": "learnt"}, "searches in 'learnt', its files make 'raw'"),
         ({"vectors": {"kind": "magic", "count": 3, "parameters": {}}}, "no vector index of kind 'magic'"),
     ],
 )
@@ -184,8 +191,8 @@ for step in count(1):
     print(step, (index / "current").read_text().strip(), code, flush=True)
     from indexer import snapshot
     loaded = snapshot.load(index)
-    assert len(loaded.labels) == len(loaded.vectors) == loaded.manifest.counts["products"]
-    print(len(loaded.labels), flush=True)
+    assert len(loaded.built.contents.labels) == len(loaded.built.contents.vectors) == loaded.manifest.counts["products"]
+    print(len(loaded.built.contents.labels), flush=True)
     if code == 0:
         break
     assert code == 9, code

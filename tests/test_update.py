@@ -19,12 +19,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from indexer import encoders
 from indexer.build import build, rebuild
 from indexer.errors import ProductError, RecordError, SnapshotMismatch, SnapshotMissing
+from indexer.normalize import text_of
 from indexer.placement import Place, Placement
 from indexer.product import Product
 from indexer.settings import IndexSettings
 from indexer.sources import read
 from indexer.store.records import Record, Records, Written
 from indexer.update import STORE, Live, open_index
+from indexer.vectors import Vectors
 from indexer.vectors.exact import ExactIndex
 from taxonomy.tree import Tree
 
@@ -65,16 +67,21 @@ def tags(live: Live, product_id: str) -> list[str]:
     return [live.labels.tag_names[tag] for tag in rows.tag.tolist()]
 
 
+def seen(live: Live, *products: Product) -> Vectors:
+    """Return the search vectors of products."""
+    return live.space.project(live.encode(products), [text_of(product) for product in products]).vectors
+
+
 def nearest(live: Live, title: str, k: int = 1) -> list[str]:
     """Return the ids of the products most similar to a title."""
-    query = live.space.project(live.encode([Product("", title)]))
+    query = seen(live, Product("", title))
     return live.labels.ids(live.vectors.search(query, k).keys[0])
 
 
 def state(live: Live) -> tuple[int, dict[str, tuple[str, list[str]]], list[list[float]]]:
     """Return everything that answers depend on: place, labels by id, neighbours with similarities."""
     ids = [product_id for page in live.records.ids(2**40) for product_id in page.values()]
-    queries = live.space.project(live.encode([Product("", title) for title in ("mug red", "football", "pan ball")]))
+    queries = seen(live, *(Product("", title) for title in ("mug red", "football", "pan ball")))
     found = live.vectors.search(queries, 5)
     labels = {each: (category(live, each), tags(live, each)) for each in ids}
     return live.seq, labels, [*found.keys.tolist(), *found.similarity.tolist()]
@@ -341,11 +348,18 @@ class LiveMachine(RuleBasedStateMachine):
         )
         assert live.records.counts().products == len(model)
         products = [Product(id_, title) for id_, (title, *_) in model.items()]
-        vectors = live.space.project(ENCODER.encode(products))
+        vectors = seen(live, *products)
         keys = np.array([live.labels.key(product.id) for product in products], np.int64)
+        every = np.arange(live.labels.size)
+        nodes = live.labels.spoken(keys)
+        assert np.array_equal(live.contents.features.raw(keys) > 0, vectors > 0)
+        assert live.contents.features.words(every).nnz == live.contents.features.words(keys).nnz
+        assert np.array_equal(
+            live.contents.prototypes.counts[: len(live.tree)], np.bincount(nodes[nodes >= 0], minlength=len(live.tree))
+        )
         exact = ExactIndex(64)
         exact.upsert(keys[vectors.any(axis=1)], vectors[vectors.any(axis=1)])
-        query = live.space.project(ENCODER.encode([Product("", "red football mug")]))
+        query = seen(live, Product("", "red football mug"))
         expected, found = exact.search(query, 10), live.vectors.search(query, 10)
         assert (expected.keys.tolist(), expected.similarity.tolist()) == (
             found.keys.tolist(),

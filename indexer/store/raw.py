@@ -15,6 +15,8 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from indexer.encoders import Encoded
+from indexer.normalize import text_of
+from indexer.product import Product
 from indexer.store.schema import insert_new, labels, products, vectors
 
 Keys = npt.NDArray[np.int64]
@@ -22,9 +24,9 @@ Mask = npt.NDArray[np.bool_]
 _T = TypeVar("_T")
 
 _CHUNK = 500  # ids, keys or hashes in one IN list, below the parameter bound of every database
-_BRIEF = sa.select(products.c.key, products.c.id, products.c.content_hash, labels.c.category, labels.c.tags).join_from(
-    products, labels
-)
+_TEXT = (products.c.title, products.c.description, products.c.brand, products.c.specs)
+_LABEL = (labels.c.category, labels.c.tags, labels.c.provenance, labels.c.weight)
+_BRIEF = sa.select(products.c.key, products.c.id, products.c.content_hash, *_TEXT, *_LABEL).join_from(products, labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +42,17 @@ class RawVectors:
 class Slice:
     """Some stored products in ascending order of key, as an index needs them.
 
-    `encoded` has one row per key; `known` is False where the store has no raw vectors of that encoder.
+    `texts` are what encoders see of each; `voices` how much each label counts, 0 for one that a machine gave and
+    nobody looked at. `encoded` has one row per key; `known` is False where the store has no raw vectors of that
+    encoder.
     """
 
     keys: Keys
     ids: Sequence[str]
     categories: Sequence[str]
     tags: Sequence[tuple[str, ...]]
+    texts: Sequence[str]
+    voices: Sequence[float]
     encoded: Encoded
     known: Mask
 
@@ -122,6 +128,13 @@ def _slice(connection: sa.Connection, rows: Sequence[Any], encoder: str, parts: 
         ids=[row.id for row in rows],
         categories=[row.category for row in rows],
         tags=[tuple(row.tags) for row in rows],
+        texts=[_text(row) for row in rows],
+        voices=[0.0 if row.provenance == "machine" else row.weight for row in rows],
         encoded=encoded,
         known=there,
     )
+
+
+def _text(row: sa.Row[Any]) -> str:
+    specs = tuple((name, value) for name, value in row.specs)
+    return text_of(Product("", title=row.title, description=row.description, brand=row.brand, specs=specs))

@@ -1,0 +1,93 @@
+"""Stored products asked about as if they were new: what calibration and audit learn from.
+
+A product is asked about without itself and without its near-copies. The space and the prototypes have seen its label
+when they were fitted, so half of the products is asked in a space that only the other half made (cross-fitting).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer import vectors as kinds
+from indexer.contents import Contents
+from indexer.labels import UNLABELLED
+from indexer.snapshot import Built
+from indexer.space import Projected, Space, present
+from indexer.space.features import Kernel
+from indexer.space.fit import refit
+from indexer.space.prototypes import Prototypes
+from indexer.vectors import Keys, Vectors
+from service.search import Neighbourhood, neighbourhoods
+
+Nodes = npt.NDArray[np.int32]
+
+BATCH = 256
+COPY = 0.98
+"""Similarity of text and of words from which a stored product is a near-copy of the asked one."""
+COPIES = 20
+"""Neighbours more than wanted that are looked at, to stand in for copies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Some stored products as questions: keys int64 (n,), as projected, and who may vote."""
+
+    keys: Keys
+    projected: Projected
+    found: Neighbourhood
+    contents: Contents
+
+
+def halves(built: Built, shrinkage: float, seed: int) -> list[tuple[Keys, Built]]:
+    """Return each half of the labelled products with the index as if only the other half had been learnt from.
+
+    In the raw space, which learns nothing, that is the index itself.
+    """
+    every = np.arange(built.contents.labels.size)
+    keys = every[built.contents.labels.spoken(every) != UNLABELLED]
+    mixed = np.random.default_rng(seed).permutation(keys)
+    parts = np.sort(mixed[::2]), np.sort(mixed[1::2])
+    return [(part, _without(built, other, shrinkage)) for part, other in (parts, parts[::-1])]
+
+
+def _without(built: Built, told: Keys, shrinkage: float) -> Built:
+    """Return the index in the space that the products `told` alone would have made."""
+    if built.space.learnt is None or not len(told):
+        return built
+    contents, features = built.contents, built.contents.features
+    learnt = refit(
+        built.space.learnt, features.raw(told), features.words(told), contents.labels.spoken(told), shrinkage
+    )
+    space = replace(built.space, learnt=learnt)
+    keys = np.flatnonzero(contents.labels.known).astype(np.int64)
+    placed = place(space, contents, keys)
+    here = present(placed)
+    vectors = kinds.build(kinds.AUTO, space.dim, keys[here], placed[here])
+    prototypes = Prototypes(len(contents.prototypes.counts), space.dim)
+    prototypes.add(contents.labels.spoken(keys), placed)
+    return Built(built.tree, space, replace(contents, vectors=vectors, prototypes=prototypes))
+
+
+def place(space: Space, contents: Contents, keys: Keys) -> Vectors:
+    """Return the search vectors of stored products, float32 (n, dim)."""
+    placed = np.empty((len(keys), space.dim), np.float32)
+    for start in range(0, len(keys), BATCH):
+        rows = slice(start, start + BATCH)
+        placed[rows] = space.place(contents.features.raw(keys[rows]), contents.features.words(keys[rows]))
+    return placed
+
+
+def ask(built: Built, keys: Keys, wanted: int) -> Asked:
+    """Return stored products as questions, with up to `wanted` voters each; near-copies are not among them."""
+    contents, features = built.contents, built.contents.features
+    raw, words = features.raw(keys), features.words(keys)
+    projected = Projected(raw, words, built.space.place(raw, words))
+    found = neighbourhoods(contents.vectors, contents.labels, projected.vectors, keys, wanted + COPIES)
+    copies = features.copies(keys, found.keys[:, : 2 * COPIES], COPY)
+    voters = found.voters.copy()
+    voters[:, : 2 * COPIES] &= ~copies
+    voters &= np.cumsum(voters, axis=1) <= wanted
+    return Asked(keys, projected, replace(found, voters=voters), contents)
