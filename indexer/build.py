@@ -51,8 +51,9 @@ TAXONOMY = "taxonomy"
 BATCH = 4_096
 """Products that are placed in the space at a time."""
 
-Calibrate = Callable[[snapshot.Built], str]
-"""Returns what the service learns about its answers from a built index, as text that the snapshot keeps."""
+Calibrate = Callable[[snapshot.Built, Callable[[int], None]], str]
+"""Returns what the service learns about its answers from a built index, as text that the snapshot keeps; tells how
+many products it has asked about."""
 
 
 class Progress(Protocol):
@@ -207,9 +208,9 @@ def _rebuilt(
         },
         learning=learning,
     )
-    progress.start("calibrate", None, "")
+    progress.start("calibrate", None, "products")
     built = snapshot.Built(tree, space, contents)
-    calibration = calibrate(built) if calibrate else ""
+    calibration = calibrate(built, progress.at) if calibrate else ""
     progress.start("save", None, "")
     manifest = snapshot.write(index, origin, built, calibration)
     snapshot.publish(index, manifest.id)

@@ -25,7 +25,7 @@ from indexer.manifest import REBUILD, check_encoder
 from indexer.normalize import normalize
 from indexer.placement import Place, Placement
 from indexer.product import Product, check, content_hash
-from indexer.snapshot import Snapshot
+from indexer.snapshot import Built, Snapshot
 from indexer.store.raw import Keys, RawVectors, Slice
 from indexer.store.records import Provenance, Record, Records, Written
 from indexer.vectors import VectorIndex
@@ -58,6 +58,11 @@ class Live:
         self._turn = threading.RLock()  # one change at a time
         self._encoding = threading.Lock()  # encoders serve one thread at a time
         self._gate = threading.RLock()  # searches and changes in memory exclude each other
+
+    @property
+    def built(self) -> Built:
+        """The index as it is in memory now."""
+        return Built(self.tree, self.space, self.contents)
 
     @property
     def labels(self) -> Labels:

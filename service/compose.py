@@ -4,69 +4,98 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from indexer.product import Product, content_hash
+from indexer.space import Projected
+from indexer.space.features import Kernel
 from indexer.store.records import Stored
 from indexer.update import Live
 from service.answer import Answer, Candidate, Decision, Duplicate, Level, Neighbour, TagScore
-from service.search import Neighbourhood
+from service.calibration.calibrate import Calibration
+from service.calibration.dial import Dial
+from service.decision import KINDS, decide, reason
 from service.settings import ServiceSettings
 from service.tags import score_tags
-from service.vote import Floats, Nodes, branch_shares, count, softmax_weights
+from service.vote.evidence import Floats, Heard, Nodes
+from service.vote.search import Neighbourhood
+from service.vote.voices import voices
 from taxonomy.tree import Tree
 
+TAG_VOTERS = 100
+"""Neighbours with tags that speak for theirs."""
 LEAVES = 3
 """Categories named at least, so that the file columns for them are always filled."""
 
 
-def compose(live: Live, settings: ServiceSettings, products: Sequence[Product], found: Neighbourhood) -> list[Answer]:
-    """Return the answer for each product from its neighbourhood, in order; call it while the index is being read."""
-    composition = _Composition(live, settings, products, found)
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """n questions as the index sees them, who was found, what they said, and how that is compared and calibrated."""
+
+    asked: Projected
+    found: Neighbourhood
+    heard: Heard
+    kernel: Kernel
+    calibration: Calibration
+
+
+def compose(
+    live: Live, settings: ServiceSettings, products: Sequence[Product], hearing: Hearing, dial: Dial
+) -> list[Answer]:
+    """Return the answer for each product from its hearing, in order; call it while the index is being read."""
+    composition = _Composition(live, settings, products, hearing, dial)
     return [composition.answer(row) for row in range(len(products))]
 
 
-def neighbour_lists(live: Live, found: Neighbourhood, limit: int, weights: Floats) -> list[list[Neighbour]]:
-    """Return the first `limit` neighbours of each query in words; weights: float32 (n, k), their shares of the vote."""
-    stored = _stored(live, found, limit)
-    return [_neighbours(live, found, stored, weights, row=row, limit=limit) for row in range(len(found.keys))]
+def neighbour_lists(live: Live, hearing: Hearing, limit: int) -> list[list[Neighbour]]:
+    """Return the first `limit` neighbours of each question in words."""
+    stored, weights = _stored(live, hearing.found, limit), shares(hearing.heard.voices)
+    rows = range(len(hearing.found.keys))
+    return [_neighbours(live, hearing.found, stored, weights, row=row, limit=limit) for row in rows]
+
+
+def shares(voices: Floats) -> Floats:
+    """Return what part each neighbour has in what speaks for something: float32 (n, k), rows sum to 1 or are 0.
+
+    A voice under 0 corrects the others, as where neighbours repeat each other, and has no part of its own.
+    """
+    spoken = np.maximum(voices, 0)
+    total = spoken.sum(axis=1, keepdims=True)
+    made: Floats = np.divide(spoken, total, out=np.zeros_like(spoken), where=total > 0)
+    return made
 
 
 class _Composition:
     """What was counted over n queries, as arrays, and the words for one of them at a time."""
 
     def __init__(
-        self, live: Live, settings: ServiceSettings, products: Sequence[Product], found: Neighbourhood
+        self, live: Live, settings: ServiceSettings, products: Sequence[Product], hearing: Hearing, dial: Dial
     ) -> None:
-        self.live, self.settings, self.products, self.found = live, settings, products, found
-        self.tree = live.tree
-        self.lineage, depths = _lines(live.tree)
-        outcome = count(
-            found.similarity,
-            np.where(found.voters, found.labels, -1).astype(np.int32),
-            self.lineage,
-            depths,
-            temperature=settings.temperature,
-            threshold=settings.suggest,
-            top=max(settings.alternatives, LEAVES),
-        )
-        self.vote, self.decided, self.leaves = outcome.vote, outcome.decided, outcome.leaves
-        best = self.leaves.nodes[:, 0]
-        self.nearest = np.where(found.voters, found.similarity, -1).max(axis=1, initial=-1)
-        self.line: Nodes = np.where(best[:, None] >= 0, self.lineage[best], -1).astype(np.int32)
-        self.line_share = branch_shares(self.vote, self.line)
+        self.live, self.settings, self.products, self.hearing = live, settings, products, hearing
+        self.found, self.tree, self.lineage = hearing.found, live.tree, _lineage(live.tree)
+        self.precision, policy = dial.precision or settings.precision, dial.policy or settings.policy
+        self.likely = hearing.calibration.apply(hearing.heard.evidence, self.lineage)
+        self.nearest = np.where(self.found.voters, self.found.similarity, -1).max(axis=1, initial=-1)
+        self.decided = decide(self.likely, self.nearest, hearing.calibration, precision=self.precision, policy=policy)
+        self.weights = shares(hearing.heard.voices)
         self._count_tags()
-        self.stored = _stored(live, found, settings.shown)
+        self.stored = _stored(live, self.found, settings.shown)
 
     def _count_tags(self) -> None:
-        """Let the nearest neighbours vote for tags, those without a category too."""
-        near = self.found.present & (np.cumsum(self.found.present, axis=1) <= self.settings.neighbours)
-        weights = softmax_weights(self.found.similarity, near, self.settings.temperature)
-        carried = self.live.labels.tags(self.found.keys.ravel())
+        """Let the nearest neighbours speak for their tags, those without a category too, if they carry any."""
+        found, labels = self.found, self.live.labels
+        carried = labels.tags(found.keys.ravel())
+        carrying = np.zeros(found.keys.size, np.bool_)
+        carrying[carried.row] = True
+        near = found.present & carrying.reshape(found.keys.shape)
+        near &= np.cumsum(near, axis=1) <= TAG_VOTERS
+        weights = np.where(near, np.maximum(labels.voices(found.keys), 0), 0).astype(np.float32)
+        spoken = voices(self.live.contents.features, found.keys, weights, self.hearing.asked, self.hearing.kernel)
         self.tags = score_tags(
-            weights, carried.row, carried.tag, threshold=self.settings.tag_threshold, top=self.settings.tag_limit
+            spoken, carried.row, carried.tag, threshold=self.settings.tag_threshold, top=self.settings.tag_limit
         )
         self.tag_ends = np.searchsorted(self.tags.row, np.arange(len(self.products) + 1))
 
@@ -85,7 +114,7 @@ class _Composition:
             alternatives=self._alternatives(row),
             tags=self._tags(row),
             neighbours=tuple(
-                _neighbours(self.live, self.found, self.stored, self.vote.weights, row=row, limit=self.settings.shown)
+                _neighbours(self.live, self.found, self.stored, self.weights, row=row, limit=self.settings.shown)
             ),
             duplicates=self._duplicates(row, digest),
             used={"text": product.has_text, "image": False},
@@ -95,36 +124,30 @@ class _Composition:
         )
 
     def _decision(self, row: int) -> tuple[Decision, str]:
-        settings = self.settings
         if not self.products[row].has_text:
             return "abstain", "this index reads text and the product has none; give it a title"
-        if not self.found.voters[row].any():
+        if self.likely.line.shape[1] == 0 or self.likely.line[row, 0] < 0:
             return "abstain", "no stored product with a category was found; add labelled products"
         nearest = float(self.nearest[row])
-        if nearest < settings.similarity_floor:
-            return "abstain", f"nothing similar is stored: the nearest labelled one has similarity {nearest:.2f}"
-        share = float(self.decided.share[row, 0])
-        if self.decided.nodes[row, 0] < 0:
-            return "abstain", f"the vote is divided: the best category has {float(self.leaves.share[row, 0]):.2f} of it"
-        if share >= settings.auto:
-            return "auto", f"{share:.2f} of the vote agree"
-        return "suggest", f"{share:.2f} of the vote agree, {settings.auto:.2f} would be sure"
+        why = reason(self.decided, self.likely, row, precision=self.precision, nearest=nearest)
+        return KINDS[int(self.decided.kind[row])], why
 
     def _category(self, row: int) -> Candidate:
-        return self._candidate(int(self.decided.nodes[row, 0]), float(self.decided.share[row, 0]))
+        return self._candidate(int(self.decided.node[row]), float(self.decided.likely[row]))
 
     def _candidate(self, node: int, share: float) -> Candidate:
         return Candidate(self.tree.ids[node], self.tree.text(node), round(share, 6))
 
     def _levels(self, row: int) -> tuple[Level, ...]:
-        pairs = zip(self.line[row].tolist(), self.line_share[row].tolist(), strict=True)
+        pairs = zip(self.likely.line[row].tolist(), self.likely.levels[row].tolist(), strict=True)
         return tuple(Level(self.tree.names[node], round(share, 6)) for node, share in pairs if node >= 0)
 
     def _alternatives(self, row: int) -> tuple[Candidate, ...]:
-        pairs = zip(self.leaves.nodes[row].tolist(), self.leaves.share[row].tolist(), strict=True)
+        top = max(self.settings.alternatives, LEAVES)
+        pairs = zip(self.likely.nodes[row, :top].tolist(), self.likely.own[row, :top].tolist(), strict=True)
         voted = {node: share for node, share in pairs if node >= 0}
         if len(voted) < LEAVES:
-            near = self._nearest_shelves(int(self.leaves.nodes[row, 0]))
+            near = self._nearest_shelves(next(iter(voted), -1))
             unvoted = [node for node in near if node not in voted]
             voted.update(dict.fromkeys(unvoted[: LEAVES - len(voted)], 0.0))
         return tuple(self._candidate(node, share) for node, share in voted.items())
@@ -177,11 +200,9 @@ def commonest(live: Live, limit: int) -> list[Candidate]:
     ]
 
 
-def _lines(tree: Tree) -> tuple[Nodes, Nodes]:
-    """Return the tree's lineage and depths; an empty tree gets one node that nobody votes for, so -1 has its place."""
-    if len(tree):
-        return tree.lineage, tree.depths
-    return np.full((1, 1), -1, np.int32), np.zeros(1, np.int32)
+def _lineage(tree: Tree) -> Nodes:
+    """Return the tree's lineage; an empty tree gets one node that nobody speaks for, so -1 has its place."""
+    return tree.lineage if len(tree) else np.full((1, 1), -1, np.int32)
 
 
 def _stored(live: Live, found: Neighbourhood, limit: int) -> dict[int, Stored]:

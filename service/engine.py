@@ -1,31 +1,39 @@
 """Questions to answers: open an index, encode, search, vote, and put what was found into words.
 
-`classify` is the way from a request to the arithmetic: `service/search.py` finds who votes, `service/vote.py` and
-`service/tags.py` count, `service/compose.py` writes the Answer.
+`classify` is the way from a request to the arithmetic: `service/vote` finds who votes and counts,
+`service/calibration` says how far that can be believed, `service/compose.py` writes the Answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
 from indexer.encoders import Encoder
-from indexer.errors import ProductError, ProductNotFound
+from indexer.errors import ProductError, ProductNotFound, SnapshotDamaged
+from indexer.labels import UNLABELLED
 from indexer.normalize import text_of
 from indexer.product import Product
 from indexer.space import Projected
 from indexer.store.records import Provenance, Stored, Written
 from indexer.update import Live, clean, open_index
-from indexer.vectors import Keys, Vectors
+from indexer.vectors import Keys
 from service.answer import Answer, Candidate, Neighbour
-from service.compose import commonest, compose, neighbour_lists
-from service.search import Neighbourhood, neighbourhoods
+from service.calibration.calibrate import Calibration
+from service.calibration.dial import Dial
+from service.compose import Hearing, commonest, compose, neighbour_lists
 from service.settings import ServiceSettings
-from service.vote import softmax_weights
+from service.vote.evidence import heard
+from service.vote.search import neighbourhoods
+from service.vote.voices import kernel
 from taxonomy.tree import Tree
+
+SERVICE = Dial()
+"""Asks for nothing but what the settings say."""
 
 
 class Engine:
@@ -34,6 +42,7 @@ class Engine:
     def __init__(self, live: Live, settings: ServiceSettings) -> None:
         self.live = live
         self.settings = settings
+        self.calibration = calibration_in(live)
 
     @classmethod
     def open(cls, settings: ServiceSettings, encoder: Encoder | None = None) -> Self:
@@ -53,25 +62,24 @@ class Engine:
         """The category tree, as it is now."""
         return self.live.tree
 
-    def classify(self, products: Sequence[Product]) -> list[Answer | ProductError]:
+    def classify(self, products: Sequence[Product], dial: Dial = SERVICE) -> list[Answer | ProductError]:
         """Answer for each product, in order; one that is refused gets its error and never fails the others.
 
-        A stored product (same id) is asked about without its own vote.
+        A stored product (same id) is asked about without its own vote. dial: what differs from the service's settings.
         """
         prepared = [clean(product) for product in products]
         good = [product for product in prepared if isinstance(product, Product)]
-        answers = iter(self.answer(good, self.encode(good)) if good else ())
+        answers = iter(self.answer(good, self.encode(good), dial) if good else ())
         return [next(answers) if isinstance(product, Product) else product for product in prepared]
 
     def encode(self, products: Sequence[Product]) -> Projected:
         """Return normalised products as the index sees them, in order."""
         return self.live.space.project(self.live.encode(products), [text_of(product) for product in products])
 
-    def answer(self, products: Sequence[Product], asked: Projected) -> list[Answer]:
+    def answer(self, products: Sequence[Product], asked: Projected, dial: Dial = SERVICE) -> list[Answer]:
         """Answer for normalised products that were encoded already."""
         with self.live.reading():
-            found = self._neighbourhoods(products, vectors, max(self.settings.neighbours, self.settings.shown))
-            return compose(self.live, self.settings, products, found)
+            return compose(self.live, self.settings, products, self._hear(products, asked, self.settings.shown), dial)
 
     def similar(self, query: Product | str, limit: int) -> list[Neighbour]:
         """Return the `limit` stored products most similar to a product, or to the stored one with that id.
@@ -81,11 +89,9 @@ class Engine:
         product = self.get(query).record.product if isinstance(query, str) else clean(query)
         if isinstance(product, ProductError):
             raise product
-        vectors = self.encode([product])
+        asked = self.encode([product])
         with self.live.reading():
-            found = self._neighbourhoods([product], vectors, limit)
-            weights = softmax_weights(found.similarity, found.voters, self.settings.temperature)
-            return neighbour_lists(self.live, found, limit, weights)[0]
+            return neighbour_lists(self.live, self._hear([product], asked, limit), limit)[0]
 
     def commonest(self, limit: int) -> list[Candidate]:
         """Return the `limit` categories with the most products: the best guess about what cannot be asked about."""
@@ -111,8 +117,24 @@ class Engine:
         """Return up to `limit` stored products whose keys follow `after`, in order of key."""
         return self.live.records.page(after, limit)
 
-    def _neighbourhoods(self, products: Sequence[Product], vectors: Vectors, wanted: int) -> Neighbourhood:
-        labels = self.live.labels
-        known = (labels.key(product.id) for product in products)
+    def _hear(self, products: Sequence[Product], asked: Projected, least: int) -> Hearing:
+        """Find who may vote on normalised products, `least` neighbours at least, and hear what they say."""
+        live, calibration = self.live, self.calibration
+        known = (live.labels.key(product.id) for product in products)
         itself: Keys = np.array([-1 if key is None else key for key in known], np.int64)
-        return neighbourhoods(self.live.vectors, labels, vectors, itself, wanted)
+        voters = self.settings.neighbours or calibration.neighbours
+        found = neighbourhoods(live.vectors, live.labels, asked.vectors, itself, max(voters, least))
+        found = replace(found, voters=found.voters & (np.cumsum(found.voters, axis=1) <= voters))
+        own = np.where(itself >= 0, live.labels.spoken(itself), UNLABELLED).astype(np.int32)
+        alike = kernel(live.built, calibration.words)
+        return Hearing(asked, found, heard(live.built, found, asked, alike, own), alike, calibration)
+
+
+def calibration_in(live: Live) -> Calibration:
+    """Return the calibration of the snapshot that is served; raises SnapshotDamaged when it cannot be read."""
+    if not live.calibration:
+        return Calibration()
+    try:
+        return Calibration.from_json(live.calibration)
+    except ValueError as error:
+        raise SnapshotDamaged(f"snapshot {live.manifest.id}: {error}") from error

@@ -7,6 +7,8 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.calibration.dial import Policy
+
 
 class ServiceSettings(BaseSettings):
     """Thresholds of the answer and limits of the service, in this one place."""
@@ -15,15 +17,15 @@ class ServiceSettings(BaseSettings):
 
     index: Path = Field(Path("index/sample"), description="Folder of the index to answer from.")
 
-    neighbours: int = Field(20, ge=1, le=1000, description="Labelled neighbours that vote (k).")
-    temperature: float = Field(
-        0.04, gt=0, le=1, description="Softmax temperature of the vote; lower trusts the nearest."
+    precision: float = Field(
+        0.95, gt=0.5, lt=1, description="Share of the answers decided `auto` that must be right; a request may differ."
     )
-    auto: float = Field(
-        0.9, gt=0.5, le=1, description="Share of the vote from which a category is sure enough to apply."
+    policy: Policy = Field(
+        "auto", description="How far an answer goes: auto stops where it is sure, leaf names a leaf, coverage answers."
     )
-    suggest: float = Field(0.51, gt=0.5, le=1, description="Share of the vote from which a category is suggested.")
-    similarity_floor: float = Field(0.2, ge=-1, le=1, description="Abstain when no neighbour is at least this similar.")
+    neighbours: int | None = Field(
+        None, ge=1, le=1000, description="Labelled neighbours that vote (k). Default: what the calibration chose."
+    )
     tag_threshold: float = Field(0.35, gt=0, le=1, description="Share of the vote from which a tag is given.")
     tag_limit: int = Field(10, ge=0, le=100, description="Tags given at most.")
     duplicate_similarity: float = Field(

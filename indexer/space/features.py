@@ -112,12 +112,13 @@ class Features:
 
         A copy has a cosine of `least` at least in every part that either has, and in its words.
         """
-        alike = np.ones(others.shape, np.bool_)
+        alike: npt.NDArray[np.bool_] = np.ones(others.shape, np.bool_)
         for start, end in pairwise(self._edges):
-            asked, near = self._raw[keys, start:end], self._raw[others, start:end]
-            cosine = np.einsum("nd,nmd->nm", asked.astype(np.float32), near.astype(np.float32))
-            lacking = ~asked.any(axis=1)[:, None] & ~near.any(axis=2)
-            alike &= (cosine >= least) | lacking
+            asked = self._raw[keys, start:end].astype(np.float32)
+            near = self._raw[others, start:end].astype(np.float32)
+            cosine = np.einsum("nd,nmd->nm", asked, near)
+            lacking = ~np.any(asked, axis=1)[:, None] & ~np.any(near, axis=2)
+            alike &= np.asarray((cosine >= least) | lacking)
         row, place = np.nonzero(alike)
         for start in range(0, len(row), 4096):
             some = slice(start, start + 4096)

@@ -74,24 +74,22 @@ def fit(parts: Mapping[str, int], raw: Floats, words: Rows, nodes: Nodes, *, dim
     lexical = reduced(words, columns, reduction)
     centres = _centres(raw, lexical, edges)
     rows = joined(raw, lexical, edges, centres)
-    blank = Learnt(
-        edges, columns, reduction, centres, np.zeros((rows.shape[1], 0), np.float32), np.zeros(0, np.float32)
-    )
     dim = min(dim, rows.shape[1])
     chosen = _best_shrinkage(rows[told], raw[told], nodes[told], dim, rng)
     if chosen.shrinkage == 1:
-        return Fitted(None, 1.0, chosen.agreement)
+        return chosen
     matrix, shift = _matrix(rows, nodes, chosen.shrinkage, dim)
-    return replace(chosen, learnt=replace(blank, matrix=matrix, shift=shift))
+    shrinkage = np.array([chosen.shrinkage], np.float32)
+    return replace(chosen, learnt=Learnt(edges, columns, reduction, centres, matrix, shift, shrinkage))
 
 
-def refit(learnt: Learnt, raw: Floats, words: Rows, nodes: Nodes, shrinkage: float) -> Learnt:
+def refit(learnt: Learnt, raw: Floats, words: Rows, nodes: Nodes) -> Learnt:
     """Return the space that these products alone would have made, words reduced and parts centred as in `learnt`.
 
     With it a product that is not among them can be asked about as if it were new.
     """
     rows = joined(raw, reduced(words, learnt.columns, learnt.reduction), learnt.edges, learnt.centres)
-    matrix, shift = _matrix(rows, nodes, shrinkage, learnt.dim)
+    matrix, shift = _matrix(rows, nodes, float(learnt.shrinkage[0]), learnt.dim)
     return replace(learnt, matrix=matrix, shift=shift)
 
 

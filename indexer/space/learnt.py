@@ -24,7 +24,7 @@ from indexer.errors import SnapshotDamaged
 from indexer.space.lexicon import Rows
 
 Floats = npt.NDArray[np.float32]
-FILES = {name: f"space_{name}.npy" for name in ("columns", "reduction", "centres", "matrix", "shift")}
+FILES = {name: f"space_{name}.npy" for name in ("columns", "reduction", "centres", "matrix", "shift", "shrinkage")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,8 @@ class Learnt:
 
     edges: where each part of the raw rows begins and ends. columns: int32 (v,) columns of words that are reduced,
     ascending; reduction: float32 (v, r). centres: float32 (parts + r,) means before rows are rescaled; matrix: float32
-    (parts + r, dim); shift: float32 (dim,), what is subtracted after it (the mean's image).
+    (parts + r, dim); shift: float32 (dim,), what is subtracted after it (the mean's image). shrinkage: float32 (1,), of
+    the within-category scatter, as `fit.py` chose it.
     """
 
     edges: tuple[int, ...]
@@ -42,6 +43,7 @@ class Learnt:
     centres: Floats
     matrix: Floats
     shift: Floats
+    shrinkage: Floats
 
     @property
     def dim(self) -> int:

@@ -33,7 +33,7 @@ BINS = 15
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """Maps of mass to probability. levels: (a, b) of each level from the root; offsets: of branches by tree position."""
+    """Maps of mass to probability. levels: (a, b) of each level from the root; offsets: by tree position."""
 
     levels: tuple[tuple[float, float], ...] = ()
     offsets: Mapping[int, float] = field(default_factory=dict)
@@ -99,7 +99,7 @@ def _offsets(expected: Doubles, nodes: Nodes, right: Mask, lineage: Nodes, count
         parents = offset[lineage[seen, level - 1]] if level else np.zeros(len(seen))
         step = slope[seen] / (bend[seen] + BRANCH * MIDDLE)
         offset[seen] = np.clip(parents + step, -WIDEST, WIDEST)
-    kept = np.flatnonzero(np.abs(offset) > 1e-3)  # noqa: PLR2004
+    kept = np.flatnonzero(np.abs(offset) > 1e-3)
     return dict(zip(kept.tolist(), np.round(offset[kept], 4).tolist(), strict=True))
 
 
@@ -121,7 +121,7 @@ def _platt(
         bend = (x * (weight * likely * (1 - likely))[:, None]).T @ x + pull
         step = np.linalg.solve(bend, slope)
         line = line - np.clip(step, -1, 1)
-        if np.abs(step).max() < 1e-6:  # noqa: PLR2004
+        if np.abs(step).max() < 1e-6:
             break
     return round(float(line[0]), 6), round(max(0.05, float(line[1])), 6)
 

@@ -2,8 +2,8 @@
 
 A threshold read off the data alone is too kind: it was picked because it looked good. So a threshold counts only when
 an exact binomial test refuses, at LEVEL, that its answers are right less often than asked; thresholds are tried from
-the highest down and the last before the first that fails is taken (fixed-sequence testing; Learn then Test, Angelopoulos
-and others 2021).
+the highest down and the last before the first that fails is taken (fixed-sequence testing; Learn then Test,
+Angelopoulos and others 2021).
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ class Curve:
     @classmethod
     def read(cls, said: Mapping[str, Any]) -> Self:
         """Make of what JSON holds."""
-        lists = (tuple(map(float, said[name])) for name in ("thresholds", "answered", "right"))
-        return cls(*lists, float(said["total"]))
+        thresholds, answered, right = (tuple(map(float, said[name])) for name in ("thresholds", "answered", "right"))
+        return cls(thresholds, answered, right, float(said["total"]))
 
     def threshold(self, precision: float) -> float | None:
         """Return the lowest threshold whose answers are that precise, with the bound; None when there is none."""
@@ -99,7 +99,7 @@ def chance(answered: float, right: float, precision: float) -> float:
 
     The upper tail of the binomial distribution, exactly; fractions of voices are rounded against us.
     """
-    n, k = int(round(answered)), int(right)
+    n, k = round(answered), int(right)
     if k <= 0:
         return 1.0
     some = np.arange(k, n + 1)

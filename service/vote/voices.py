@@ -17,6 +17,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from indexer.snapshot import Built
 from indexer.space import Projected
 from indexer.space.features import Features, Kernel
 from indexer.vectors import Keys
@@ -27,8 +28,16 @@ NOISE = 0.2
 """Added to a neighbour's likeness to itself, over its label's weight: how far one label alone is believed. 0.05 to 0.5
 are within 0.1 points of each other on bestbuy_phones_3k, flipkart_20k and cdiscount_50k."""
 
+PART, WORDS = 2.0, 2.0
+"""Weight of a part's likeness and, until a calibration chooses it, of the words': docs/ablations.md."""
+
 ALONE = 32
 """Questions under which another thread costs more than it saves."""
+
+
+def kernel(built: Built, words: float = WORDS) -> Kernel:
+    """Return how an index compares its products; `words`: weight of their words beside PART for each part."""
+    return Kernel(words, (PART,) * len(built.space.parts))
 
 
 def voices(features: Features, keys: Keys, weights: Floats, asked: Projected, kernel: Kernel) -> Floats:
@@ -43,11 +52,13 @@ def voices(features: Features, keys: Keys, weights: Floats, asked: Projected, ke
         for row in rows:
             voters = np.flatnonzero(weights[row] > 0)
             if len(voters):
-                alike = features.alike(keys[row, voters], (asked.raw[row : row + 1], asked.words[row : row + 1]), kernel)
+                alike = features.alike(
+                    keys[row, voters], (asked.raw[row : row + 1], asked.words[row : row + 1]), kernel
+                )
                 made[row, voters] = ridge(alike, NOISE / weights[row, voters])
 
     middle = len(keys) // 2
-    if len(keys) < ALONE or (os.cpu_count() or 1) < 2:  # noqa: PLR2004
+    if len(keys) < ALONE or (os.cpu_count() or 1) < 2:
         solve(range(len(keys)))
     else:
         list(_threads().map(solve, (range(middle), range(middle, len(keys)))))

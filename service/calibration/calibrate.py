@@ -1,8 +1,8 @@
 """Leave-one-out answers about the index itself -> what turns evidence into probabilities that hold. Pure numpy.
 
-    mixture       evidence -> probability of each category          service/mixture.py
-    reliability   mass of a branch -> how often such a branch is right, by level and branch    service/reliability.py
-    curves        what a threshold would have answered, and how much of it was right           service/dial.py
+    mixture       evidence -> probability of each category
+    reliability   mass of a branch -> how often such a branch is right, by level and branch
+    curves        what a threshold would have answered, and how much of it was right
 
 `calibrate` learns all three; `Calibration.apply` is what every question passes through.
 """
@@ -17,9 +17,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from service.dial import Curve
-from service.mixture import PRIOR, Doubles, Evidence, Nodes, fit, mixed
-from service.reliability import Reliability, expected_error
+from service.calibration.dial import Curve
+from service.calibration.reliability import Reliability, expected_error
+from service.vote.mixture import PRIOR, Doubles, Evidence, Nodes, fit, mixed
 
 VERSION = 1
 FOLDS = 2
@@ -53,8 +53,8 @@ class Calibration:
     `service/tags.py` as they were written.
     """
 
-    neighbours: int
-    words: float
+    neighbours: int = 200
+    words: float = 2.0
     weights: tuple[float, ...] = PRIOR
     reliability: Reliability = field(default_factory=Reliability)
     curves: Mapping[str, Curve] = field(default_factory=dict)
@@ -91,7 +91,13 @@ class Calibration:
 
 
 def calibrate(
-    evidence: Evidence, truth: Nodes, lineage: Nodes, *, nearest: npt.NDArray[np.float32], counted: Doubles, chosen: Calibration
+    evidence: Evidence,
+    truth: Nodes,
+    lineage: Nodes,
+    *,
+    nearest: npt.NDArray[np.float32],
+    counted: Doubles,
+    chosen: Calibration,
 ) -> Calibration:
     """Learn from n stored products that were asked about without themselves.
 
@@ -194,7 +200,7 @@ def _likeliest(share: Doubles, mass: Doubles) -> npt.NDArray[np.int64]:
 
     So the leaf never contradicts the branch (flipkart_1050: 0.25 points more departments right, leaves as before).
     """
-    major = mass > 0.5  # noqa: PLR2004
+    major = mass > 0.5
     deepest = (major * np.arange(1, mass.shape[2] + 1)).max(axis=2)
     under = deepest == deepest.max(axis=1, keepdims=True)
     best: npt.NDArray[np.int64] = np.where(under, share + 1, share).argmax(axis=1)

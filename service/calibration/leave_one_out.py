@@ -6,7 +6,9 @@ when they were fitted, so half of the products is asked in a space that only the
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +18,10 @@ from indexer.contents import Contents
 from indexer.labels import UNLABELLED
 from indexer.snapshot import Built
 from indexer.space import Projected, Space, present
-from indexer.space.features import Kernel
 from indexer.space.fit import refit
 from indexer.space.prototypes import Prototypes
 from indexer.vectors import Keys, Vectors
-from service.search import Neighbourhood, neighbourhoods
+from service.vote.search import Neighbourhood, neighbourhoods
 
 Nodes = npt.NDArray[np.int32]
 
@@ -38,10 +39,9 @@ class Asked:
     keys: Keys
     projected: Projected
     found: Neighbourhood
-    contents: Contents
 
 
-def halves(built: Built, shrinkage: float, seed: int) -> list[tuple[Keys, Built]]:
+def halves(built: Built, seed: int) -> list[tuple[Keys, Built]]:
     """Return each half of the labelled products with the index as if only the other half had been learnt from.
 
     In the raw space, which learns nothing, that is the index itself.
@@ -50,17 +50,15 @@ def halves(built: Built, shrinkage: float, seed: int) -> list[tuple[Keys, Built]
     keys = every[built.contents.labels.spoken(every) != UNLABELLED]
     mixed = np.random.default_rng(seed).permutation(keys)
     parts = np.sort(mixed[::2]), np.sort(mixed[1::2])
-    return [(part, _without(built, other, shrinkage)) for part, other in (parts, parts[::-1])]
+    return [(part, _without(built, other)) for part, other in (parts, parts[::-1])]
 
 
-def _without(built: Built, told: Keys, shrinkage: float) -> Built:
+def _without(built: Built, told: Keys) -> Built:
     """Return the index in the space that the products `told` alone would have made."""
     if built.space.learnt is None or not len(told):
         return built
     contents, features = built.contents, built.contents.features
-    learnt = refit(
-        built.space.learnt, features.raw(told), features.words(told), contents.labels.spoken(told), shrinkage
-    )
+    learnt = refit(built.space.learnt, features.raw(told), features.words(told), contents.labels.spoken(told))
     space = replace(built.space, learnt=learnt)
     keys = np.flatnonzero(contents.labels.known).astype(np.int64)
     placed = place(space, contents, keys)
@@ -80,6 +78,14 @@ def place(space: Space, contents: Contents, keys: Keys) -> Vectors:
     return placed
 
 
+def listings(built: Built, keys: Keys) -> npt.NDArray[np.float64]:
+    """Return how much each product counts, float64 (n,): listings of the same words share one voice."""
+    words = built.contents.features.words(keys)
+    groups = [words.indices[start:end].tobytes() for start, end in pairwise(words.indptr.tolist())]
+    sizes = Counter(groups)
+    return np.array([1.0 / sizes[group] for group in groups])
+
+
 def ask(built: Built, keys: Keys, wanted: int) -> Asked:
     """Return stored products as questions, with up to `wanted` voters each; near-copies are not among them."""
     contents, features = built.contents, built.contents.features
@@ -90,4 +96,4 @@ def ask(built: Built, keys: Keys, wanted: int) -> Asked:
     voters = found.voters.copy()
     voters[:, : 2 * COPIES] &= ~copies
     voters &= np.cumsum(voters, axis=1) <= wanted
-    return Asked(keys, projected, replace(found, voters=voters), contents)
+    return Asked(keys, projected, replace(found, voters=voters))

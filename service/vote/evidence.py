@@ -1,7 +1,7 @@
 """What speaks for which category: the neighbours' voices, the category's prototype, and how common the category is.
 
-Between search and decision: `service/search.py` finds who may vote, here it is counted what they say, and
-`service/calibrate.py` turns it into probabilities.
+Between search and decision: `service/vote/search.py` finds who may vote, here it is counted what they say, and
+`service/calibration/calibrate.py` turns it into probabilities.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from indexer.contents import Contents
 from indexer.labels import UNLABELLED
+from indexer.snapshot import Built
 from indexer.space import Projected
 from indexer.space.features import Kernel
-from indexer.vectors import Keys
-from service.mixture import Evidence
-from service.search import Neighbourhood
-from service.voices import voices
+from service.vote.mixture import Evidence
+from service.vote.search import Neighbourhood
+from service.vote.voices import voices
 
 Floats = npt.NDArray[np.float32]
 Nodes = npt.NDArray[np.int32]
@@ -37,11 +36,12 @@ class Heard:
     evidence: Evidence
 
 
-def heard(contents: Contents, found: Neighbourhood, asked: Projected, kernel: Kernel, own: Nodes) -> Heard:
+def heard(built: Built, found: Neighbourhood, asked: Projected, kernel: Kernel, own: Nodes) -> Heard:
     """Let the neighbours speak for their categories, and every category's prototype for itself.
 
     own: int32 (n,), for a stored product the category that it speaks for, which is counted without it, or -1.
     """
+    contents = built.contents
     weights = np.where(found.voters, contents.labels.voices(found.keys), 0).astype(np.float32)
     spoken = voices(contents.features, found.keys, weights, asked, kernel)
     counts = contents.prototypes.counts
@@ -55,7 +55,7 @@ def heard(contents: Contents, found: Neighbourhood, asked: Projected, kernel: Ke
 
 
 def tally(voices: Floats, labels: Nodes, nodes: Nodes) -> Floats:
-    """Return the summed voices for each of `nodes` (m,), ascending: float32 (n, m). labels: int32 (n, k), -1 for none."""
+    """Return summed voices for each of `nodes` (m,), ascending: float32 (n, m); labels: int32 (n, k), -1 for none."""
     rows, size = len(labels), len(nodes)
     if not size:
         return np.zeros((rows, 0), np.float32)
@@ -67,7 +67,7 @@ def tally(voices: Floats, labels: Nodes, nodes: Nodes) -> Floats:
 
 def _candidates(nodes: Nodes, scores: Floats, likeness: Floats, prior: Floats) -> Evidence:
     """Keep the categories with most voice, and those whose prototypes are most alike, best first."""
-    rows, size = scores.shape
+    size = scores.shape[1]
     near = np.zeros_like(scores, dtype=bool)
     if size > BY_PROTOTYPE:
         nearest = np.argpartition(-likeness, BY_PROTOTYPE - 1, axis=1)[:, :BY_PROTOTYPE]
