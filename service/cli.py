@@ -27,6 +27,7 @@ from service.console.options import (
 
 if TYPE_CHECKING:
     from service.console.table import Tally
+    from service.settings import ServiceSettings
     from taxonomy.rows import ReadReport
 
 KINDS = ("auto", "exact", "flat", "ivf", "ivf_sq8", "ivf_pq", "hnsw")
@@ -84,10 +85,10 @@ def build(
     recall_target: float | None,
 ) -> None:
     """Build an index of SOURCE: a CSV, TSV, JSONL or Parquet file, a folder with one, or a database URL."""
-    from indexer import build as pipeline
     from indexer import encoders
     from service.console.progress import Progress, status
     from service.console.words import build_report
+    from service.rebuild import build as build_index
     from taxonomy.mapping import CategoryMapper
 
     settings = index_settings(encoder=encoder, kind=kind, recall_target=recall_target)
@@ -98,33 +99,44 @@ def build(
             loaded = encoders.load(settings.encoder, say)
         with Progress() as progress:
             tree = given.tree if given else None
-            report = pipeline.build(rows, index, settings=settings, taxonomy=tree, encoder=loaded, progress=progress)
+            report = build_index(rows, index, settings=settings, taxonomy=tree, encoder=loaded, progress=progress)
     click.echo(build_report(report, index), err=True)
 
 
 @aisle.command()
 @click.option("-o", "--out", type=FILE, help="File to write: .csv, .tsv, .jsonl or .parquet.")
 @click.option("--show", type=click.IntRange(1, 100), metavar="N", help="Print the first N answers instead.")
+@click.option("--precision", type=float, metavar="P", help="Share of `auto` answers that must be right. Default: 0.95")
+@click.option("--policy", type=click.Choice(("auto", "leaf", "coverage")), help="How far an answer goes. Default: auto")
 @index_option
 @source_options
-def classify(source: SourceOptions, out: Path | None, show: int | None, index: Path) -> None:
+def classify(
+    source: SourceOptions,
+    *,
+    out: Path | None,
+    show: int | None,
+    precision: float | None,
+    policy: str | None,
+    index: Path,
+) -> None:
     """Find path, tags, neighbours and duplicates of every product of SOURCE, and write them beside its columns."""
     if (out is None) == (show is None):
         raise click.UsageError("name the file to write, as in -o out.csv, or ask for some answers, as in --show 3")
+    settings = service_settings(index=index, precision=precision, policy=policy)
     if out is not None:
-        _classify_into(out, source, index)
+        _classify_into(out, source, settings)
         return
     from itertools import islice
 
     from service.console.cards import card
     from service.console.table import answered
 
-    with source.open(labelled=False) as rows, closing(open_engine(index)) as engine:
+    with source.open(labelled=False) as rows, closing(open_engine(settings)) as engine:
         found = answered(list(islice(rows, show)), engine.classify)
     click.echo("\n\n".join(card(number, *pair) for number, pair in enumerate(found, start=1)))
 
 
-def _classify_into(out: Path, source: SourceOptions, index: Path) -> None:
+def _classify_into(out: Path, source: SourceOptions, settings: ServiceSettings) -> None:
     from time import monotonic
 
     from service.console.progress import Progress
@@ -132,7 +144,7 @@ def _classify_into(out: Path, source: SourceOptions, index: Path) -> None:
     from service.console.words import classify_report
 
     check_output(out)
-    with source.open(labelled=False) as rows, closing(open_engine(index)) as engine, Progress() as progress:
+    with source.open(labelled=False) as rows, closing(open_engine(settings)) as engine, Progress() as progress:
         began = monotonic()
         progress.start("classify", rows.expected(), "products")
 
@@ -157,12 +169,27 @@ def similar(text: tuple[str, ...], product_id: str | None, limit: int, index: Pa
 
     if bool(text) == (product_id is not None):
         raise click.UsageError("give a TEXT to look for, or the id of a stored product with --id")
-    with closing(open_engine(index)) as engine:
+    with closing(open_engine(service_settings(index=index))) as engine:
         found = engine.similar(product_id or Product(UNNAMED, title=" ".join(text)), limit)
     if as_json:
         _print_json(found)
     else:
         click.echo(neighbour_table(found))
+
+
+@aisle.command()
+@click.option("--sample", type=click.IntRange(min=1), default=20_000, show_default=True, help="Products asked about.")
+@index_option
+def calibrate(sample: int, index: Path) -> None:
+    """Ask an index about its own products, each without itself, and learn how far its answers can be believed."""
+    from service.console.progress import Progress
+    from service.console.words import calibration_facts
+    from service.rebuild import recalibrate
+
+    settings = service_settings(index=index)
+    with Progress() as progress:
+        calibration = recalibrate(settings.index, sample=sample, progress=progress)
+    click.echo("\n".join(calibration_facts(calibration, settings.precision)), err=True)
 
 
 @aisle.command()

@@ -15,7 +15,7 @@ from indexer.space.features import Kernel
 from indexer.store.records import Stored
 from indexer.update import Live
 from service.answer import Answer, Candidate, Decision, Duplicate, Level, Neighbour, TagScore
-from service.calibration.calibrate import Calibration
+from service.calibration.calibrate import Calibration, Probabilities
 from service.calibration.dial import Dial
 from service.decision import KINDS, decide, reason
 from service.settings import ServiceSettings
@@ -57,6 +57,17 @@ def neighbour_lists(live: Live, hearing: Hearing, limit: int) -> list[list[Neigh
     return [_neighbours(live, hearing.found, stored, weights, row=row, limit=limit) for row in rows]
 
 
+def weighed(live: Live, hearing: Hearing) -> Probabilities:
+    """Return the calibrated probabilities that what was heard comes to."""
+    return hearing.calibration.apply(hearing.heard.evidence, _lineage(live.tree))
+
+
+def nearest(found: Neighbourhood) -> Floats:
+    """Return the similarity of the nearest neighbour with a category, -1 where there is none: float32 (n,)."""
+    best: Floats = np.where(found.voters, found.similarity, -1).max(axis=1, initial=-1).astype(np.float32)
+    return best
+
+
 def shares(voices: Floats) -> Floats:
     """Return what part each neighbour has in what speaks for something: float32 (n, k), rows sum to 1 or are 0.
 
@@ -77,12 +88,13 @@ class _Composition:
         self.live, self.settings, self.products, self.hearing = live, settings, products, hearing
         self.found, self.tree, self.lineage = hearing.found, live.tree, _lineage(live.tree)
         self.precision, policy = dial.precision or settings.precision, dial.policy or settings.policy
-        self.likely = hearing.calibration.apply(hearing.heard.evidence, self.lineage)
-        self.nearest = np.where(self.found.voters, self.found.similarity, -1).max(axis=1, initial=-1)
+        self.likely, self.nearest = weighed(live, hearing), nearest(self.found)
         self.decided = decide(self.likely, self.nearest, hearing.calibration, precision=self.precision, policy=policy)
         self.weights = shares(hearing.heard.voices)
         self._count_tags()
         self.stored = _stored(live, self.found, settings.shown)
+        near = self.found.keys[:, : settings.shown]
+        self.closeness = live.contents.features.cosines(hearing.asked.raw, near)
 
     def _count_tags(self) -> None:
         """Let the nearest neighbours speak for their tags, those without a category too, if they carry any."""
@@ -175,7 +187,7 @@ class _Composition:
     def _duplicates(self, row: int, digest: str) -> tuple[Duplicate, ...]:
         found, duplicates = self.found, []
         for place in range(min(self.settings.shown, found.keys.shape[1])):
-            similarity = float(found.similarity[row, place])
+            similarity = float(self.closeness[row, place])
             stored = self.stored.get(int(found.keys[row, place]))
             if stored is None or not found.present[row, place]:
                 continue

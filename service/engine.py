@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -21,11 +21,11 @@ from indexer.product import Product
 from indexer.space import Projected
 from indexer.store.records import Provenance, Stored, Written
 from indexer.update import Live, clean, open_index
-from indexer.vectors import Keys
+from indexer.vectors import Keys, Vectors
 from service.answer import Answer, Candidate, Neighbour
-from service.calibration.calibrate import Calibration
+from service.calibration.calibrate import Calibration, Probabilities
 from service.calibration.dial import Dial
-from service.compose import Hearing, commonest, compose, neighbour_lists
+from service.compose import Hearing, commonest, compose, nearest, neighbour_lists, weighed
 from service.settings import ServiceSettings
 from service.vote.evidence import heard
 from service.vote.search import neighbourhoods
@@ -34,6 +34,18 @@ from taxonomy.tree import Tree
 
 SERVICE = Dial()
 """Asks for nothing but what the settings say."""
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Classifying by one dial; equal askings may be joined in one step."""
+
+    engine: Engine
+    dial: Dial
+
+    def __call__(self, products: Sequence[Product]) -> list[Answer | ProductError]:
+        """Answer for each product, as `Engine.classify` does."""
+        return self.engine.classify(products, self.dial)
 
 
 class Engine:
@@ -80,6 +92,12 @@ class Engine:
         """Answer for normalised products that were encoded already."""
         with self.live.reading():
             return compose(self.live, self.settings, products, self._hear(products, asked, self.settings.shown), dial)
+
+    def weigh(self, products: Sequence[Product], asked: Projected) -> tuple[Probabilities, Vectors]:
+        """Return what is thought of normalised products, before any decision, and their nearest labelled similarity."""
+        with self.live.reading():
+            hearing = self._hear(products, asked, 0)
+            return weighed(self.live, hearing), nearest(hearing.found)
 
     def similar(self, query: Product | str, limit: int) -> list[Neighbour]:
         """Return the `limit` stored products most similar to a product, or to the stored one with that id.

@@ -7,11 +7,18 @@ rebuild   the same from the record store alone
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
+from pathlib import Path
 
 from indexer import build as pipeline
+from indexer import snapshot
+from indexer.encoders import Encoder
+from indexer.manifest import Origin
 from indexer.snapshot import Built
-from service.calibration.learning import calibration_of
+from indexer.update import open_index
+from service.calibration.calibrate import Calibration
+from service.calibration.learning import SAMPLE, calibration_of
 
 
 def calibrated(built: Built, tell: Callable[[int], None]) -> str:
@@ -24,3 +31,31 @@ build = partial(pipeline.build, calibrate=calibrated)
 
 rebuild = partial(pipeline.rebuild, calibrate=calibrated)
 """`indexer.build.rebuild`, calibrated; the same arguments."""
+
+
+def recalibrate(
+    index: Path, *, sample: int = SAMPLE, encoder: Encoder | None = None, progress: pipeline.Progress | None = None
+) -> Calibration:
+    """Calibrate what `index` holds now, from at most `sample` products, and publish it as a new snapshot.
+
+    Raises what `indexer.update.open_index` raises.
+    """
+    progress = progress or pipeline.Quiet()
+    with closing(open_index(index, encoder)) as live:
+        progress.start("calibrate", min(sample, live.labels.labelled), "products")
+        calibration = calibration_of(live.built, sample=sample, tell=progress.at)
+        progress.start("save", None, "")
+        manifest = live.manifest
+        labels = live.labels
+        origin = Origin(
+            encoder_spec=manifest.encoder_spec,
+            encoder=manifest.encoder,
+            parts=manifest.parts,
+            store_id=manifest.store_id,
+            seq=live.seq,
+            open_taxonomy=bool(manifest.taxonomy["open"]),
+            counts={"products": len(labels), "labelled": labels.labelled, "vectors": len(live.vectors)},
+            learning=manifest.learning,
+        )
+        snapshot.publish(index, snapshot.write(index, origin, live.built, calibration.to_json()).id)
+    return calibration

@@ -76,7 +76,11 @@ def test_a_build_can_be_searched(tmp_path: Path) -> None:
         "labelled": 3,
         "vectors": 4,
     }
-    assert [loaded.built.tree.text(node) for node in range(len(loaded.built.tree))] == ["Home", "Home > Kitchen", "Sports"]
+    assert [loaded.built.tree.text(node) for node in range(len(loaded.built.tree))] == [
+        "Home",
+        "Home > Kitchen",
+        "Sports",
+    ]
     keys = np.array([1, 2, 3, 4])
     assert (loaded.built.contents.labels.ids(keys), loaded.built.contents.labels.nodes(keys).tolist()) == (
         ["mug", "pan", "ball", "plain"],

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from service.search import neighbourhoods
 
 from indexer.labels import Label, Labels
 from indexer.vectors import VectorIndex, build
-from service.search import neighbourhoods
 
 ANGLES = np.radians([0, 60, 90, 180])
 QUERY = np.array([[1, 0]], np.float32)

@@ -30,7 +30,9 @@ def write(index: Path, products: int = 3) -> Manifest:
     space, contents = Space.raw(PARTS), Contents(Labels(), ExactIndex(2), Features(PARTS), Prototypes(2, 2))
     rows = np.array([[1, 0]] * products, np.float32)
     words = Lexicon.blank().rows(["mug"] * products)
-    contents.put(keys, [Label(key, f"p{key}", 1, ("new",)) for key in keys.tolist()], Projected(rows, words, rows), space)
+    contents.put(
+        keys, [Label(key, f"p{key}", 1, ("new",)) for key in keys.tolist()], Projected(rows, words, rows), space
+    )
     origin = Origin("toy:2", "toy:2@1", PARTS, "store", 7, True, {"products": products}, {})
     return snapshot.write(index, origin, snapshot.Built(Tree.from_paths([("A", "B")]), space, contents), "{}")
 
@@ -56,7 +58,11 @@ def test_what_was_published_is_loaded(tmp_path: Path) -> None:
         True,
     )
     contents = loaded.built.contents
-    assert (loaded.built.tree.text(1), contents.labels.ids(np.array([2])), len(contents.vectors)) == ("A > B", ["p2"], 3)
+    assert (loaded.built.tree.text(1), contents.labels.ids(np.array([2])), len(contents.vectors)) == (
+        "A > B",
+        ["p2"],
+        3,
+    )
     assert (loaded.built.space.name, loaded.built.space.dim, loaded.calibration) == ("raw", 2, "{}")
     assert contents.features.words(np.array([2])).nnz == 1
     assert contents.prototypes.counts.tolist() == [0, 3]

@@ -28,8 +28,6 @@ TRIAL = 1_000
 NEIGHBOURS = (50, 100, 200)
 WORDS = (1.0, 2.0, 4.0)
 """Settings that are tried: voters, and weight of the words beside a part's 2; first words, then voters."""
-GAIN = 0.002
-"""Nats per question by which more voters, which take longer, must be better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +71,7 @@ def _chosen(folds: list[tuple[Keys, Built]], first: Calibration) -> Calibration:
     by_words = {words: loss(first.neighbours, words) for words in WORDS}
     words = min(by_words, key=lambda each: (by_words[each], abs(each - first.words)))
     by_size = {first.neighbours: by_words[words]} | {size: loss(size, words) for size in NEIGHBOURS[:-1]}
-    best = min(by_size.values())
-    return Calibration(min(size for size, value in by_size.items() if value <= best + GAIN), words)
+    return Calibration(min(by_size, key=lambda size: (by_size[size], size)), words)
 
 
 def _told(folds: list[tuple[Keys, Built]], setting: Calibration, tell: Callable[[int], None]) -> Told:

@@ -91,12 +91,11 @@ def source_options(command: _Command) -> Callable[..., Any]:
     return with_source
 
 
-def open_engine(index: Path) -> Engine:
+def open_engine(settings: ServiceSettings) -> Engine:
     """Open the index that questions are asked of, saying so meanwhile."""
     from service.console.progress import status
 
-    settings = service_settings(index=index)
-    with status(f"opening {index}"):
+    with status(f"opening {settings.index}"):
         from service.engine import Engine
 
         return Engine.open(settings)

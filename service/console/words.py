@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from indexer.manifest import Manifest
     from indexer.store.records import StoreCounts
     from service.answer import Neighbour
+    from service.calibration.calibrate import Calibration
     from service.console.table import Tally
     from taxonomy.rows import ReadReport
 
@@ -62,6 +63,24 @@ def index_facts(manifest: Manifest, index: Path, now: StoreCounts) -> str:
         _fact("files", f"{size / 1_000_000:,.1f} MB in {index / 'snapshots' / manifest.id}"),
     ]
     return "\n".join(lines)
+
+
+def calibration_facts(calibration: Calibration, precision: float) -> list[str]:
+    """Return what a calibration found, a line for each fact."""
+    if not calibration.observations:
+        return ["nothing to calibrate by: no two products have a category"]
+    before, after = calibration.error
+    lines = [
+        f"{calibration.observations:,} products asked about, each without itself and its copies",
+        _fact("leaf", f"{calibration.accuracy:.1%} right with {calibration.neighbours} neighbours"),
+        _fact("error", f"{after:.3f} between probability and share right ({before:.3f} before the last step)"),
+    ]
+    for asked in sorted({0.9, 0.95, 0.99, precision}):
+        curve = calibration.curves.get("auto")
+        threshold = None if curve is None else curve.threshold(asked)
+        said = "out of reach" if curve is None or threshold is None else f"{curve.coverage(threshold):.1%} answered"
+        lines.append(_fact(f"at {asked:g}", said))
+    return lines
 
 
 def classify_report(tally: Tally, out: Path, duration: float) -> str:

@@ -22,6 +22,8 @@ from starlette.responses import Response, StreamingResponse
 
 from indexer.errors import ProductError
 from indexer.product import ID_CHARS
+from service.calibration.dial import Dial, Policy
+from service.engine import Asking
 from service.rest.asking import ask, engine_of
 from service.rest.batches import (
     Batch,
@@ -72,6 +74,14 @@ ProductId = Annotated[
 ]
 
 
+Precision = Annotated[
+    float | None,
+    Query(gt=0.5, lt=1, description="Share of `auto` answers that must be right; the service's setting when absent."),
+]
+PolicyAsked = Annotated[
+    Policy | None, Query(description="How far an answer goes; the service's setting when absent. See docs/decision.md.")
+]
+
 BODY = (400, 413, 415, 422)
 """What a route with a body may refuse it with."""
 
@@ -106,10 +116,12 @@ class Json(Response):
 
 
 @router.post("/categorize", response_model=Categorized, responses=refusals(*BODY))
-async def categorize(request: Request, body: ProductBody) -> Json:
+async def categorize(
+    request: Request, body: ProductBody, precision: Precision = None, policy: PolicyAsked = None
+) -> Json:
     """Say on which shelf a product belongs, with tags, the neighbours that decided, and near-duplicates."""
     begun = time.perf_counter()
-    ran = await ask(request, engine_of(request).classify, [body.question()])
+    ran = await ask(request, Asking(engine_of(request), Dial(precision, policy)), [body.question()])
     answer = ran.results[0]
     if isinstance(answer, ProductError):
         raise answer
@@ -137,15 +149,16 @@ _LINES: dict[int | str, dict[str, Any]] = {
     responses=refusals(*BODY) | _LINES,
     openapi_extra={"requestBody": _BATCH_BODY},
 )
-async def categorize_batch(request: Request) -> Response:
+async def categorize_batch(request: Request, precision: Precision = None, policy: PolicyAsked = None) -> Response:
     """Categorize many products. NDJSON is answered line by line and has no limit of items, only of bytes."""
     begun = time.perf_counter()
+    asking = Asking(engine_of(request), Dial(precision, policy))
     if media_type(request) == NDJSON:
-        lines = categorize_lines(request, await read_bytes(request))
+        lines = categorize_lines(request, asking, await read_bytes(request))
         return StreamingResponse(_chained(await anext(lines), lines), media_type=NDJSON)
     documents = CategorizeBatch.model_validate(await read_json(request)).items
     check_size(request, documents)
-    batch = await categorize_items(request, documents)
+    batch = await categorize_items(request, asking, documents)
     return Json(_counted(batch) | {"timings": _timings(begun, batch.queue_ms, batch.compute_ms)})
 
 

@@ -18,6 +18,7 @@ from indexer.errors import ProductError
 from indexer.product import Product
 from indexer.store.records import Written
 from service.answer import Answer
+from service.engine import Asking
 from service.rest.asking import ask, ask_patiently, engine_of, settings_of
 from service.rest.bodies import parse
 from service.rest.problems import MalformedJson, TooManyItems, problem
@@ -57,25 +58,25 @@ def counts(total: int, failed: int) -> Shown:
     return {"total": total, "ok": total - failed, "failed": failed}
 
 
-async def categorize_items(request: Request, documents: Sequence[object]) -> Batch:
+async def categorize_items(request: Request, asking: Asking, documents: Sequence[object]) -> Batch:
     """Answer each document that is a product."""
     asked = [_question(document) for document in documents]
-    ran = await ask(request, engine_of(request).classify, _good(asked))
+    ran = await ask(request, asking, _good(asked))
     return Batch(_answered(request, documents, asked, ran.results), ran.queue_ms, ran.compute_ms)
 
 
-async def categorize_lines(request: Request, body: bytes) -> AsyncIterator[bytes]:
+async def categorize_lines(request: Request, asking: Asking, body: bytes) -> AsyncIterator[bytes]:
     """Yield one line for each line of `body` that is not blank, and one with the counts at the end.
 
     Raises Overloaded at the first step only; later ones wait until there is room.
     """
-    classify, step = engine_of(request).classify, settings_of(request).encode_items
+    step = settings_of(request).encode_items
     lines = [line for line in body.splitlines() if line.strip()]
     failed = 0
     for start in range(0, len(lines), step):
         documents = [_document(line) for line in lines[start : start + step]]
         asked = [_question(document) for document in documents]
-        ran = await (ask_patiently if start else ask)(request, classify, _good(asked))
+        ran = await (ask_patiently if start else ask)(request, asking, _good(asked))
         batch = Batch(_answered(request, documents, asked, ran.results))
         failed += batch.failed
         yield b"".join(orjson.dumps(item, option=orjson.OPT_APPEND_NEWLINE) for item in batch.items)

@@ -1,0 +1,121 @@
+"""The evaluation sets as labelled products, and their splits as their README has them.
+
+flipkart_1050 in 4 stratified folds by top category; mwpd_gpc_16k by its official split and, like the others, 80/20 by
+seed: repeated titles dropped, leaf paths of four products or more, listings of one cluster or parent on one side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.model_selection import StratifiedKFold
+
+from benchmarks.machine import DATA, INDEXES
+from indexer.build import build
+from indexer.encoders import DEFAULT, Encoder, load
+from indexer.product import Product
+from indexer.settings import IndexSettings
+from indexer.sources import read
+from indexer.store.records import Records, Stored
+from indexer.update import STORE
+from service.console.progress import Progress
+from service.evaluation.trial import Remembered
+from taxonomy.tree import SEPARATOR
+
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Set:
+    """Labelled products of one set, normalised, the columns of their source, and an encoder that remembers them."""
+
+    name: str
+    products: Sequence[Product]
+    columns: pd.DataFrame
+    encoder: Encoder
+
+    def some(self, rows: Numbers) -> list[Product]:
+        """Return the products of row numbers."""
+        return [self.products[row] for row in rows.tolist()]
+
+
+@dataclass(frozen=True)
+class Split:
+    """One way to divide a set: a name, and row numbers."""
+
+    name: str
+    train: Numbers
+    test: Numbers
+
+
+def loaded(name: str, spec: str = DEFAULT) -> Set:
+    """Read and encode a set into its own store under index/benchmarks, so that a second run encodes nothing."""
+    folder, encoder = INDEXES / (name if spec == DEFAULT else f"{name}-{spec}"), load(spec)
+    if not (folder / STORE).is_file():
+        with read(DATA / name) as rows, Progress() as progress:
+            build(rows, folder, settings=IndexSettings(encoder=spec), encoder=encoder, progress=progress)
+    remembered = Remembered(encoder)
+    with closing(Records.open(folder / STORE)) as records:
+        remembered.learn(records)
+        stored = [each for first in _pages(records) for each in first]
+    products = [each.record.product for each in stored if each.record.product.category]
+    source = next((DATA / name).glob("products.csv*"))
+    columns = pd.read_csv(source, keep_default_na=False, dtype=str).set_index("id")
+    return Set(name, products, columns.loc[[product.id for product in products]], remembered)
+
+
+def _pages(records: Records) -> Iterator[list[Stored]]:
+    after = 0
+    while page := records.page(after, 1_000):
+        yield page
+        after = page[-1].key
+
+
+def splits(data: Set, seeds: int) -> Iterator[Split]:
+    """Yield the splits of a set, `seeds` of each kind that has seeds."""
+    if data.name == "mwpd_gpc_16k":
+        part = data.columns["split"].to_numpy()
+        yield Split("official", np.flatnonzero(part == "train"), np.flatnonzero(part == "test"))
+    rows = np.arange(len(data.products))
+    if data.name == "flipkart_1050":
+        top = [product.category.split(SEPARATOR)[0] for product in data.products]
+        for seed in range(seeds):
+            folds = StratifiedKFold(4, shuffle=True, random_state=seed).split(rows, top)
+            for fold, (train, test) in enumerate(folds):
+                yield Split(f"seed {seed} fold {fold}", train, test)
+        return
+    kept = _kept(data, rows)
+    groups = _groups(data, kept)
+    for seed in range(seeds):
+        names = np.random.default_rng(seed).permutation(np.unique(groups))
+        held = np.isin(groups, names[: len(names) // 5])
+        yield Split(f"seed {seed}", kept[~held], kept[held])
+
+
+def _kept(data: Set, rows: Numbers) -> Numbers:
+    """Return the rows whose title comes for the first time, in leaf paths of four of them or more."""
+    titles = pd.Series([product.title for product in data.products])
+    rows = rows[~titles.duplicated().to_numpy()]
+    paths = pd.Series([data.products[row].category for row in rows])
+    kept: Numbers = rows[(paths.groupby(paths).transform("size") >= 4).to_numpy()]
+    return kept
+
+
+def _groups(data: Set, rows: Numbers) -> Numbers:
+    """Return a number for each row, the same for listings that must stay on one side."""
+    column = next((name for name in ("cluster_id", "parent") if name in data.columns), None)
+    if column is None:
+        return rows
+    values = data.columns[column].iloc[rows].to_numpy()
+    named = np.where(values == "", [f"row {row}" for row in rows], values)
+    return np.asarray(pd.factorize(named)[0], np.int64)
+
+
+def unlabelled(products: Sequence[Product]) -> list[Product]:
+    """Return products without their labels, as they are asked about."""
+    return [replace(product, category="", tags=()) for product in products]
