@@ -23,16 +23,16 @@ from typing import Any
 
 import numpy as np
 import orjson
-from service.search import neighbourhoods
+from benchmarks.vote import loaded
 
 from benchmarks.machine import DATA, INDEXES, write
-from benchmarks.vote import loaded
 from indexer.encoders import load
 from indexer.sources import read
 from service.engine import Engine
 from service.settings import ServiceSettings
 from service.tags import score_tags
 from service.vote import count
+from service.vote.search import neighbourhoods
 
 PRODUCTS = 1_000
 BATCH = 64

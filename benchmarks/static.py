@@ -14,8 +14,9 @@ import time
 from itertools import islice
 from tempfile import TemporaryDirectory
 
-from benchmarks.machine import DATA, RESULTS, write
 from benchmarks.vote import figures, loaded, mean, ours, splits
+
+from benchmarks.machine import DATA, RESULTS, write
 from indexer import encoders
 from indexer.encoders import Encoder
 from indexer.product import Product

@@ -35,11 +35,11 @@ from indexer.settings import IndexSettings
 from indexer.sources import Counts, Quarantine, Source
 from indexer.space import Space, present
 from indexer.space.features import Features
-from indexer.space.fit import fit, sample
+from indexer.space.fit import fit, pooled, sample
 from indexer.space.lexicon import Lexicon, Rows
-from indexer.space.prototypes import Prototypes
+from indexer.space.names import Names
 from indexer.store.records import Records, StoreCounts
-from indexer.update import STORE, completed, labels_of, path_of
+from indexer.update import STORE, completed, labels_of, named, path_of
 from indexer.vectors import Keys, Vectors
 from taxonomy.files import infer, tree_from_json, tree_json
 from taxonomy.names import Path as CategoryPath
@@ -190,16 +190,16 @@ def _rebuilt(
     progress.start("load", size.products, "products")
     loaded = _loaded(records, size, encoder, tree=tree, progress=progress)
     progress.start("learn", None, "")
-    space, features, learning = _learnt(loaded, encoder.parts, settings)
+    space, features, learning = _learnt(loaded, encoder.parts, tree, settings)
     progress.start("index", None, "")
-    contents = _filled(loaded, features, space, len(tree), settings)
+    names = Names(encoder.parts, named(records, encoder, tree, 0, encoder.encode))
+    contents = _filled(loaded, features, space, names, settings)
     origin = Origin(
         encoder_spec=settings.encoder,
         encoder=encoder.name,
         parts=encoder.parts,
         store_id=records.store_id,
         seq=size.seq,
-        open_taxonomy=is_open,
         counts={
             **rows,
             "products": len(contents.labels),
@@ -209,7 +209,7 @@ def _rebuilt(
         learning=learning,
     )
     progress.start("calibrate", None, "products")
-    built = snapshot.Built(tree, space, contents)
+    built = snapshot.Built(tree, space, contents, is_open)
     calibration = calibrate(built, progress.at) if calibrate else ""
     progress.start("save", None, "")
     manifest = snapshot.write(index, origin, built, calibration)
@@ -246,7 +246,7 @@ def _loaded(records: Records, size: StoreCounts, encoder: Encoder, *, tree: Tree
 
 
 def _learnt(
-    loaded: _Loaded, parts: Mapping[str, int], settings: IndexSettings
+    loaded: _Loaded, parts: Mapping[str, int], tree: Tree, settings: IndexSettings
 ) -> tuple[Space, Features, dict[str, float]]:
     """Return the space that was fitted, the features of every product, and what the fit chose and measured."""
     lexicon, features = Lexicon.fit(loaded.counted), Features(parts)
@@ -258,15 +258,14 @@ def _learnt(
         return Space.raw(parts, lexicon), features, {}
     some = sample(len(loaded.keys), settings.seed)
     keys = loaded.keys[some]
-    fitted = fit(
-        parts, loaded.raw[some], features.words(keys), loaded.labels.spoken(keys), dim=settings.dim, seed=settings.seed
-    )
+    nodes = pooled(loaded.labels.spoken(keys), tree.lineage)
+    fitted = fit(parts, loaded.raw[some], features.words(keys), nodes, dim=settings.dim, seed=settings.seed)
     learning = {"sample": len(some), "shrinkage": fitted.shrinkage, "agreement": round(fitted.agreement, 4)}
     return Space(parts, lexicon, fitted.learnt), features, learning
 
 
-def _filled(loaded: _Loaded, features: Features, space: Space, nodes: int, settings: IndexSettings) -> Contents:
-    """Return what the index holds: every product placed in the space, and the prototypes of the categories."""
+def _filled(loaded: _Loaded, features: Features, space: Space, names: Names, settings: IndexSettings) -> Contents:
+    """Return what the index holds: every product placed in the space, and what speaks for the categories."""
     keys = loaded.keys
     placed = np.empty((len(keys), space.dim), np.float32)
     for start in range(0, len(keys), BATCH):
@@ -276,10 +275,7 @@ def _filled(loaded: _Loaded, features: Features, space: Space, nodes: int, setti
     vectors = kinds.build(
         settings.kind, space.dim, keys[here], placed[here], recall_target=settings.recall_target, seed=settings.seed
     )
-    prototypes = Prototypes(nodes, space.dim)
-    contents = Contents(loaded.labels, vectors, features, prototypes)
-    contents.count(keys, space)
-    return contents
+    return Contents.of(loaded.labels, vectors, features, names, space)
 
 
 def _tree(records: Records) -> tuple[Tree, bool]:

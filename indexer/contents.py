@@ -6,17 +6,25 @@ Each is a cache of the record store. They are filled by `indexer.build`, saved i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+import numpy.typing as npt
+
 from indexer import vectors as kinds
-from indexer.labels import Label, Labels
+from indexer.labels import UNLABELLED, Label, Labels
 from indexer.space import Projected, Space, present
 from indexer.space.features import Features
+from indexer.space.names import Names
+from indexer.space.postings import Postings
 from indexer.space.prototypes import Prototypes
 from indexer.vectors import Keys, VectorIndex
+
+Floats = npt.NDArray[np.float32]
 
 BATCH = 4_096
 """Products that are placed in the space at a time."""
@@ -24,46 +32,80 @@ BATCH = 4_096
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """The stored products by key, and the prototypes of their categories."""
+    """The stored products by key and by word, and the prototypes and names of their categories."""
 
     labels: Labels
     vectors: VectorIndex
     features: Features
     prototypes: Prototypes
+    names: Names
+    postings: Postings
+    listings: Counter[tuple[int, int]] = field(default_factory=Counter)
+    """How many products have a category and a content: in a prototype they count once."""
 
     def put(self, keys: Keys, labels: Sequence[Label], projected: Projected, space: Space) -> None:
         """File products under `keys` (n,), all different, replacing what was known of each."""
         self.count(keys[keys < self.labels.size], space, -1)
+        self.postings.drop(keys)
         self.labels.put(labels)
         self.features.put(keys, projected.raw, projected.words)
+        self.postings.put(keys)
         here = present(projected.vectors)
         self.vectors.upsert(keys[here], projected.vectors[here])
         self.vectors.delete(keys[~here])
         self.count(keys, space)
 
-    def count(self, keys: Keys, space: Space, sign: float = 1.0) -> None:
-        """Let stored products come into the prototypes, or go (-1).
+    def grow(self, names: Floats) -> None:
+        """Make room for categories that joined the tree; names: float32 (n, all parts), what they say of themselves."""
+        self.names.add(names)
+        self.prototypes.reserve(len(self.names))
+
+    def count(self, keys: Keys, space: Space, sign: int = 1) -> None:
+        """Let stored products come into the prototypes, or go (-1); listings of one content count once in a category.
 
         Placed by their features, which give the same vectors whenever they are asked for: sums stay exact.
         """
+        nodes, told = self.labels.spoken(keys), np.zeros(len(keys), np.bool_)
+        contents = self.features.fingerprints(keys)
+        for place, listing in enumerate(zip(nodes.tolist(), contents, strict=True)):
+            if listing[0] != UNLABELLED:
+                before = self.listings[listing]
+                self.listings[listing] = before + sign
+                told[place] = not (before and before + sign)
+        keys, nodes = keys[told], nodes[told]
         for start in range(0, len(keys), BATCH):
             some = keys[start : start + BATCH]
             placed = space.place(self.features.raw(some), self.features.words(some))
-            self.prototypes.add(self.labels.spoken(some), placed, sign)
+            self.prototypes.add(nodes[start : start + BATCH], placed, sign)
 
     def drop(self, keys: Keys, space: Space) -> None:
         """Forget `keys`; those that are not known are no error."""
         self.count(keys[keys < self.labels.size], space, -1)
+        self.postings.drop(keys)
         self.labels.drop(keys)
         self.features.drop(keys)
         self.vectors.delete(keys)
 
     def save(self, folder: Path) -> list[Path]:
         """Write everything into `folder` and return the files written."""
-        parts = (self.labels, self.vectors, self.features, self.prototypes)
+        parts = (self.labels, self.vectors, self.features, self.prototypes, self.names)
         return [file for part in parts for file in part.save(folder)]
+
+    @classmethod
+    def of(cls, labels: Labels, vectors: VectorIndex, features: Features, names: Names, space: Space) -> Self:
+        """Return the contents with these labels, vectors, features and names: what they say, by word and by category."""
+        keys = np.flatnonzero(labels.known)
+        made = cls(labels, vectors, features, Prototypes(len(names), space.dim), names, Postings.of(features, keys))
+        made.count(keys, space)
+        return made
 
     @classmethod
     def load(cls, folder: Path, kind: str, parts: Mapping[str, int]) -> Self:
         """Read what `save` wrote; raises SnapshotDamaged when a file is not whole."""
-        return cls(Labels.load(folder), kinds.load(folder, kind), Features.load(folder, parts), Prototypes.load(folder))
+        labels, features = Labels.load(folder), Features.load(folder, parts)
+        postings = Postings.of(features, np.flatnonzero(labels.known))
+        prototypes, names = Prototypes.load(folder), Names.load(folder, parts)
+        made = cls(labels, kinds.load(folder, kind), features, prototypes, names, postings)
+        keys = np.arange(labels.size)
+        made.listings.update(zip(labels.spoken(keys).tolist(), features.fingerprints(keys), strict=True))
+        return made

@@ -26,7 +26,7 @@ class Origin:
     """What a snapshot was made from.
 
     encoder_spec loads the encoder again, encoder is its fingerprint. seq: the journal place whose changes are all in
-    it. open_taxonomy: whether a category that is not in the tree may join it. counts: of the build. learning: what the
+    it. counts: of the build. learning: what the
     fit of the space chose and measured, empty when nothing was learnt.
     """
 
@@ -35,7 +35,6 @@ class Origin:
     parts: Mapping[str, int]
     store_id: str
     seq: int
-    open_taxonomy: bool
     counts: Mapping[str, int]
     learning: Mapping[str, float]
 

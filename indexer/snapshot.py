@@ -38,11 +38,15 @@ _ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{8}")
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """An index in memory: its tree, the space it searches in, and what it holds."""
+    """An index in memory: its tree, the space it searches in, and what it holds.
+
+    grows: whether a category that is not in the tree joins it with its first label; a tree that was given does not grow.
+    """
 
     tree: Tree
     space: Space
     contents: Contents
+    grows: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ def write(index: Path, origin: Origin, built: Built, calibration: str) -> Manife
         dim=space.dim,
         learning=dict(origin.learning),
         vectors={"kind": vectors.kind, "count": len(vectors), "parameters": dict(vectors.parameters)},
-        taxonomy={"version": tree.version, "nodes": len(tree), "open": origin.open_taxonomy},
+        taxonomy={"version": tree.version, "nodes": len(tree), "open": built.grows},
         store_id=origin.store_id,
         seq=origin.seq,
         counts=dict(origin.counts),
@@ -138,6 +142,7 @@ def load(index: Path) -> Snapshot:
                 tree=tree_from_json((folder / TAXONOMY).read_bytes()),
                 space=spaces.load(folder, manifest.space, manifest.parts),
                 contents=Contents.load(folder, manifest.vectors["kind"], manifest.parts),
+                grows=bool(manifest.taxonomy["open"]),
             ),
             calibration=(folder / CALIBRATION).read_text(encoding="utf-8"),
         )

@@ -26,9 +26,10 @@ from indexer.normalize import normalize
 from indexer.placement import Place, Placement
 from indexer.product import Product, check, content_hash
 from indexer.snapshot import Built, Snapshot
+from indexer.space.names import spoken_names
 from indexer.store.raw import Keys, RawVectors, Slice
 from indexer.store.records import Provenance, Record, Records, Written
-from indexer.vectors import VectorIndex
+from indexer.vectors import VectorIndex, Vectors
 from taxonomy.names import SEPARATOR
 from taxonomy.tree import Tree
 
@@ -52,6 +53,7 @@ class Live:
         self.space = loaded.built.space
         self.tree = loaded.built.tree
         self.contents = loaded.built.contents
+        self.grows = loaded.built.grows
         self.calibration = loaded.calibration
         self.seq = loaded.manifest.seq
         self._placement = self._placed_in(self.tree)
@@ -62,7 +64,7 @@ class Live:
     @property
     def built(self) -> Built:
         """The index as it is in memory now."""
-        return Built(self.tree, self.space, self.contents)
+        return Built(self.tree, self.space, self.contents, self.grows)
 
     @property
     def labels(self) -> Labels:
@@ -126,21 +128,20 @@ class Live:
         found = completed(self.records, self.encoder, found, self.encode)
         projected = self.space.project(found.encoded, found.texts)
         gone = np.setdiff1d(keys, found.keys)
-        tree = self.tree.extended(map(path_of, filter(None, found.categories))) if self._grows else self.tree
+        tree = self.tree.extended(map(path_of, filter(None, found.categories))) if self.grows else self.tree
+        names = named(self.records, self.encoder, tree, len(self.tree), self.encode) if tree != self.tree else None
         with self.changing():
             self.tree = tree
+            if names is not None:
+                self.contents.grow(names)
             self.contents.put(found.keys, list(labels_of(found, tree)), projected, self.space)
             self.contents.drop(gone, self.space)
             self.seq = seq
         if self._placement.tree != tree:
             self._placement = self._placed_in(tree)
 
-    @property
-    def _grows(self) -> bool:
-        return bool(self.manifest.taxonomy["open"])
-
     def _placed_in(self, tree: Tree) -> Placement:
-        return Placement(tree, grows=self._grows)
+        return Placement(tree, grows=self.grows)
 
 
 def open_index(index: Path, encoder: Encoder | None = None) -> Live:
@@ -198,6 +199,21 @@ def completed(records: Records, encoder: Encoder, found: Slice, encode: Encode) 
     if new:
         records.write([], RawVectors(encoder.name, list(new), encode(list(new.values()))))
     return records.read(found.keys.tolist(), encoder.name, encoder.parts)
+
+
+def named(records: Records, encoder: Encoder, tree: Tree, start: int, encode: Encode) -> Vectors:
+    """Return what the categories from position `start` on say of themselves: float32 (n, all parts).
+
+    What the store has not by this encoder is encoded and kept.
+    """
+    said = spoken_names(tree, start)
+    hashes = [content_hash(each) for each in said]
+    encoded, there = records.vectors(hashes, encoder.name, encoder.parts)
+    new = {known: each for known, each, here in zip(hashes, said, there.tolist(), strict=True) if not here}
+    if new:
+        records.write([], RawVectors(encoder.name, list(new), encode(list(new.values()))))
+        encoded, _ = records.vectors(hashes, encoder.name, encoder.parts)
+    return np.concatenate([encoded.parts[part] for part in encoder.parts], axis=1)
 
 
 def labels_of(found: Slice, tree: Tree) -> Iterator[Label]:

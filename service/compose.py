@@ -6,14 +6,17 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
 from indexer.product import Product, content_hash
 from indexer.space import Projected
 from indexer.space.features import Kernel
 from indexer.store.records import Stored
 from indexer.update import Live
+from indexer.vectors import Keys
 from service.answer import Answer, Candidate, Decision, Duplicate, Level, Neighbour, TagScore
 from service.calibration.calibrate import Calibration, Probabilities
 from service.calibration.dial import Dial
@@ -27,6 +30,8 @@ from taxonomy.tree import Tree
 
 TAG_VOTERS = 100
 """Neighbours with tags that speak for theirs."""
+LEAST_VOICE = 0.2
+"""A tag's score is its carriers' part of all voices; of fewer voices than this it is a part of this."""
 LEAVES = 3
 """Categories named at least, so that the file columns for them are always filled."""
 
@@ -52,9 +57,8 @@ def compose(
 
 def neighbour_lists(live: Live, hearing: Hearing, limit: int) -> list[list[Neighbour]]:
     """Return the first `limit` neighbours of each question in words."""
-    stored, weights = _stored(live, hearing.found, limit), shares(hearing.heard.voices)
-    rows = range(len(hearing.found.keys))
-    return [_neighbours(live, hearing.found, stored, weights, row=row, limit=limit) for row in rows]
+    shown = _Shown.of(live, hearing.found, shares(hearing.heard.voices), limit)
+    return [shown.neighbours(live, row) for row in range(len(hearing.found.keys))]
 
 
 def weighed(live: Live, hearing: Hearing) -> Probabilities:
@@ -90,11 +94,9 @@ class _Composition:
         self.precision, policy = dial.precision or settings.precision, dial.policy or settings.policy
         self.likely, self.nearest = weighed(live, hearing), nearest(self.found)
         self.decided = decide(self.likely, self.nearest, hearing.calibration, precision=self.precision, policy=policy)
-        self.weights = shares(hearing.heard.voices)
         self._count_tags()
-        self.stored = _stored(live, self.found, settings.shown)
-        near = self.found.keys[:, : settings.shown]
-        self.closeness = live.contents.features.cosines(hearing.asked.raw, near)
+        self.shown = _Shown.of(live, self.found, shares(hearing.heard.voices), settings.shown)
+        self.closeness = live.contents.features.cosines(hearing.asked.raw, self.shown.keys)
 
     def _count_tags(self) -> None:
         """Let the nearest neighbours speak for their tags, those without a category too, if they carry any."""
@@ -106,6 +108,7 @@ class _Composition:
         near &= np.cumsum(near, axis=1) <= TAG_VOTERS
         weights = np.where(near, np.maximum(labels.voices(found.keys), 0), 0).astype(np.float32)
         spoken = voices(self.live.contents.features, found.keys, weights, self.hearing.asked, self.hearing.kernel)
+        spoken = spoken / np.maximum(spoken.sum(axis=1, keepdims=True), LEAST_VOICE)
         self.tags = score_tags(
             spoken, carried.row, carried.tag, threshold=self.settings.tag_threshold, top=self.settings.tag_limit
         )
@@ -125,9 +128,7 @@ class _Composition:
             levels=self._levels(row),
             alternatives=self._alternatives(row),
             tags=self._tags(row),
-            neighbours=tuple(
-                _neighbours(self.live, self.found, self.stored, self.weights, row=row, limit=self.settings.shown)
-            ),
+            neighbours=tuple(self.shown.neighbours(self.live, row)),
             duplicates=self._duplicates(row, digest),
             used={"text": product.has_text, "image": False},
             language=product.language,
@@ -185,11 +186,11 @@ class _Composition:
         return tuple(TagScore(self.live.labels.tag_names[tag], round(score, 4)) for tag, score in pairs)
 
     def _duplicates(self, row: int, digest: str) -> tuple[Duplicate, ...]:
-        found, duplicates = self.found, []
-        for place in range(min(self.settings.shown, found.keys.shape[1])):
+        shown, duplicates = self.shown, []
+        for place in np.flatnonzero(shown.present[row]).tolist():
             similarity = float(self.closeness[row, place])
-            stored = self.stored.get(int(found.keys[row, place]))
-            if stored is None or not found.present[row, place]:
+            stored = shown.stored.get(int(shown.keys[row, place]))
+            if stored is None:
                 continue
             if stored.record.content_hash == digest:
                 evidence = ("equal text",)
@@ -217,26 +218,44 @@ def _lineage(tree: Tree) -> Nodes:
     return tree.lineage if len(tree) else np.full((1, 1), -1, np.int32)
 
 
-def _stored(live: Live, found: Neighbourhood, limit: int) -> dict[int, Stored]:
-    return live.records.by_keys(np.unique(found.keys[:, :limit]).tolist())
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """The neighbours that are shown of n questions, most similar first: (n, limit) of each column, and their records."""
 
+    keys: Keys
+    similarity: Floats
+    labels: Nodes
+    present: npt.NDArray[np.bool_]
+    weights: Floats
+    stored: dict[int, Stored]
 
-def _neighbours(
-    live: Live, found: Neighbourhood, stored: dict[int, Stored], weights: Floats, *, row: int, limit: int
-) -> list[Neighbour]:
-    columns = (found.keys, found.similarity, found.labels, found.present, weights)
-    places = zip(*(column[row, :limit].tolist() for column in columns), strict=True)
-    return [
-        Neighbour(
-            id=stored[key].record.product.id,
-            title=stored[key].record.product.title,
-            path=live.tree.text(node) if node >= 0 else "",
-            similarity=round(similarity, 6),
-            weight=round(weight, 6),
+    @classmethod
+    def of(cls, live: Live, found: Neighbourhood, weights: Floats, limit: int) -> Self:
+        places = found.nearest(limit)
+        keys = np.take_along_axis(found.keys, places, axis=1)
+        return cls(
+            keys=keys,
+            similarity=np.take_along_axis(found.similarity, places, axis=1),
+            labels=np.take_along_axis(found.labels, places, axis=1),
+            present=np.take_along_axis(found.present, places, axis=1),
+            weights=np.take_along_axis(weights, places, axis=1),
+            stored=live.records.by_keys(np.unique(keys).tolist()),
         )
-        for key, similarity, node, present, weight in places
-        if present and key in stored
-    ]
+
+    def neighbours(self, live: Live, row: int) -> list[Neighbour]:
+        columns = (self.keys, self.similarity, self.labels, self.present, self.weights)
+        places = zip(*(column[row].tolist() for column in columns), strict=True)
+        return [
+            Neighbour(
+                id=self.stored[key].record.product.id,
+                title=self.stored[key].record.product.title,
+                path=live.tree.text(node) if node >= 0 else "",
+                similarity=round(similarity, 6),
+                weight=round(weight, 6),
+            )
+            for key, similarity, node, present, weight in places
+            if present and key in self.stored
+        ]
 
 
 def _prediction_id(snapshot: str, seq: int, product_id: str, digest: str) -> str:

@@ -15,7 +15,6 @@ import numpy as np
 
 from indexer.encoders import Encoder
 from indexer.errors import ProductError, ProductNotFound, SnapshotDamaged
-from indexer.labels import UNLABELLED
 from indexer.normalize import text_of
 from indexer.product import Product
 from indexer.space import Projected
@@ -27,7 +26,7 @@ from service.calibration.calibrate import Calibration, Probabilities
 from service.calibration.dial import Dial
 from service.compose import Hearing, commonest, compose, nearest, neighbour_lists, weighed
 from service.settings import ServiceSettings
-from service.vote.evidence import heard
+from service.vote.evidence import heard, without
 from service.vote.search import neighbourhoods
 from service.vote.voices import kernel
 from taxonomy.tree import Tree
@@ -141,10 +140,10 @@ class Engine:
         known = (live.labels.key(product.id) for product in products)
         itself: Keys = np.array([-1 if key is None else key for key in known], np.int64)
         voters = self.settings.neighbours or calibration.neighbours
-        found = neighbourhoods(live.vectors, live.labels, asked.vectors, itself, max(voters, least))
+        found = neighbourhoods(live.built, asked, itself, max(voters, least))
         found = replace(found, voters=found.voters & (np.cumsum(found.voters, axis=1) <= voters))
-        own = np.where(itself >= 0, live.labels.spoken(itself), UNLABELLED).astype(np.int32)
         alike = kernel(live.built, calibration.words)
+        own = without(live.built, itself)
         return Hearing(asked, found, heard(live.built, found, asked, alike, own), alike, calibration)
 
 

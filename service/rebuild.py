@@ -53,7 +53,6 @@ def recalibrate(
             parts=manifest.parts,
             store_id=manifest.store_id,
             seq=live.seq,
-            open_taxonomy=bool(manifest.taxonomy["open"]),
             counts={"products": len(labels), "labelled": labels.labelled, "vectors": len(live.vectors)},
             learning=manifest.learning,
         )

@@ -23,8 +23,8 @@ class ServiceSettings(BaseSettings):
     policy: Policy = Field(
         "auto", description="How far an answer goes: auto stops where it is sure, leaf names a leaf, coverage answers."
     )
-    neighbours: int | None = Field(
-        None, ge=1, le=1000, description="Labelled neighbours that vote (k). Default: what the calibration chose."
+    neighbours: int = Field(
+        0, ge=0, le=1000, description="Labelled neighbours that vote (k); 0 takes what the calibration chose."
     )
     tag_threshold: float = Field(0.35, gt=0, le=1, description="Share of the vote from which a tag is given.")
     tag_limit: int = Field(10, ge=0, le=100, description="Tags given at most.")

@@ -4,6 +4,7 @@ The format is found from the content. Path lines: "A > B", with "#" comments and
 as in "3237 - A > B" (Google) or "gid://shopify/TaxonomyCategory/ap-1 : A > B" (Shopify). Tables: CSV, TSV or semicolons
 under a header, see `taxonomy/rows.py`. JSON: what `write_tree` wrote, a list of paths, a list or a mapping by id of
 objects with the columns of a table, or nested objects with name and children. UTF-8 or UTF-16, each also gzipped.
+Columns named synonyms, aliases, keywords, description or notes are kept as what a category says of itself.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ from taxonomy.names import Path, TaxonomyError, clean_name, path_text
 from taxonomy.rows import (
     IDS,
     PARENTS,
+    Entry,
     ReadReport,
     Row,
     assemble,
     choose_columns,
     column,
+    note_of,
     row_name,
     tree_of_cells,
     tree_of_rows,
@@ -95,7 +98,8 @@ def write_tree(tree: Tree, path: pathlib.Path) -> None:
 def tree_json(tree: Tree) -> str:
     """Return the whole tree as JSON text; `tree_from_json` returns an equal one, positions included."""
     parts = {"aisle_taxonomy": FORMAT, "version": tree.version, "ids": tree.ids, "names": tree.names}
-    return json.dumps({**parts, "parents": tree.parents.tolist()}, ensure_ascii=False)
+    notes = {"notes": tree.notes} if any(tree.notes) else {}
+    return json.dumps({**parts, "parents": tree.parents.tolist(), **notes}, ensure_ascii=False)
 
 
 def tree_from_json(text: str | bytes) -> Tree:
@@ -166,8 +170,8 @@ def _read(text: TextIO, name: str, locale: str, separator: str | None) -> ReadRe
     return tree_of_rows((dict(zip(header, cells, strict=False)) for cells in table if cells), columns, separator)
 
 
-def _cells(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Split path lines into (id or "", path); whether there are ids is decided by the first line."""
+def _cells(lines: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    """Split path lines into (id or "", path, no note); whether there are ids is decided by the first line."""
     texts = (text for line in lines if (text := line.strip()) and not text.startswith("#"))
     with_ids: bool | None = None
     for number, text in enumerate(texts, 1):
@@ -176,7 +180,7 @@ def _cells(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
             with_ids = found is not None
         if with_ids and found is None:
             raise TaxonomyError(f"path {number}, {text[:80]!r}, has no id before it as the first one has; add it")
-        yield (found[1] or found[3], found[2] or found[4]) if with_ids and found else ("", text)
+        yield (found[1] or found[3], found[2] or found[4], "") if with_ids and found else ("", text, "")
 
 
 def _read_json(data: object, locale: str, separator: str | None) -> ReadReport:
@@ -187,7 +191,7 @@ def _read_json(data: object, locale: str, separator: str | None) -> ReadReport:
     listed = data if isinstance(data, list) else [data]
     if all(isinstance(item, str | list) for item in listed):
         cells = [item if isinstance(item, str) else json.dumps(item) for item in listed]
-        return tree_of_cells((("", cell) for cell in cells), separator)
+        return tree_of_cells((("", cell, "") for cell in cells), separator)
     objects = [item for item in listed if isinstance(item, dict)]
     if len(objects) != len(listed):
         raise TaxonomyError("this JSON is no taxonomy; give a list of paths, of objects, or nested name and children")
@@ -199,7 +203,7 @@ def _read_json(data: object, locale: str, separator: str | None) -> ReadReport:
     return tree_of_rows(rows, choose_columns(known, locale), separator)
 
 
-def _nested(roots: Sequence[object], locale: str) -> Iterator[tuple[str, Path]]:
+def _nested(roots: Sequence[object], locale: str) -> Iterator[Entry]:
     """Walk objects with name and children, parents first; a child may also be a bare name."""
     waiting: list[tuple[object, Path]] = [(root, ()) for root in reversed(roots)]
     while waiting:
@@ -210,7 +214,7 @@ def _nested(roots: Sequence[object], locale: str) -> Iterator[tuple[str, Path]]:
             raise TaxonomyError(f"below {path_text(above)[:80]!r}, {str(item)[:80]!r} is no category; give it a name")
         row = _row(node)
         path = (*above, row_name(row, locale))
-        yield row.get("id", ""), path
+        yield row.get("id", ""), path, note_of(row)
         waiting.extend((child, path) for child in reversed(children))
 
 
@@ -231,10 +235,12 @@ def _row(item: Mapping[str, object]) -> Row:
 def _own(data: object) -> Tree:
     if not isinstance(data, dict) or data.get("aisle_taxonomy") != FORMAT:
         raise TaxonomyError(f"this is no taxonomy of format {FORMAT}; write it again with this version of aisle")
-    ids, names, parents = data.get("ids"), data.get("names"), data.get("parents")
+    ids, names, parents, notes = data.get("ids"), data.get("names"), data.get("parents"), data.get("notes", [])
     if not (_texts(ids) and _texts(names) and _numbers(parents)):
         raise TaxonomyError("ids and names are no lists of text, or parents none of numbers; write the file again")
-    tree = Tree.from_parents(ids, names, parents)
+    if not _texts(notes):
+        raise TaxonomyError("the notes are no list of text; write the file again")
+    tree = Tree.from_parents(ids, names, parents, notes)
     if tree.version != data.get("version"):
         raise TaxonomyError(f"its content has version {tree.version}, not {data.get('version')!r}; it was altered")
     return tree
@@ -251,6 +257,9 @@ def _numbers(value: object) -> TypeGuard[list[int]]:
 def _csv(tree: Tree) -> str:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(("id", "path"))
-    table.writerows((node_id, tree.text(node)) for node, node_id in enumerate(tree.ids))
+    noted = any(tree.notes)
+    table.writerow(("id", "path", "notes") if noted else ("id", "path"))
+    for node, node_id in enumerate(tree.ids):
+        row = (node_id, tree.text(node))
+        table.writerow((*row, tree.notes[node]) if noted else row)
     return text.getvalue()

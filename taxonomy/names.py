@@ -8,6 +8,8 @@ import unicodedata
 SEPARATOR = " > "
 DEPTH_LIMIT = 20
 NAME_CHARS = 200
+NOTE_CHARS = 1_000
+"""What a category says of itself beside its name is cut here; encoders read some 500 characters."""
 NODE_LIMIT = 1_000_000
 
 Path = tuple[str, ...]

@@ -22,12 +22,15 @@ IDS = ("id", "category_id", "node_id", "code")
 PATHS = ("path", "full_path", "category_path", "full_name", "category")
 NAMES = ("name", "title", "label")
 PARENTS = ("parent", "parent_id", "parents", "parent_ids")
+NOTES = ("synonyms", "aliases", "keywords", "description", "notes")
 NO_PARENT = frozenset({"", "0", "-1", "null", "none"})
 
 _LEVEL = re.compile(r"(?:level|lvl|l|tier|category|cat)_?(\d{1,2})")
 _LOCALE = re.compile(r"[a-z]{2,3}([-_][a-z]{2,4})?")
 
 Row = Mapping[str, str]
+Entry = tuple[str, Path, str]
+"""What a file says of one category: its id or "", its path, and its note."""
 _T = TypeVar("_T")
 
 
@@ -94,34 +97,38 @@ def tree_of_rows(rows: Iterable[Row], columns: Columns, separator: str | None) -
         return _tree_of_parents(rows, columns)
     if columns.levels:
         return _tree_of_levels(rows, columns)
-    return tree_of_cells(((_cell(row, columns.id), _cell(row, columns.path)) for row in rows), separator)
+    cells = ((_cell(row, columns.id), _cell(row, columns.path), note_of(row)) for row in rows)
+    return tree_of_cells(cells, separator)
 
 
-def tree_of_cells(cells: Iterable[tuple[str, str]], separator: str | None) -> ReadReport:
-    """Build the tree of (id or "", path text) pairs; all are read with one separator, found when None is given."""
+def tree_of_cells(cells: Iterable[tuple[str, str, str]], separator: str | None) -> ReadReport:
+    """Build the tree of (id or "", path text, note); all are read with one separator, found when None is given."""
     listed = list(_counted(cells))
-    separators = _file_separators([text for _, text in listed], separator)
-    entries: list[tuple[str, Path]] = []
-    for number, (node_id, text) in enumerate(listed, 1):
+    separators = _file_separators([text for _, text, _ in listed], separator)
+    entries: list[Entry] = []
+    for number, (node_id, text, note) in enumerate(listed, 1):
         if text.strip():
             path = parse_path(text, separators)
             if isinstance(path, Invalid):
                 raise TaxonomyError(f"row {number}: {path.reason}")
-            entries.append((node_id, path))
+            entries.append((node_id, path, note))
     tree, aliases = assemble(entries)
     return ReadReport(tree, aliases, unnamed=len(listed) - len(entries))
 
 
-def assemble(entries: Iterable[tuple[str, Path]]) -> tuple[Tree, Mapping[str, str]]:
-    """Return the tree of (id or "", path) pairs, and the further ids of paths that were listed under several."""
+def assemble(entries: Iterable[Entry]) -> tuple[Tree, Mapping[str, str]]:
+    """Return the tree of all entries, and the further ids of paths that were listed under several."""
     path_of: dict[str, Path] = {}
     id_of: dict[Path, str] = {}
     spelled: dict[Path, Path] = {}
+    notes: dict[Path, str] = {}
     aliases: dict[str, str] = {}
-    for written, path in entries:
+    for written, path, note in entries:
         node_id = plain_id(written)
         key = tuple(map(name_key, path))
         spelled.setdefault(key, path)
+        if note:
+            notes.setdefault(spelled[key], note)
         if not node_id:
             continue
         if path_of.setdefault(node_id, key) != key:
@@ -129,12 +136,18 @@ def assemble(entries: Iterable[tuple[str, Path]]) -> tuple[Tree, Mapping[str, st
         kept = id_of.setdefault(key, node_id)
         if kept != node_id:
             aliases[node_id] = kept
-    return Tree.from_paths(spelled.values(), {spelled[key]: node_id for key, node_id in id_of.items()}), aliases
+    ids = {spelled[key]: node_id for key, node_id in id_of.items()}
+    return Tree.from_paths(spelled.values(), ids, notes), aliases
 
 
 def row_name(row: Row, locale: str) -> str:
     """Return the name in one row of a nested file: in `locale`, or else in any."""
     return next((row[name] for name in _names(row, locale) if row[name].strip()), "")
+
+
+def note_of(row: Row) -> str:
+    """Return what a row says of its category beside the name; of a list in JSON its words."""
+    return ", ".join(filter(None, (", ".join(_listed(row[name])) for name in row if name in NOTES)))
 
 
 def _names(columns: Iterable[str], locale: str) -> tuple[str, ...]:
@@ -162,7 +175,7 @@ def _file_separators(cells: Sequence[str], separator: str | None) -> Separators:
 
 
 def _tree_of_levels(rows: Iterable[Row], columns: Columns) -> ReadReport:
-    entries: list[tuple[str, Path]] = []
+    entries: list[Entry] = []
     unnamed = 0
     for number, row in enumerate(rows, 1):
         names = [_cell(row, level).strip() for level in columns.levels]
@@ -173,7 +186,7 @@ def _tree_of_levels(rows: Iterable[Row], columns: Columns) -> ReadReport:
                 f"row {number} leaves level {names.index('') + 1} empty above {names[-1]!r}; fill it in"
             )
         if names:
-            entries.append((_cell(row, columns.id), tuple(names)))
+            entries.append((_cell(row, columns.id), tuple(names), note_of(row)))
         unnamed += not names
     tree, aliases = assemble(entries)
     return ReadReport(tree, aliases, unnamed)
@@ -182,6 +195,7 @@ def _tree_of_levels(rows: Iterable[Row], columns: Columns) -> ReadReport:
 def _tree_of_parents(rows: Iterable[Row], columns: Columns) -> ReadReport:
     name_of: dict[str, str] = {}
     parents_of: dict[str, list[str]] = {}
+    note: dict[str, str] = {}
     for number, row in enumerate(rows, 1):
         node_id = _cell(row, columns.id).strip()
         if not node_id:
@@ -189,7 +203,8 @@ def _tree_of_parents(rows: Iterable[Row], columns: Columns) -> ReadReport:
         if node_id in name_of:
             raise TaxonomyError(f"row {number}: the id {node_id[:80]!r} stands for two categories; give each its own")
         name_of[node_id] = next((row[name] for name in columns.names if _cell(row, name).strip()), node_id)
-        parents_of[node_id] = _parents(_cell(row, columns.parent))
+        parents_of[node_id] = [parent.strip() for parent in _listed(_cell(row, columns.parent), "|")]
+        note[node_id] = note_of(row)
     first: dict[str, str | None] = {}
     for node_id, parents in parents_of.items():
         real = [parent for parent in parents if parent in name_of or parent.lower() not in NO_PARENT]
@@ -197,7 +212,7 @@ def _tree_of_parents(rows: Iterable[Row], columns: Columns) -> ReadReport:
             raise TaxonomyError(f"{node_id[:80]!r} has the parent {missing[:80]!r}, which is not in the file; add it")
         first[node_id] = real[0] if real else None
     dropped = sum(max(0, len(parents) - 1) for parents in parents_of.values())
-    tree, aliases = assemble(_paths(name_of, first))
+    tree, aliases = assemble((node_id, path, note[node_id]) for node_id, path in _paths(name_of, first))
     return ReadReport(tree, aliases, dropped_parents=dropped)
 
 
@@ -205,9 +220,11 @@ def _cell(row: Row, name: str | None) -> str:
     return row.get(name, "") if name else ""
 
 
-def _parents(cell: str) -> list[str]:
-    listed = json.loads(cell) if cell.startswith("[") else cell.split("|")
-    return [str(parent).strip() for parent in listed]
+def _listed(cell: str, separator: str | None = None) -> list[str]:
+    """Return the entries of a cell: of a list in JSON, else what `separator` parts, else the cell itself."""
+    if cell.startswith("["):
+        return [str(entry) for entry in json.loads(cell)]
+    return cell.split(separator) if separator else [cell]
 
 
 def _paths(name_of: Mapping[str, str], parent_of: Mapping[str, str | None]) -> Iterator[tuple[str, Path]]:

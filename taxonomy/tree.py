@@ -20,6 +20,7 @@ from taxonomy.names import (
     DEPTH_LIMIT,
     NAME_CHARS,
     NODE_LIMIT,
+    NOTE_CHARS,
     SEPARATOR,
     Path,
     TaxonomyError,
@@ -50,8 +51,9 @@ class Tree:
 
     ids, names: one per node. parents: int32 (n,), -1 for a root. depths: int32 (n,), 1 for a root.
     lineage: int32 (n, deepest), row i holds the ancestors of i from its root down to i itself, then -1.
-    leaves: bool (n,), True where nothing is below. version: 16 hex digits of ids, names and parents, so equal versions
-    have equal positions. Brothers have different names, compared by `name_key`; cousins may share theirs.
+    leaves: bool (n,), True where nothing is below. notes: synonyms and description of each, "" without. version: 16 hex
+    digits of all the rest, so equal versions have equal positions. Brothers have different names, compared by
+    `name_key`; cousins may share theirs.
     """
 
     ids: tuple[str, ...]
@@ -60,6 +62,7 @@ class Tree:
     depths: Nodes
     lineage: Nodes
     leaves: npt.NDArray[np.bool_]
+    notes: tuple[str, ...]
     version: str
 
     @classmethod
@@ -68,11 +71,13 @@ class Tree:
         return cls.from_parents((), (), ())
 
     @classmethod
-    def from_paths(cls, paths: Iterable[Path], ids: Mapping[Path, str] | None = None) -> Self:
+    def from_paths(
+        cls, paths: Iterable[Path], ids: Mapping[Path, str] | None = None, notes: Mapping[Path, str] | None = None
+    ) -> Self:
         """Build from paths, in their order; ancestors that are missing are created just before they are needed.
 
         Of several spellings of one name the first is kept. `ids` gives the ids of some paths, in any spelling; every
-        other node gets one derived from its path. Raises TaxonomyError for a path over the limits or a repeated id.
+        other node gets one derived from its path. `notes` gives what else some paths say of themselves. Raises TaxonomyError for a path over the limits or a repeated id.
         """
         growth = Growth([], [])
         for path in paths:
@@ -82,15 +87,27 @@ class Tree:
             node = growth.find(path)
             if node is not None and given.setdefault(node, node_id) != node_id:
                 raise TaxonomyError(f"{path_text(path)!r} has two ids, {given[node]!r} and {node_id!r}; keep one")
-        return cls.from_parents(growth.ids(given), growth.names, growth.parents)
+        said = [""] * len(growth.names)
+        for path, note in (notes or {}).items():
+            if (node := growth.find(path)) is not None:
+                said[node] = clean_name(note)[:NOTE_CHARS].strip()
+        return cls.from_parents(growth.ids(given), growth.names, growth.parents, said)
 
     @classmethod
-    def from_parents(cls, ids: Sequence[str], names: Sequence[str], parents: Sequence[int]) -> Self:
-        """Build from one id, one clean name and one parent position (-1 for a root) per node, checking every rule."""
+    def from_parents(
+        cls, ids: Sequence[str], names: Sequence[str], parents: Sequence[int], notes: Sequence[str] = ()
+    ) -> Self:
+        """Build from one id, one clean name and one parent position (-1 for a root) per node, checking every rule.
+
+        notes: one per node or none at all.
+        """
+        notes = tuple(notes) or ("",) * len(ids)
         if not len(ids) == len(names) == len(parents):
             raise TaxonomyError(
                 f"{len(ids)} ids, {len(names)} names and {len(parents)} parents; give one of each a node"
             )
+        if len(notes) != len(ids):
+            raise TaxonomyError(f"{len(notes)} notes for {len(ids)} categories; give one for each, or none at all")
         _check_ids(ids)
         depths = _depths(names, parents)
         lineage = np.full((len(ids), max(depths, default=0)), -1, np.int32)
@@ -104,7 +121,8 @@ class Tree:
         leaves[above[above >= 0]] = False
         for array in (above, level, lineage, leaves):
             array.setflags(write=False)
-        return cls(tuple(ids), tuple(names), above, level, lineage, leaves, _fingerprint(ids, names, parents))
+        version = _fingerprint(ids, names, parents, notes)
+        return cls(tuple(ids), tuple(names), above, level, lineage, leaves, notes, version)
 
     def extended(self, paths: Iterable[Path]) -> Self:
         """Return a tree with what is missing of `paths` appended; every existing node keeps position, id and name.
@@ -117,7 +135,8 @@ class Tree:
         growth = Growth(list(self.names), self.parents.tolist())
         for path in missing:
             growth.add(path)
-        return type(self).from_parents(growth.ids(dict(enumerate(self.ids))), growth.names, growth.parents)
+        notes = (*self.notes, *[""] * (len(growth.names) - len(self)))
+        return type(self).from_parents(growth.ids(dict(enumerate(self.ids))), growth.names, growth.parents, notes)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -231,6 +250,7 @@ def _depths(names: Sequence[str], parents: Sequence[int]) -> list[int]:
     return depths
 
 
-def _fingerprint(ids: Sequence[str], names: Sequence[str], parents: Sequence[int]) -> str:
-    # No id or name contains a line break, see clean_name.
-    return hex_of("\n".join(("\n".join(ids), "\n".join(names), ",".join(map(str, parents)))), 8)
+def _fingerprint(ids: Sequence[str], names: Sequence[str], parents: Sequence[int], notes: Sequence[str]) -> str:
+    # No id, name or note contains a line break, see clean_name.
+    parts = ["\n".join(ids), "\n".join(names), ",".join(map(str, parents))]
+    return hex_of("\n".join([*parts, *notes] if any(notes) else parts), 8)

@@ -52,9 +52,9 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def built_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an index of 60 invented products on five shelves, by the hashing encoder. Copy it before changing it."""
-    from indexer.build import build
     from indexer.settings import IndexSettings
     from indexer.sources import read
+    from service.rebuild import build
 
     folder = tmp_path_factory.mktemp("built")
     source = folder / "products.jsonl"

@@ -287,11 +287,11 @@ def test_wrong_usage_is_exit_code_2(run: Run, arguments: tuple[str, ...], messag
 
 def test_a_wrong_setting_names_its_variable(run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the environment says is checked like an option."""
-    monkeypatch.setenv("AISLE_AUTO", "7")
+    monkeypatch.setenv("AISLE_PRECISION", "7")
     ended = run("similar", "x", "--index", str(shop))
     assert (ended.code, ended.err.splitlines()[-1]) == (
         2,
-        "Error: auto (AISLE_AUTO) is '7': Input should be less than or equal to 1",
+        "Error: precision (AISLE_PRECISION) is '7': Input should be less than 1",
     )
 
 

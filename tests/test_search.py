@@ -1,57 +1,94 @@
-"""Who may vote, on four vectors in a plane whose similarities are known."""
+"""Who may vote, on four products in a plane whose similarities are known, two of which share a word with the question."""
 
 import numpy as np
 import pytest
-from service.search import neighbourhoods
 
+from indexer.contents import Contents
 from indexer.labels import Label, Labels
-from indexer.vectors import VectorIndex, build
+from indexer.snapshot import Built
+from indexer.space import Projected, Space
+from indexer.space.features import Features
+from indexer.space.lexicon import Lexicon
+from indexer.space.names import Names
+from indexer.vectors.exact import ExactIndex
+from service.vote.search import Neighbourhood, neighbourhoods
+from taxonomy.tree import Tree
 
+PARTS = {"text": 2}
 ANGLES = np.radians([0, 60, 90, 180])
-QUERY = np.array([[1, 0]], np.float32)
+VECTORS = np.column_stack([np.cos(ANGLES), np.sin(ANGLES)]).astype(np.float32)
+TEXTS = ("lamp", "lamp shade", "mug", "mug tree")
+TREE = Tree.from_paths([("A",), ("B",), ("C",)])
 
 
-def stored(*nodes: int) -> tuple[VectorIndex, Labels]:
-    vectors = np.column_stack([np.cos(ANGLES), np.sin(ANGLES)]).astype(np.float32)
-    labels = Labels()
-    labels.put(Label(key, f"p{key}", node) for key, node in enumerate(nodes))
-    return build("exact", 2, np.arange(4), vectors), labels
+def stored(*nodes: int) -> Built:
+    """Return an index of the first products, with these categories."""
+    space, keys = Space.raw(PARTS), np.arange(len(nodes))
+    contents = Contents.of(Labels(), ExactIndex(2), Features(PARTS), Names(PARTS, np.zeros((3, 2))), space)
+    projected = Projected(VECTORS, Lexicon.blank().rows(TEXTS), VECTORS)[keys]
+    contents.put(keys, [Label(key, f"p{key}", node) for key, node in enumerate(nodes)], projected, space)
+    return Built(TREE, space, contents, grows=True)
+
+
+def look(built: Built, text: str, wanted: int, itself: int = -1) -> Neighbourhood:
+    """Look from the direction of the first product, with the words of `text`."""
+    asked = Projected(VECTORS[:1], Lexicon.blank().rows([text]), VECTORS[:1])
+    return neighbourhoods(built, asked, np.array([itself]), wanted)
 
 
 def test_the_nearest_with_a_category_vote() -> None:
     """As many as were asked for vote, nearest first; those without a category are neighbours and have no vote."""
-    index, labels = stored(7, -1, 8, 9)
-    found = neighbourhoods(index, labels, QUERY, np.array([-1]), 2)
+    found = look(stored(0, -1, 1, 2), "kite", 2)
     assert [[0, 1, 2]] == found.keys[:, :3].tolist()
     np.testing.assert_allclose(found.similarity[:, :3], [[1.0, 0.5, 0.0]], atol=1e-6)
-    assert [[7, -1, 8]] == found.labels[:, :3].tolist()
+    assert [[0, -1, 1]] == found.labels[:, :3].tolist()
     assert [[True, False, True]] == found.voters[:, :3].tolist()
     assert 2 == found.voters.sum()
 
 
+def test_vectors_and_words_take_turns() -> None:
+    """The nearest by vector, the nearest by words, the second by vector; nobody twice."""
+    found = look(stored(0, 0, 1, 2), "mug", 3)
+    assert [0, 2, 1] == found.keys[0][found.voters[0]].tolist()
+    assert [0, 1, 2] == found.keys[0][found.nearest(3)[0]].tolist()
+
+
+def test_what_only_words_find_is_less_similar_than_what_vectors_find() -> None:
+    """It votes, and stands behind all others where neighbours are shown by similarity."""
+    found = look(stored(0, 1, 1, 2), "mug tree", 1)
+    assert [[0]] == found.keys[:, found.voters[0]].tolist()
+    found = look(stored(0, 1, 1, 2), "mug tree", 2)
+    assert [0, 3] == found.keys[0][found.voters[0]].tolist()
+    assert -1 == found.similarity[0][found.keys[0] == 3]
+
+
 def test_a_stored_product_has_no_vote_on_itself() -> None:
     """The query's own key stands last, is not present and does not vote."""
-    index, labels = stored(7, 7, 8, 9)
-    found = neighbourhoods(index, labels, QUERY, np.array([0]), 2)
-    assert [[1, 2, 0]] == found.keys.tolist()
-    assert [[True, True, False]] == found.present.tolist()
-    assert [[True, True, False]] == found.voters.tolist()
-    assert found.similarity[0, 2] == -1
+    found = look(stored(0, 0, 1, 2), "lamp", 3, itself=0)
+    assert [1, 2, 3] == sorted(found.keys[0][found.voters[0]].tolist())
+    assert not (found.present & (found.keys == 0)).any()
 
 
 @pytest.mark.parametrize("labelled", [1, 3])
 def test_the_search_widens_until_enough_neighbours_vote(labelled: int) -> None:
     """Where the near products have no category, farther ones are asked."""
     nodes = [-1, -1, -1, -1]
-    nodes[labelled] = 5
-    index, labels = stored(*nodes)
-    found = neighbourhoods(index, labels, QUERY, np.array([-1]), 1)
+    nodes[labelled] = 2
+    found = look(stored(*nodes), "lamp", 1)
     assert [labelled] == found.keys[found.voters].tolist()
 
 
+def test_a_label_without_a_voice_does_not_vote() -> None:
+    """A machine's label that nobody looked at is a neighbour with a category, and decides nothing."""
+    built = stored(0, 1, 2, 2)
+    built.contents.labels.put([Label(0, "p0", 0, voice=0.0)])
+    found = look(built, "kite", 1)
+    assert [0, 1] == found.keys[0, :2].tolist()
+    assert [False, True] == found.voters[0, :2].tolist()
+
+
 def test_an_empty_index_has_no_neighbours() -> None:
-    """Nothing stored gives rows of length 0."""
-    found = neighbourhoods(
-        build("exact", 2, np.zeros(0, np.int64), np.zeros((0, 2), np.float32)), Labels(), QUERY, np.array([-1]), 3
-    )
-    assert (1, 0) == found.keys.shape == found.voters.shape
+    """Nothing stored gives nobody who votes."""
+    found = look(stored(), "lamp", 3)
+    assert not found.present.any()
+    assert not found.voters.any()

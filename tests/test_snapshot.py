@@ -16,7 +16,7 @@ from indexer.manifest import Manifest, Origin, check_encoder
 from indexer.space import Projected, Space
 from indexer.space.features import Features
 from indexer.space.lexicon import Lexicon
-from indexer.space.prototypes import Prototypes
+from indexer.space.names import Names
 from indexer.vectors.exact import ExactIndex
 from taxonomy.tree import Tree
 
@@ -27,14 +27,16 @@ PARTS = {"text": 2}
 def write(index: Path, products: int = 3) -> Manifest:
     """Write a snapshot of so many products, unpublished."""
     keys = np.arange(1, products + 1)
-    space, contents = Space.raw(PARTS), Contents(Labels(), ExactIndex(2), Features(PARTS), Prototypes(2, 2))
+    space, names = Space.raw(PARTS), Names(PARTS, np.eye(2))
+    contents = Contents.of(Labels(), ExactIndex(2), Features(PARTS), names, space)
     rows = np.array([[1, 0]] * products, np.float32)
     words = Lexicon.blank().rows(["mug"] * products)
     contents.put(
         keys, [Label(key, f"p{key}", 1, ("new",)) for key in keys.tolist()], Projected(rows, words, rows), space
     )
-    origin = Origin("toy:2", "toy:2@1", PARTS, "store", 7, True, {"products": products}, {})
-    return snapshot.write(index, origin, snapshot.Built(Tree.from_paths([("A", "B")]), space, contents), "{}")
+    origin = Origin("toy:2", "toy:2@1", PARTS, "store", 7, {"products": products}, {})
+    tree = Tree.from_paths([("A", "B")])
+    return snapshot.write(index, origin, snapshot.Built(tree, space, contents, grows=True), "{}")
 
 
 def publish(index: Path, products: int = 3) -> Path:
@@ -65,7 +67,12 @@ def test_what_was_published_is_loaded(tmp_path: Path) -> None:
     )
     assert (loaded.built.space.name, loaded.built.space.dim, loaded.calibration) == ("raw", 2, "{}")
     assert contents.features.words(np.array([2])).nnz == 1
-    assert contents.prototypes.counts.tolist() == [0, 3]
+    assert contents.prototypes.counts.tolist() == [0, 1]  # three listings of one content count once
+    assert contents.names.similarity(np.eye(2, dtype=np.float32), np.arange(2, dtype=np.int32)).tolist() == [
+        [1, 0],
+        [0, 1],
+    ]
+    assert contents.postings.search(Lexicon.blank().rows(["mug"]), 9).keys.tolist() == [[1, 2, 3, *[-1] * 6]]
 
 
 def test_nothing_is_loaded_before_it_is_published(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import atexit
 import shutil
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from functools import cache
@@ -354,9 +355,19 @@ class LiveMachine(RuleBasedStateMachine):
         nodes = live.labels.spoken(keys)
         assert np.array_equal(live.contents.features.raw(keys) > 0, vectors > 0)
         assert live.contents.features.words(every).nnz == live.contents.features.words(keys).nnz
-        assert np.array_equal(
-            live.contents.prototypes.counts[: len(live.tree)], np.bincount(nodes[nodes >= 0], minlength=len(live.tree))
-        )
+        # In a prototype, and in what is known of it, each content of a category counts once.
+        distinct = {
+            (node, title.lower()) for node, (title, *_) in zip(nodes.tolist(), model.values(), strict=True) if node >= 0
+        }
+        counts = Counter(node for node, _ in distinct)
+        assert live.contents.prototypes.counts[: len(live.tree)].tolist() == [
+            counts[node] for node in range(len(live.tree))
+        ]
+        assert len(live.contents.names) == len(live.tree)
+        by_word = live.contents.postings.search(live.space.lexicon.rows(["mug"]), 10).keys
+        assert set(by_word[by_word >= 0].tolist()) == {
+            live.labels.key(id_) for id_, (title, *_) in model.items() if "mug" in title.lower()
+        }
         exact = ExactIndex(64)
         exact.upsert(keys[vectors.any(axis=1)], vectors[vectors.any(axis=1)])
         query = seen(live, Product("", "red football mug"))

@@ -18,7 +18,7 @@ from taxonomy.tree import Tree
 
 INDEX = Path("index/shop")
 MANIFEST = Manifest(
-    format=1,
+    format=2,
     aisle="0.1.0",
     id="20300102T030405000Z-0123abcd",
     created_at="2030-01-02T03:04:05.000+00:00",
@@ -27,6 +27,7 @@ MANIFEST = Manifest(
     parts={"text": 64},
     space="raw",
     dim=64,
+    learning={},
     vectors={"kind": "exact", "count": 1180, "parameters": {}},
     taxonomy={"version": "0" * 16, "nodes": 112, "open": True},
     store_id="s",

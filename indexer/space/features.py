@@ -92,6 +92,16 @@ class Features:
         values = self._values[place].astype(np.float32)
         return sparse.csr_array((values, self._columns[place], ends.astype(np.int32)), shape=(len(keys), COLUMNS))
 
+    def fingerprints(self, keys: Keys) -> list[int]:
+        """Return a number for each key's content, equal for equal content: the words, or the parts without any."""
+        place, ends = self._places(keys)
+        columns = self._columns[place]
+        bounds = zip(keys.tolist(), pairwise(ends.tolist()), strict=True)
+        return [
+            hash(columns[start:end].tobytes() if end > start else self._raw[key].tobytes())
+            for key, (start, end) in bounds
+        ]
+
     def alike(self, keys: Keys, asked: tuple[Floats, Rows], kernel: Kernel) -> Floats:
         """Return how alike m stored products are among each other and to one more: float32 (m, m + 1), that one last.
 
@@ -116,7 +126,8 @@ class Features:
         for start, end in pairwise(self._edges):
             near = self._raw[others, start:end].astype(np.float32)
             both = np.any(raw[:, start:end], axis=1)[:, None] & np.any(near, axis=2)
-            total += both * np.einsum("nd,nmd->nm", raw[:, start:end], near)
+            length = np.maximum(np.linalg.norm(near, axis=2), 1e-6)  # near 1: half precision rounds
+            total += both * np.einsum("nd,nmd->nm", raw[:, start:end], near) / length
             parts += both
         made: Floats = np.minimum(total / np.maximum(parts, 1), 1)
         return made

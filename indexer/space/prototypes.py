@@ -7,6 +7,7 @@ leaves moves its prototype at once, and a product's own share is taken out again
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -18,7 +19,21 @@ from indexer.space.learnt import unit
 
 Floats = npt.NDArray[np.float32]
 Nodes = npt.NDArray[np.int32]
+HALF = 0.5
+"""A category has products from this count on; sums of floats are not exact."""
 FILES = tuple(f"prototypes_{name}.npy" for name in ("sums", "counts"))
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What each of n questions about stored products finds in its own category, where it must not find itself.
+
+    nodes: int32 (n,), -1 for none; sums: float32 (n, dim) and counts: float32 (n,), of the products that remain.
+    """
+
+    nodes: Nodes
+    sums: Floats
+    counts: Floats
 
 
 class Prototypes:
@@ -27,6 +42,7 @@ class Prototypes:
     def __init__(self, nodes: int, dim: int) -> None:
         self.sums = np.zeros((nodes, dim), np.float32)
         self.counts = np.zeros(nodes, np.float32)
+        self._means = np.zeros((nodes, dim), np.float32)
 
     def add(self, nodes: Nodes, vectors: Floats, sign: float = 1.0) -> None:
         """Let products with these categories (n,), -1 for none, and search vectors (n, dim) come in, or go (-1)."""
@@ -36,6 +52,7 @@ class Prototypes:
         self.reserve(int(nodes.max()) + 1)
         np.add.at(self.sums, nodes[told], sign * vectors[told])
         np.add.at(self.counts, nodes[told], sign)
+        self._mean(np.unique(nodes[told]))
 
     def reserve(self, nodes: int) -> None:
         """Make room for a tree of `nodes` nodes."""
@@ -43,21 +60,37 @@ class Prototypes:
             more = nodes - len(self.counts)
             self.sums = np.concatenate([self.sums, np.zeros((more, self.sums.shape[1]), np.float32)])
             self.counts = np.concatenate([self.counts, np.zeros(more, np.float32)])
+            self._means = np.concatenate([self._means, np.zeros((more, self.sums.shape[1]), np.float32)])
 
-    def similarity(self, queries: Floats, nodes: Nodes, own: Nodes | None = None) -> Floats:
-        """Return the cosine of queries (n, dim) to the prototypes of `nodes` (m,): float32 (n, m), 0 without one.
+    def without(self, nodes: Nodes, placed: Floats) -> Own:
+        """Return the categories `nodes` (n,), -1 for none, as if the product with that search vector were not in them.
 
-        own: int32 (n,), for stored products the category that they are counted in, or -1: their share is taken out.
+        placed: float32 (n, dim), each the vector that is counted in its category.
         """
-        means = unit(self.sums[nodes] * (self.counts[nodes] > 0.5)[:, None])
-        found: Floats = queries @ means.T
-        if own is not None:
-            place = np.searchsorted(nodes, own).clip(0, len(nodes) - 1)
-            inside = np.flatnonzero((nodes[place] == own) & (own >= 0)) if len(nodes) else np.zeros(0, np.int64)
-            rest = self.sums[own[inside]] - queries[inside]
-            left = unit(rest * (self.counts[own[inside]] > 1.5)[:, None])
-            found[inside, place[inside]] = (left * queries[inside]).sum(axis=1)
-        return found
+        told = nodes >= 0
+        sums, counts = np.zeros_like(placed), np.zeros(len(nodes), np.float32)
+        sums[told] = self.sums[nodes[told]] - placed[told]
+        counts[told] = np.maximum(self.counts[nodes[told]] - 1, 0)
+        return Own(nodes, sums, counts)
+
+    def similarity(self, queries: Floats, nodes: Nodes, own: Own) -> tuple[Floats, Floats]:
+        """Return cosine of queries (n, dim) to prototypes of `nodes` (m,), ascending, and products behind each: (n, m).
+
+        A category without products has the cosine 0. own: the category of each query as it is to be seen by it.
+        """
+        counts = np.repeat(self.counts[nodes][None], len(queries), axis=0)
+        found: Floats = queries @ self._means[nodes].T
+        if len(nodes):
+            place = np.searchsorted(nodes, own.nodes).clip(0, len(nodes) - 1)
+            here = np.flatnonzero(nodes[place] == own.nodes)
+            left = unit(own.sums[here] * (own.counts[here] > HALF)[:, None])
+            found[here, place[here]] = (left * queries[here]).sum(axis=1)
+            counts[here, place[here]] = own.counts[here]
+        return found, counts
+
+    def _mean(self, nodes: Nodes) -> None:
+        """Bring the directions of `nodes` up to date with their sums."""
+        self._means[nodes] = unit(self.sums[nodes] * (self.counts[nodes] > HALF)[:, None])
 
     def save(self, folder: Path) -> list[Path]:
         """Write everything into `folder` and return the files written."""
@@ -76,4 +109,5 @@ class Prototypes:
             raise SnapshotDamaged(f"the prototypes in {folder} are of different lengths; rebuild the index")
         made = cls(*sums.shape)
         made.sums, made.counts = sums, counts
+        made._mean(np.arange(len(counts), dtype=np.int32))
         return made

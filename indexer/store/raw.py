@@ -78,6 +78,29 @@ def known(connection: sa.Connection, hashes: Collection[str], encoder: str) -> s
     }
 
 
+def by_content(
+    connection: sa.Connection, hashes: Sequence[str], encoder: str, parts: Mapping[str, int]
+) -> tuple[Encoded, Mask]:
+    """Return the raw vectors of contents by `encoder`, in order, and which of them are stored; zeros where not."""
+    encoded = Encoded(
+        {part: np.zeros((len(hashes), dim), np.float32) for part, dim in parts.items()},
+        {part: np.zeros(len(hashes), np.bool_) for part in parts},
+    )
+    there = np.zeros(len(hashes), np.bool_)
+    places: dict[str, list[int]] = {}
+    for place, content in enumerate(hashes):
+        places.setdefault(content, []).append(place)
+    query = sa.select(vectors.c.content_hash, vectors.c.part, vectors.c.vector).where(vectors.c.encoder == encoder)
+    for some in chunks(places):
+        for content, part, blob in connection.execute(query.where(vectors.c.content_hash.in_(some))):
+            at = places[content]
+            there[at] = True
+            if blob:
+                encoded.parts[part][at] = np.frombuffer(blob, "<f4")
+                encoded.mask[part][at] = True
+    return encoded, there
+
+
 def drop_orphans(connection: sa.Connection, hashes: Collection[str]) -> None:
     """Remove those of `hashes` that are no product's content any more."""
     in_use = sa.exists().where(products.c.content_hash == vectors.c.content_hash)
@@ -107,22 +130,7 @@ def chunks(values: Iterable[_T]) -> Iterator[list[_T]]:
 
 
 def _slice(connection: sa.Connection, rows: Sequence[Any], encoder: str, parts: Mapping[str, int]) -> Slice:
-    encoded = Encoded(
-        {part: np.zeros((len(rows), dim), np.float32) for part, dim in parts.items()},
-        {part: np.zeros(len(rows), np.bool_) for part in parts},
-    )
-    there = np.zeros(len(rows), np.bool_)
-    places: dict[str, list[int]] = {}
-    for place, row in enumerate(rows):
-        places.setdefault(row.content_hash, []).append(place)
-    query = sa.select(vectors.c.content_hash, vectors.c.part, vectors.c.vector).where(vectors.c.encoder == encoder)
-    for some in chunks(places):
-        for content, part, blob in connection.execute(query.where(vectors.c.content_hash.in_(some))):
-            at = places[content]
-            there[at] = True
-            if blob:
-                encoded.parts[part][at] = np.frombuffer(blob, "<f4")
-                encoded.mask[part][at] = True
+    encoded, there = by_content(connection, [row.content_hash for row in rows], encoder, parts)
     return Slice(
         keys=np.array([row.key for row in rows], np.int64),
         ids=[row.id for row in rows],

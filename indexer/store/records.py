@@ -19,6 +19,7 @@ from typing import Any, Self
 import orjson
 import sqlalchemy as sa
 
+from indexer.encoders import Encoded
 from indexer.errors import RecordError
 from indexer.store import raw, rows, schema
 from indexer.store.raw import RawVectors, Slice
@@ -136,6 +137,11 @@ class Records:
         """Return those of `hashes` that need no encoding: their raw vectors by that encoder are stored."""
         with self._reading() as connection:
             return raw.known(connection, hashes, encoder)
+
+    def vectors(self, hashes: Sequence[str], encoder: str, parts: Mapping[str, int]) -> tuple[Encoded, raw.Mask]:
+        """Return the raw vectors of contents in order, and which of them are stored; zeros where not."""
+        with self._reading() as connection:
+            return raw.by_content(connection, hashes, encoder, parts)
 
     def read(self, keys: Collection[int], encoder: str, parts: Mapping[str, int]) -> Slice:
         """Return those of `keys` that are stored, with their labels and raw vectors."""

@@ -10,8 +10,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -23,10 +23,45 @@ from service.vote.mixture import PRIOR, Doubles, Evidence, Nodes, fit, mixed
 
 VERSION = 1
 FOLDS = 2
+FLOOR = 0.2
+"""Similarity under which everything is far away, before a calibration says better."""
 NOVEL = 0.005
 """Share of the stored products, asked about without themselves, that would have been called far from everything."""
 ENOUGH = 100
 """Observations under which nothing is called novel and no threshold is read off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was heard of n stored products that were asked about without themselves.
+
+    truth: int32 (n,) tree position of each; nearest: float32 (n,) similarity of its nearest labelled neighbour; counted:
+    float64 (n,), how much each counts: copies of one listing share one voice.
+    """
+
+    evidence: Evidence
+    truth: Nodes
+    nearest: npt.NDArray[np.float32]
+    counted: Doubles
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Return several batches as one."""
+        evidence = Evidence.joined([each.evidence for each in parts])
+        columns = zip(*((each.truth, each.nearest, each.counted) for each in parts), strict=True)
+        return cls(evidence, *(np.concatenate(column) for column in columns))
+
+    def counting(self, factor: float | Doubles) -> Self:
+        """Return the same, each product counting `factor` times as much."""
+        return replace(self, counted=self.counted * factor)
+
+    def __len__(self) -> int:
+        """Return the number of products."""
+        return len(self.truth)
+
+    def __getitem__(self, rows: npt.NDArray[np.bool_]) -> Self:
+        """Return the products of a mask."""
+        return type(self)(self.evidence[rows], self.truth[rows], self.nearest[rows], self.counted[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +88,12 @@ class Calibration:
     `service/tags.py` as they were written.
     """
 
-    neighbours: int = 200
+    neighbours: int = 100
     words: float = 2.0
     weights: tuple[float, ...] = PRIOR
     reliability: Reliability = field(default_factory=Reliability)
     curves: Mapping[str, Curve] = field(default_factory=dict)
-    floor: float = -1.0
+    floor: float = FLOOR
     observations: int = 0
     accuracy: float = 0.0
     error: tuple[float, float] = (0.0, 0.0)
@@ -90,26 +125,18 @@ class Calibration:
         return made
 
 
-def calibrate(
-    evidence: Evidence,
-    truth: Nodes,
-    lineage: Nodes,
-    *,
-    nearest: npt.NDArray[np.float32],
-    counted: Doubles,
-    chosen: Calibration,
-) -> Calibration:
-    """Learn from n stored products that were asked about without themselves.
+def calibrate(told: Told, new: Told, lineage: Nodes, *, chosen: Calibration) -> Calibration:
+    """Learn from stored products that were asked about without themselves.
 
-    truth: int32 (n,) tree position of each; nearest: float32 (n,) similarity of its nearest labelled neighbour;
-    counted: float64 (n,), how much each counts: copies of one listing share one voice. `chosen` holds what was chosen
-    before. Reliability and curves are learnt from probabilities of the other fold, so they are not flattered.
+    new: products asked about as if their category were new; only the mixture learns from them. lineage: int32
+    (N, depth) of the tree. `chosen` holds what was chosen before. Reliability and curves are learnt from probabilities
+    of the other fold, so they are not flattered.
     """
-    size = len(truth)
+    size, truth, counted = len(told), told.truth, told.counted
     if not size:
         return chosen
-    weights = fit(evidence, truth, counted)
-    levels, nodes, right = _cross_fitted(evidence, truth, lineage, counted)
+    weights = _fitted(told, new)
+    levels, nodes, right = _cross_fitted(told, new, lineage)
     reliability = Reliability.fit(levels, nodes, right, lineage, counted)
     fold = np.arange(size) % FOLDS
     calibrated = np.zeros_like(levels)
@@ -132,7 +159,7 @@ def calibrate(
         }
         if enough
         else {},
-        floor=float(np.quantile(nearest, NOVEL)) if enough else -1.0,
+        floor=float(np.quantile(told.nearest, NOVEL)) if enough else FLOOR,
         observations=size,
         accuracy=round(float(np.average(exact, weights=counted)), 4),
         error=(
@@ -143,25 +170,22 @@ def calibrate(
     )
 
 
-def _cross_fitted(
-    evidence: Evidence, truth: Nodes, lineage: Nodes, counted: Doubles
-) -> tuple[Doubles, Nodes, npt.NDArray[np.bool_]]:
+def _fitted(told: Told, new: Told) -> Doubles:
+    every = Told.joined([told, new])
+    return fit(every.evidence, every.truth, every.counted)
+
+
+def _cross_fitted(told: Told, new: Told, lineage: Nodes) -> tuple[Doubles, Nodes, npt.NDArray[np.bool_]]:
     """Return mass, node and rightness of each level of the likeliest path, by the weights of the other fold."""
-    size, depth = len(truth), lineage.shape[1]
+    size, depth = len(told), lineage.shape[1]
     levels, nodes = np.zeros((size, depth)), np.full((size, depth), -1, np.int32)
     fold = np.arange(size) % FOLDS
     for each in range(FOLDS):
         here = fold == each
-        weights = fit(part_of(evidence, ~here), truth[~here], counted[~here])
-        found = _applied(part_of(evidence, here), weights, Reliability(), lineage)
+        found = _applied(told.evidence[here], _fitted(told[~here], new), Reliability(), lineage)
         levels[here], nodes[here] = found.levels, found.line
-    right = (nodes == lineage[truth]) & (nodes >= 0)
+    right = (nodes == lineage[told.truth]) & (nodes >= 0)
     return levels, nodes, right
-
-
-def part_of(evidence: Evidence, rows: npt.NDArray[np.bool_]) -> Evidence:
-    """Return the questions of a mask."""
-    return Evidence(evidence.nodes[rows], evidence.voices[rows], evidence.prototype[rows], evidence.prior[rows])
 
 
 def _applied(evidence: Evidence, weights: Doubles, reliability: Reliability, lineage: Nodes) -> Probabilities:

@@ -5,21 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from indexer.snapshot import Built
 from indexer.vectors import Keys
-from service.calibration.calibrate import Calibration, calibrate
-from service.calibration.leave_one_out import BATCH, ask, halves, listings
+from service.calibration.calibrate import Calibration, Told, calibrate
+from service.calibration.leave_one_out import BATCH, Asked, ask, halves, listings, newcomers
 from service.vote.evidence import heard
-from service.vote.mixture import Evidence, fit, mixed
+from service.vote.mixture import fit, mixed
 from service.vote.voices import kernel
-
-Nodes = npt.NDArray[np.int32]
 
 SAMPLE = 10_000
 """Products asked about at most."""
@@ -28,16 +24,16 @@ TRIAL = 1_000
 NEIGHBOURS = (50, 100, 200)
 WORDS = (1.0, 2.0, 4.0)
 """Settings that are tried: voters, and weight of the words beside a part's 2; first words, then voters."""
+REMAINING = (0, 1, 2, 5)
+"""Products that are left in a category to ask as if it were new, each of NEW questions; none, where the tree was given
+and a category may have none."""
+NEW = 512
+NEWCOMERS = 0.02
+"""Share of the questions that is taken to be about categories as new as that. What a larger share gains there, others
+lose: docs/ablations.md."""
 
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What was heard of stored products: evidence, true nodes, nearest similarity, and how much each counts."""
-
-    evidence: Evidence
-    truth: Nodes
-    nearest: npt.NDArray[np.float32]
-    counted: npt.NDArray[np.float64]
+Fold = tuple[Keys, Built]
+"""Products to ask about, and the index as if it had not learnt from them."""
 
 
 def calibration_of(
@@ -47,18 +43,22 @@ def calibration_of(
 
     tell(n) is called as n products were asked about.
     """
-    chosen = Calibration(NEIGHBOURS[-1], kernel(built).words)
+    chosen = Calibration(NEIGHBOURS[1], kernel(built).words)
     folds = [(some[: sample // 2], twin) for some, twin in halves(built, seed)]
     folds = [(some, twin) for some, twin in folds if len(some)]
     if not folds:
         return chosen
-    chosen = _chosen([(some[: TRIAL // 2], twin) for some, twin in folds], chosen)
+    chosen = _chosen(_first(folds, TRIAL), chosen)
     told = _told(folds, chosen, tell)
-    lineage = built.tree.lineage
-    return calibrate(told.evidence, told.truth, lineage, nearest=told.nearest, counted=told.counted, chosen=chosen)
+    new = _told_anew(_first(folds, NEW), chosen, np.random.default_rng(seed), share=told.counted.sum() * NEWCOMERS)
+    return calibrate(told, new, built.tree.lineage, chosen=chosen)
 
 
-def _chosen(folds: list[tuple[Keys, Built]], first: Calibration) -> Calibration:
+def _first(folds: Sequence[Fold], many: int) -> list[Fold]:
+    return [(keys[: many // 2], twin) for keys, twin in folds]
+
+
+def _chosen(folds: list[Fold], first: Calibration) -> Calibration:
     """Return the setting under which the truth is likeliest; of equal ones that with fewer voters."""
 
     def loss(neighbours: int, words: float) -> float:
@@ -70,23 +70,39 @@ def _chosen(folds: list[tuple[Keys, Built]], first: Calibration) -> Calibration:
 
     by_words = {words: loss(first.neighbours, words) for words in WORDS}
     words = min(by_words, key=lambda each: (by_words[each], abs(each - first.words)))
-    by_size = {first.neighbours: by_words[words]} | {size: loss(size, words) for size in NEIGHBOURS[:-1]}
+    by_size = {size: by_words[words] if size == first.neighbours else loss(size, words) for size in NEIGHBOURS}
     return Calibration(min(by_size, key=lambda size: (by_size[size], size)), words)
 
 
-def _told(folds: list[tuple[Keys, Built]], setting: Calibration, tell: Callable[[int], None]) -> Told:
-    parts: list[tuple[Evidence, Nodes, npt.NDArray[np.float32]]] = []
-    done = 0
+def _told(folds: Sequence[Fold], setting: Calibration, tell: Callable[[int], None]) -> Told:
+    """Ask each product without itself."""
+    parts, done = [], 0
     for keys, twin in folds:
         for start in range(0, len(keys), BATCH):
             asked = ask(twin, keys[start : start + BATCH], setting.neighbours)
-            own = twin.contents.labels.spoken(asked.keys)
-            spoken = heard(twin, asked.found, asked.projected, kernel(twin, setting.words), own)
-            nearest = np.where(asked.found.voters, asked.found.similarity, -1).max(axis=1, initial=-1)
-            parts.append((spoken.evidence, own, nearest.astype(np.float32)))
+            parts.append(_heard(twin, asked, setting))
             tell(done := done + len(asked.keys))
-    evidence, truth, nearest = zip(*parts, strict=True)
-    every = np.concatenate([keys for keys, _ in folds])
-    return Told(
-        Evidence.joined(list(evidence)), np.concatenate(truth), np.concatenate(nearest), listings(folds[0][1], every)
-    )
+    # A listing's copies share its voice, in whichever batch they were asked.
+    return Told.joined(parts).counting(listings(folds[0][1], np.concatenate([keys for keys, _ in folds])))
+
+
+def _told_anew(folds: Sequence[Fold], setting: Calibration, rng: np.random.Generator, *, share: float) -> Told:
+    """Ask each product as if its category had hardly any others; together they count as much as `share`."""
+    parts = []
+    for keys, twin in folds:
+        for start in range(0, len(keys), BATCH):
+            # Who is left out makes room for others, so that many more are looked for.
+            asked = ask(twin, keys[start : start + BATCH], 4 * setting.neighbours)
+            parts += [
+                _heard(twin, newcomers(twin, asked, some, setting.neighbours, rng), setting)
+                for some in REMAINING
+                if some or not twin.grows
+            ]
+    told = Told.joined(parts)
+    return told.counting(share / max(1e-9, float(told.counted.sum())))
+
+
+def _heard(twin: Built, asked: Asked, setting: Calibration) -> Told:
+    spoken = heard(twin, asked.found, asked.projected, kernel(twin, setting.words), asked.own)
+    nearest = np.where(asked.found.voters, asked.found.similarity, -1).max(axis=1, initial=-1)
+    return Told(spoken.evidence, asked.own.nodes, nearest.astype(np.float32), np.ones(len(asked.keys)))

@@ -18,8 +18,8 @@ from indexer.contents import Contents
 from indexer.labels import UNLABELLED
 from indexer.snapshot import Built
 from indexer.space import Projected, Space, present
-from indexer.space.fit import refit
-from indexer.space.prototypes import Prototypes
+from indexer.space.fit import pooled, refit
+from indexer.space.prototypes import Own, Prototypes
 from indexer.vectors import Keys, Vectors
 from service.vote.search import Neighbourhood, neighbourhoods
 
@@ -34,11 +34,12 @@ COPIES = 20
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Some stored products as questions: keys int64 (n,), as projected, and who may vote."""
+    """Some stored products as questions: keys int64 (n,), as projected, who may vote, and their category without them."""
 
     keys: Keys
     projected: Projected
     found: Neighbourhood
+    own: Own
 
 
 def halves(built: Built, seed: int) -> list[tuple[Keys, Built]]:
@@ -58,18 +59,20 @@ def _without(built: Built, told: Keys) -> Built:
     if built.space.learnt is None or not len(told):
         return built
     contents, features = built.contents, built.contents.features
-    learnt = refit(built.space.learnt, features.raw(told), features.words(told), contents.labels.spoken(told))
+    nodes = pooled(contents.labels.spoken(told), built.tree.lineage)
+    learnt = refit(built.space.learnt, features.raw(told), features.words(told), nodes)
     space = replace(built.space, learnt=learnt)
     keys = np.flatnonzero(contents.labels.known).astype(np.int64)
-    placed = place(space, contents, keys)
+    placed = place_of(space, contents, keys)
     here = present(placed)
     vectors = kinds.build(kinds.AUTO, space.dim, keys[here], placed[here])
-    prototypes = Prototypes(len(contents.prototypes.counts), space.dim)
-    prototypes.add(contents.labels.spoken(keys), placed)
-    return Built(built.tree, space, replace(contents, vectors=vectors, prototypes=prototypes))
+    prototypes = Prototypes(len(built.tree), space.dim)
+    twin = replace(contents, vectors=vectors, prototypes=prototypes, listings=Counter())
+    twin.count(keys, space)
+    return replace(built, space=space, contents=twin)
 
 
-def place(space: Space, contents: Contents, keys: Keys) -> Vectors:
+def place_of(space: Space, contents: Contents, keys: Keys) -> Vectors:
     """Return the search vectors of stored products, float32 (n, dim)."""
     placed = np.empty((len(keys), space.dim), np.float32)
     for start in range(0, len(keys), BATCH):
@@ -91,9 +94,30 @@ def ask(built: Built, keys: Keys, wanted: int) -> Asked:
     contents, features = built.contents, built.contents.features
     raw, words = features.raw(keys), features.words(keys)
     projected = Projected(raw, words, built.space.place(raw, words))
-    found = neighbourhoods(contents.vectors, contents.labels, projected.vectors, keys, wanted + COPIES)
+    found = neighbourhoods(built, projected, keys, wanted + COPIES)
     copies = features.copies(keys, found.keys[:, : 2 * COPIES], COPY)
     voters = found.voters.copy()
     voters[:, : 2 * COPIES] &= ~copies
     voters &= np.cumsum(voters, axis=1) <= wanted
-    return Asked(keys, projected, replace(found, voters=voters))
+    own = contents.prototypes.without(contents.labels.spoken(keys), projected.vectors)
+    return Asked(keys, projected, replace(found, voters=voters), own)
+
+
+def newcomers(built: Built, asked: Asked, remaining: int, wanted: int, rng: np.random.Generator) -> Asked:
+    """Return the same questions as if their category had `remaining` other products at most, taken by chance."""
+    contents, size = built.contents, len(asked.keys)
+    nodes = contents.labels.spoken(np.arange(contents.labels.size))
+    kept = np.full((size, max(1, remaining)), -1, np.int64)
+    for row, (key, node) in enumerate(zip(asked.keys.tolist(), asked.own.nodes.tolist(), strict=True)):
+        others = np.flatnonzero(nodes == node)
+        some = rng.permutation(others[others != key])[:remaining]
+        kept[row, : len(some)] = some
+    rows, places = np.nonzero(kept >= 0)
+    sums = np.zeros_like(asked.own.sums)
+    np.add.at(sums, rows, place_of(built.space, contents, kept[rows, places]))
+    counts = np.bincount(rows, minlength=size).astype(np.float32)
+    found = asked.found
+    here = (found.keys[:, :, None] == kept[:, None, :]).any(axis=2)
+    voters = found.voters & (here | (found.labels != asked.own.nodes[:, None]))
+    voters &= np.cumsum(voters, axis=1) <= wanted
+    return replace(asked, found=replace(found, voters=voters), own=replace(asked.own, sums=sums, counts=counts))

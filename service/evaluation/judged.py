@@ -25,7 +25,8 @@ TOP = 5
 class Judged:
     """n products that were asked about. tree and calibration: of the index; a true category that it lacks is -1.
 
-    truth int32 (n,); nodes int32 (n, TOP) the likeliest categories, -1 for none, and likely float32 (n, TOP); line
+    truth int32 (n,), and known int32 (n,), the deepest node of its path that the tree has; nodes
+    int32 (n, TOP) the likeliest categories, -1 for none, and likely float32 (n, TOP); line
     int32 (n, depth) and levels float32 (n, depth), the likeliest path and its probabilities; nearest float32 (n,);
     decided int32 (n,), the node answered or -1, sure bool (n,) whether it was `auto`; given and true tags, and ids and
     titles, as lists of n.
@@ -34,6 +35,7 @@ class Judged:
     tree: Tree
     calibration: Calibration
     truth: Nodes
+    known: Nodes
     nodes: Nodes
     likely: Floats
     line: Nodes
@@ -63,7 +65,7 @@ class Judged:
         """Put answers and what was thought beside the labels of the products."""
         tree = engine.tree
         paths = [product.category for product in products]
-        found = [tree.find(tuple(path.split(SEPARATOR))) if path else None for path in paths]
+        found = [_known(tree, path) for path in paths]
         nodes = np.full((len(products), TOP), -1, np.int32)
         share = np.zeros((len(products), TOP), np.float32)
         width = min(TOP, likely.nodes.shape[1])
@@ -72,7 +74,8 @@ class Judged:
         return cls(
             tree=tree,
             calibration=engine.calibration,
-            truth=np.array([-1 if node is None else node for node in found], np.int32),
+            truth=np.array([node if whole else -1 for node, whole in found], np.int32),
+            known=np.array([node for node, _ in found], np.int32),
             nodes=nodes,
             likely=share,
             line=likely.line,
@@ -110,6 +113,16 @@ class Judged:
     @property
     def right(self) -> npt.NDArray[np.bool_]:
         """Whether each level of the likeliest path is right: bool (n, depth), False past its end."""
-        known = self.tree.lineage[self.truth] if len(self.tree) else np.full(self.line.shape, -1)
-        made: npt.NDArray[np.bool_] = (self.line == known) & (self.line >= 0) & (self.truth >= 0)[:, None]
+        known = self.tree.lineage[self.known] if len(self.tree) else np.full(self.line.shape, -1)
+        made: npt.NDArray[np.bool_] = (self.line == known) & (self.line >= 0) & (self.known >= 0)[:, None]
         return made
+
+
+def _known(tree: Tree, path: str) -> tuple[int, bool]:
+    """Return the deepest node of a path that the tree has, -1 for none, and whether that is the whole of it."""
+    names = tuple(path.split(SEPARATOR)) if path else ()
+    for depth in range(len(names), 0, -1):
+        node = tree.find(names[:depth])
+        if node is not None:
+            return node, depth == len(names)
+    return -1, False

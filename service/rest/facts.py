@@ -46,7 +46,7 @@ def taxonomy(request: Request) -> Json:
     return Json(
         {
             "version": tree.version,
-            "open": bool(engine.live.manifest.taxonomy["open"]),
+            "open": engine.live.grows,
             "nodes": len(tree),
             "leaves": int(tree.leaves.sum()),
             "depth": tree.lineage.shape[1],

@@ -1,4 +1,4 @@
-"""What speaks for which category: the neighbours' voices, the category's prototype, and how common the category is.
+"""What speaks for which category: the neighbours' voices, the category's prototype, its name, and how many it has.
 
 Between search and decision: `service/vote/search.py` finds who may vote, here it is counted what they say, and
 `service/calibration/calibrate.py` turns it into probabilities.
@@ -15,6 +15,8 @@ from indexer.labels import UNLABELLED
 from indexer.snapshot import Built
 from indexer.space import Projected
 from indexer.space.features import Kernel
+from indexer.space.prototypes import HALF, Own
+from indexer.vectors import Keys
 from service.vote.mixture import Evidence
 from service.vote.search import Neighbourhood
 from service.vote.voices import voices
@@ -26,6 +28,9 @@ CANDIDATES = 32
 """Categories that are weighed for one question, at most."""
 BY_PROTOTYPE = 8
 """Of these, how many come in by their prototype alone."""
+BY_NAME = 4
+"""Of these, how many come in by their name alone; only categories with fewer than FEW products do."""
+FEW = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +41,38 @@ class Heard:
     evidence: Evidence
 
 
-def heard(built: Built, found: Neighbourhood, asked: Projected, kernel: Kernel, own: Nodes) -> Heard:
-    """Let the neighbours speak for their categories, and every category's prototype for itself.
+def heard(built: Built, found: Neighbourhood, asked: Projected, kernel: Kernel, own: Own) -> Heard:
+    """Let the neighbours speak for their categories, and every category's prototype and name for itself.
 
-    own: int32 (n,), for a stored product the category that it speaks for, which is counted without it, or -1.
+    own: the category of each question that is about a stored product, as if that were not in it.
     """
     contents = built.contents
     weights = np.where(found.voters, contents.labels.voices(found.keys), 0).astype(np.float32)
     spoken = voices(contents.features, found.keys, weights, asked, kernel)
-    counts = contents.prototypes.counts
-    nodes = np.flatnonzero(counts > 0.5).astype(np.int32)
-    labels = np.where(found.voters, found.labels, UNLABELLED)
-    scores = tally(spoken, labels, nodes)
-    likeness = contents.prototypes.similarity(asked.vectors, nodes, own)
-    alone = counts[nodes] - (nodes == own[:, None])
-    prior = np.log1p(np.maximum(alone, 0)).astype(np.float32)
-    return Heard(spoken, _candidates(nodes, scores, likeness, prior))
+    nodes = shelves(built)
+    scores = tally(spoken, np.where(found.voters, found.labels, UNLABELLED), nodes)
+    prototype, products = contents.prototypes.similarity(asked.vectors, nodes, own)
+    name = contents.names.similarity(asked.raw, nodes)
+    return Heard(spoken, _candidates(nodes, Evidence(nodes, scores, prototype, products, name)))
+
+
+def without(built: Built, keys: Keys) -> Own:
+    """Return the category of each stored product (n,), -1 for a question about none, as if the product were not in it."""
+    contents = built.contents
+    stored = keys >= 0
+    placed = np.zeros((len(keys), built.space.dim), np.float32)
+    placed[stored] = built.space.place(contents.features.raw(keys[stored]), contents.features.words(keys[stored]))
+    nodes = np.where(stored, contents.labels.spoken(keys), UNLABELLED).astype(np.int32)
+    return contents.prototypes.without(nodes, placed)
+
+
+def shelves(built: Built) -> Nodes:
+    """Return the categories that an answer may name as the place of a product, ascending.
+
+    Those with products; of a tree that was given, its leaves without as well: somebody means them to be filled.
+    """
+    stocked = built.contents.prototypes.counts[: len(built.tree)] > HALF
+    return np.flatnonzero(stocked | (built.tree.leaves & (not built.grows))).astype(np.int32)
 
 
 def tally(voices: Floats, labels: Nodes, nodes: Nodes) -> Floats:
@@ -65,19 +86,24 @@ def tally(voices: Floats, labels: Nodes, nodes: Nodes) -> Floats:
     return np.bincount(at, voices[told], minlength=rows * size).reshape(rows, size).astype(np.float32)
 
 
-def _candidates(nodes: Nodes, scores: Floats, likeness: Floats, prior: Floats) -> Evidence:
-    """Keep the categories with most voice, and those whose prototypes are most alike, best first."""
-    size = scores.shape[1]
-    near = np.zeros_like(scores, dtype=bool)
-    if size > BY_PROTOTYPE:
-        nearest = np.argpartition(-likeness, BY_PROTOTYPE - 1, axis=1)[:, :BY_PROTOTYPE]
-        np.put_along_axis(near, nearest, values=True, axis=1)
-    else:
-        near[:] = True
-    rank = np.where(near, 1e3 + likeness, scores + 1e-6 * likeness)
+def _candidates(nodes: Nodes, said: Evidence) -> Evidence:
+    """Keep the categories with most voice, and those whose prototypes or names are most alike, best first."""
+    near = _most(np.where(said.products > HALF, said.prototype, -1), BY_PROTOTYPE)
+    near |= _most(np.where(said.products < FEW, said.name, -1), BY_NAME)
+    likeness = np.maximum(said.prototype, said.name)
+    rank = np.where(near, 1e3 + likeness, said.voices + 1e-6 * likeness)
     order = np.argsort(-rank, axis=1, kind="stable")[:, :CANDIDATES]
-    kept = np.take_along_axis(near | (scores != 0), order, axis=1)
+    kept = np.take_along_axis(near | (said.voices != 0), order, axis=1)
     # Padding stands at the end of a row: categories that nobody spoke for rank last.
-    chosen = np.where(kept, nodes[order] if size else order, -1).astype(np.int32)
-    values = (np.take_along_axis(each, order, axis=1) * kept for each in (scores, likeness, prior))
-    return Evidence(chosen, *values)
+    chosen = np.where(kept, nodes[order] if len(nodes) else order, -1).astype(np.int32)
+    return Evidence(chosen, *(np.take_along_axis(each, order, axis=1) * kept for each in said.said))
+
+
+def _most(likeness: Floats, many: int) -> npt.NDArray[np.bool_]:
+    """Return the `many` highest of each row: bool (n, m); what is -1 is never among them."""
+    chosen = np.ones_like(likeness, dtype=np.bool_)
+    if likeness.shape[1] > many:
+        chosen[:] = False
+        best = np.argpartition(-likeness, many - 1, axis=1)[:, :many]
+        np.put_along_axis(chosen, best, values=True, axis=1)
+    return chosen & (likeness > -1)

@@ -17,8 +17,8 @@ Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Nodes = npt.NDArray[np.int32]
 
-TERMS = ("voices", "root of voices", "prototype", "prototype squared", "prior")
-PRIOR = (0.0, 8.0, 5.0, -1.0, -1.0)
+TERMS = ("voices", "root of voices", "prototype", "prototype squared", "products", "thin", "thin by name")
+PRIOR = (-1.0, 8.0, 6.0, -1.0, 0.0, 2.0, 4.0)
 """About the middle of what was fitted on flipkart_20k, bestbuy_phones_3k, cdiscount_50k and mwpd_gpc_16k."""
 PRIOR_WEIGHT = 1.0
 """Penalty on the squared difference from PRIOR, in observations."""
@@ -30,14 +30,15 @@ class Evidence:
     """What speaks for which category, for n questions with at most m candidates each.
 
     nodes: int32 (n, m) tree positions, distinct in a row, -1 at its end where there are fewer. voices: float32 (n, m),
-    summed ridge weights of the neighbours that carry it. prototype: float32 (n, m), cosine to its prototype. prior:
-    float32 (n, m), log(1 + products in it). All are 0 on padding.
+    summed ridge weights of the neighbours that carry it. prototype: float32 (n, m), cosine to its prototype. products:
+    float32 (n, m), how many are in it. name: float32 (n, m), cosine to what it says of itself. All 0 on padding.
     """
 
     nodes: Nodes
     voices: Floats
     prototype: Floats
-    prior: Floats
+    products: Floats
+    name: Floats
 
     def __len__(self) -> int:
         """Return the number of questions."""
@@ -45,15 +46,44 @@ class Evidence:
 
     @staticmethod
     def joined(parts: list[Evidence]) -> Evidence:
-        """Return several batches, of equally many candidates, as one."""
-        columns = zip(*((each.nodes, each.voices, each.prototype, each.prior) for each in parts), strict=True)
-        return Evidence(*(np.concatenate(column) for column in columns))
+        """Return several batches as one."""
+        wide = max(each.nodes.shape[1] for each in parts)
+        padded = [each.padded(wide) for each in parts]
+        said = zip(*(each.said for each in padded), strict=True)
+        return Evidence(np.concatenate([each.nodes for each in padded]), *map(np.concatenate, said))
+
+    @property
+    def said(self) -> tuple[Floats, ...]:
+        """Everything but the nodes, in order."""
+        return self.voices, self.prototype, self.products, self.name
+
+    def padded(self, wide: int) -> Evidence:
+        """Return the same with room for `wide` candidates."""
+        more = ((0, 0), (0, wide - self.nodes.shape[1]))
+        return Evidence(np.pad(self.nodes, more, constant_values=-1), *(np.pad(each, more) for each in self.said))
+
+    def __getitem__(self, rows: npt.NDArray[np.bool_]) -> Evidence:
+        """Return the questions of a mask."""
+        return Evidence(self.nodes[rows], *(each[rows] for each in self.said))
 
 
 def terms(evidence: Evidence) -> Doubles:
-    """Return what the weights multiply: float64 (n, m, TERMS)."""
+    """Return what the weights multiply: float64 (n, m, TERMS).
+
+    The fewer products a category has, the more it counts that it has few, and what it is called.
+    """
     voices, prototype = evidence.voices.astype(np.float64), evidence.prototype.astype(np.float64)
-    columns = (voices, np.sqrt(np.maximum(voices, 0)), prototype, prototype**2, evidence.prior / 10)
+    products = np.maximum(evidence.products.astype(np.float64), 0)
+    thin = 1 / (1 + products)
+    columns = (
+        voices,
+        np.sqrt(np.maximum(voices, 0)),
+        prototype,
+        prototype**2,
+        np.log1p(products) / 10,
+        thin,
+        thin * evidence.name,
+    )
     return np.stack(columns, axis=2)
 
 

@@ -1,4 +1,8 @@
-"""Who may vote: the nearest stored products of each query, itself left out, and which of them have a category."""
+"""Who may vote: the stored products nearest to each question by vector and by words, itself left out.
+
+The two take turns: the nearest by vector, the nearest by words, the second nearest by vector, and so on. Vectors know
+what is meant; words know brand, model and material.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from indexer.labels import UNLABELLED, Labels
-from indexer.vectors import Keys, VectorIndex, Vectors
+from indexer.contents import Contents
+from indexer.labels import UNLABELLED
+from indexer.snapshot import Built
+from indexer.space import Projected
+from indexer.vectors import Keys, Vectors
+
+Mask = npt.NDArray[np.bool_]
 
 WIDENINGS = 3
 WIDEN_BY = 4
@@ -16,44 +25,77 @@ WIDEN_BY = 4
 
 @dataclass(frozen=True, slots=True)
 class Neighbourhood:
-    """The neighbours of n queries, most similar first; one that is the query itself stands last with similarity -1.
+    """The neighbours of n queries in the order they were found; what is no neighbour (the query itself) stands last.
 
-    keys int64 (n, k), similarity float32 (n, k), labels int32 (n, k) tree position or UNLABELLED, present bool (n, k)
-    False for the query itself, voters bool (n, k) the nearest with a category, at most as many as were asked for.
+    keys int64 (n, k); similarity float32 (n, k), -1 for what is no neighbour and for what only words found, which is
+    less similar than all that vectors found; labels int32 (n, k) tree position or UNLABELLED; present bool (n, k) False
+    for what is no neighbour; voters bool (n, k) the first with a category that speaks, as many as were asked for.
     """
 
     keys: Keys
     similarity: Vectors
     labels: npt.NDArray[np.int32]
-    present: npt.NDArray[np.bool_]
-    voters: npt.NDArray[np.bool_]
+    present: Mask
+    voters: Mask
+
+    def nearest(self, limit: int) -> npt.NDArray[np.int64]:
+        """Return the places of the `limit` most similar neighbours of each query, in that order: int64 (n, limit)."""
+        order: npt.NDArray[np.int64] = np.argsort(-self.similarity, axis=1, kind="stable")[:, :limit]
+        return order
 
 
-def neighbourhoods(vectors: VectorIndex, labels: Labels, queries: Vectors, itself: Keys, wanted: int) -> Neighbourhood:
+def neighbourhoods(built: Built, asked: Projected, itself: Keys, wanted: int) -> Neighbourhood:
     """Find at least `wanted` neighbours of each query, and `wanted` with a category where the index has them near.
 
-    queries: float32 (n, dim) unit rows; itself: int64 (n,) the key a query is stored under, or -1. Where many products
-    have no category the search widens, to 64 times `wanted` at most.
+    itself: int64 (n,) the key a query is stored under, or -1. Where many products have no category the search widens,
+    to 64 times `wanted` at most.
     """
     reach = wanted + 1
     for _ in range(WIDENINGS):
-        found = _look(vectors, labels, queries, itself, reach=reach, wanted=wanted)
-        if reach >= len(vectors) or (found.voters.sum(axis=1) >= wanted).all():
-            return found
+        found = _look(built.contents, asked, itself, reach)
+        if reach >= len(built.contents.vectors) or (found.voters.sum(axis=1) >= wanted).all():
+            break
         reach *= WIDEN_BY
-    return _look(vectors, labels, queries, itself, reach=reach, wanted=wanted)
+    else:
+        found = _look(built.contents, asked, itself, reach)
+    return _narrowed(found, wanted)
 
 
-def _look(
-    vectors: VectorIndex, labels: Labels, queries: Vectors, itself: Keys, *, reach: int, wanted: int
-) -> Neighbourhood:
-    found = vectors.search(queries, reach)
-    present = found.keys != itself[:, None]
-    order = np.argsort(~present, axis=1, kind="stable")
-    keys = np.take_along_axis(found.keys, order, axis=1)
-    present = np.take_along_axis(present, order, axis=1)
-    similarity = np.where(present, np.take_along_axis(found.similarity, order, axis=1), -1).astype(np.float32)
-    nodes = np.where(present, labels.nodes(keys), UNLABELLED).astype(np.int32)
-    labelled = present & (labels.spoken(keys) != UNLABELLED)
-    voters = labelled & (np.cumsum(labelled, axis=1) <= wanted)
-    return Neighbourhood(keys, similarity, nodes, present, voters)
+def _look(contents: Contents, asked: Projected, itself: Keys, reach: int) -> Neighbourhood:
+    """Return everything within `reach` of each query by vector or by words, in turns."""
+    near, alike = contents.vectors.search(asked.vectors, reach), contents.postings.search(asked.words, reach)
+    keys = np.concatenate([near.keys, alike.keys], axis=1)
+    present = (keys != itself[:, None]) & (keys >= 0)
+    wide = near.keys.shape[1]
+    turn = np.concatenate([2 * np.arange(wide), 2 * np.arange(keys.shape[1] - wide) + 1])
+    turn = np.repeat(turn[None], len(keys), axis=0)
+    rows, first, second = _twice(near.keys, alike.keys)
+    turn[rows, first] = np.minimum(turn[rows, first], turn[rows, wide + second])
+    present[rows, wide + second] = False
+    order = np.argsort(np.where(present, turn, 2 * keys.shape[1]), axis=1, kind="stable")
+    similarity = np.concatenate([near.similarity, np.full(alike.keys.shape, -1, np.float32)], axis=1)
+    keys, present, similarity = (np.take_along_axis(each, order, axis=1) for each in (keys, present, similarity))
+    keys = np.maximum(keys, 0)
+    labels = np.where(present, contents.labels.nodes(keys), UNLABELLED).astype(np.int32)
+    voters = present & (contents.labels.spoken(keys) != UNLABELLED)
+    return Neighbourhood(keys, np.where(present, similarity, -1).astype(np.float32), labels, present, voters)
+
+
+def _narrowed(found: Neighbourhood, wanted: int) -> Neighbourhood:
+    """Return the columns that are needed to have `wanted` voters, and `wanted` neighbours, in every row."""
+    voters = found.voters & (np.cumsum(found.voters, axis=1) <= wanted)
+    ends = np.where(voters.any(axis=1), voters.shape[1] - np.argmax(voters[:, ::-1], axis=1), 0)
+    kept = slice(max(wanted, int(ends.max(initial=0))))
+    keys, similarity, labels = found.keys[:, kept], found.similarity[:, kept], found.labels[:, kept]
+    return Neighbourhood(keys, similarity, labels, found.present[:, kept], voters[:, kept])
+
+
+def _twice(near: Keys, alike: Keys) -> tuple[Keys, Keys, Keys]:
+    """Return what stands in both: rows, places in `near` (n, k) and places in `alike` (n, l)."""
+    size = max(int(near.max(initial=0)), int(alike.max(initial=0))) + 2  # so that equal keys of two rows differ
+    offset = np.arange(len(near))[:, None] * size
+    one, other = (near + offset).ravel(), np.where(alike >= 0, alike + offset, -1).ravel()
+    order = np.argsort(one)
+    place = order[np.searchsorted(one, other, sorter=order).clip(0, len(one) - 1)] if len(one) else other[:0]
+    same = np.flatnonzero(one[place] == other) if len(one) else place
+    return same // alike.shape[1], place[same] % near.shape[1], same % alike.shape[1]
