@@ -31,6 +31,7 @@ from indexer.ingest import Ingest
 from indexer.labels import Labels
 from indexer.manifest import Manifest, Origin
 from indexer.placement import CANONICAL, Placement
+from indexer.product import Product
 from indexer.settings import IndexSettings
 from indexer.sources import Counts, Quarantine, Source
 from indexer.space import Space, present
@@ -44,14 +45,19 @@ from indexer.vectors import Keys, Vectors
 from taxonomy.files import infer, tree_from_json, tree_json
 from taxonomy.names import Path as CategoryPath
 from taxonomy.tree import Tree
+from taxonomy.vocabulary import Vocabulary
 
 QUARANTINE = "quarantine.jsonl"
 TAXONOMY = "taxonomy"
 """The fact in the record store that holds the tree that was given; empty when it is inferred."""
+VOCABULARY = "vocabulary"
+"""The fact in the record store that holds the tag words that were given; empty when there were none."""
 BATCH = 4_096
 """Products that are placed in the space at a time."""
 
-Calibrate = Callable[[snapshot.Built, Callable[[int], None]], str]
+Read = Callable[[Sequence[int]], Sequence[Product]]
+"""Returns the stored products of some keys, in their order."""
+Calibrate = Callable[[snapshot.Built, Read, Callable[[int], None]], str]
 """Returns what the service learns about its answers from a built index, as text that the snapshot keeps; tells how
 many products it has asked about."""
 
@@ -98,6 +104,7 @@ def build(
     *,
     settings: IndexSettings,
     taxonomy: Tree | None = None,
+    vocabulary: Vocabulary | None = None,
     encoder: Encoder | None = None,
     calibrate: Calibrate | None = None,
     progress: Progress | None = None,
@@ -105,7 +112,8 @@ def build(
     """Make `index` hold the products of one source and no others, and publish a snapshot of them.
 
     taxonomy: closes the tree, so that rows of other categories are quarantined; without it the tree is inferred from
-    the labels, and categories that come later join it. encoder: saves loading the one that `settings` names.
+    the labels, and categories that come later join it. vocabulary: of tags; without one each tag gets its commonest
+    spelling. encoder: saves loading the one that `settings` names.
     calibrate: returns the calibration that the snapshot keeps; without it the snapshot is not calibrated.
 
     Products that the store held and the source lacks are removed once the whole source was read; what a service adds
@@ -128,6 +136,7 @@ def build(
             raise SourceError(f"none of the {rows.read:,} rows of {source.name} can be indexed; see {quarantine.path}")
         removed = ingest.remove_absent()
         records.set_fact(TAXONOMY, "" if taxonomy is None else tree_json(taxonomy))
+        records.set_fact(VOCABULARY, "" if vocabulary is None else vocabulary.to_json())
         counts = {"read": rows.read, "indexed": rows.indexed, "skipped": rows.skipped, "quarantined": rows.quarantined}
         manifest = _rebuilt(
             records, index, settings, encoder=encoder, rows=counts, calibrate=calibrate, progress=progress
@@ -188,7 +197,8 @@ def _rebuilt(
     size = records.counts()  # what changes after this moment may be in the snapshot, and is followed again
     tree, is_open = _tree(records)
     progress.start("load", size.products, "products")
-    loaded = _loaded(records, size, encoder, tree=tree, progress=progress)
+    vocabulary = _vocabulary(records)
+    loaded = _loaded(records, size, encoder, tree=tree, vocabulary=vocabulary, progress=progress)
     progress.start("learn", None, "")
     space, features, learning = _learnt(loaded, encoder.parts, tree, settings)
     progress.start("index", None, "")
@@ -209,8 +219,8 @@ def _rebuilt(
         learning=learning,
     )
     progress.start("calibrate", None, "products")
-    built = snapshot.Built(tree, space, contents, is_open)
-    calibration = calibrate(built, progress.at) if calibrate else ""
+    built = snapshot.Built(tree, vocabulary, space, contents, is_open)
+    calibration = calibrate(built, records.products, progress.at) if calibrate else ""
     progress.start("save", None, "")
     manifest = snapshot.write(index, origin, built, calibration)
     snapshot.publish(index, manifest.id)
@@ -227,7 +237,9 @@ class _Loaded:
     counted: Sequence[Rows]
 
 
-def _loaded(records: Records, size: StoreCounts, encoder: Encoder, *, tree: Tree, progress: Progress) -> _Loaded:
+def _loaded(
+    records: Records, size: StoreCounts, encoder: Encoder, *, tree: Tree, vocabulary: Vocabulary, progress: Progress
+) -> _Loaded:
     labels, counted, filled = Labels(), [], 0
     keys = np.empty(size.products, np.int64)
     raw = np.empty((size.products, sum(encoder.parts.values())), np.float32)
@@ -240,7 +252,7 @@ def _loaded(records: Records, size: StoreCounts, encoder: Encoder, *, tree: Tree
         keys[rows] = found.keys
         np.concatenate([found.encoded.parts[part] for part in encoder.parts], axis=1, out=raw[rows])
         counted.append(lexicon.count(found.texts))
-        labels.put(labels_of(found, tree))
+        labels.put(labels_of(found, tree, vocabulary))
         progress.at(filled)
     return _Loaded(keys[:filled], labels, raw[:filled], counted)
 
@@ -282,6 +294,12 @@ def _tree(records: Records) -> tuple[Tree, bool]:
     """Return the tree that was given, or the one of the labels, which is open to others."""
     given = records.fact(TAXONOMY)
     return (tree_from_json(given), False) if given else (infer(_labelled(records)), True)
+
+
+def _vocabulary(records: Records) -> Vocabulary:
+    """Return the tag words that were given, or none, with a spelling for every tag in use."""
+    given = records.fact(VOCABULARY)
+    return (Vocabulary.from_json(given) if given else Vocabulary()).spelt(records.tags())
 
 
 def _labelled(records: Records) -> Iterator[CategoryPath]:

@@ -56,6 +56,7 @@ class Labels:
         self._voices: Voices = np.zeros(1024, np.float32)
         self._start: Keys = np.zeros(1024, np.int64)
         self._count: Nodes = np.zeros(1024, np.int32)
+        self._carriers: Nodes = np.zeros(64, np.int32)
         self._pool: Nodes = np.zeros(1024, np.int32)
         self._pooled = 0
 
@@ -91,7 +92,7 @@ class Labels:
                     del self._key_of[self._ids[key]]
                 self._ids[key] = ""
                 self._nodes[key] = UNLABELLED
-                self._count[key] = 0
+                self._set_tags(key, ())
 
     @property
     def known(self) -> npt.NDArray[np.bool_]:
@@ -129,6 +130,11 @@ class Labels:
         row = np.repeat(np.arange(len(keys)), counts)
         within = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
         return TagRows(row, self._pool[np.repeat(self._start[keys], counts) + within])
+
+    @property
+    def carriers(self) -> Nodes:
+        """How many products carry each tag: int32 (tags,)."""
+        return self._carriers[: len(self.tag_names)]
 
     def save(self, folder: Path) -> list[Path]:
         """Write everything into `folder` and return the files written."""
@@ -171,6 +177,7 @@ class Labels:
         made._count[: len(nodes)] = counts
         made._start[: len(nodes)] = np.cumsum(counts, dtype=np.int64) - counts
         made._pool, made._pooled = pool, len(pool)
+        made._carriers = np.bincount(pool, minlength=len(made.tag_names)).astype(np.int32)
         return made
 
     def _reserve(self, key: int) -> None:
@@ -187,7 +194,12 @@ class Labels:
         new = [tag for tag in dict.fromkeys(tags) if tag not in self._tag_of]
         self._tag_of.update((tag, number) for number, tag in enumerate(new, len(self.tag_names)))
         self.tag_names.extend(new)
+        if len(self.tag_names) > len(self._carriers):
+            self._carriers = _grown(self._carriers, 2 * len(self.tag_names), 0)
         numbers = [self._tag_of[tag] for tag in dict.fromkeys(tags)]
+        before = slice(int(self._start[key]), int(self._start[key]) + int(self._count[key]))
+        self._carriers[self._pool[before]] -= 1
+        self._carriers[numbers] += 1
         if self._pooled + len(numbers) > len(self._pool):
             self._make_room(len(numbers))
         end = self._pooled + len(numbers)

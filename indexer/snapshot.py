@@ -1,6 +1,6 @@
 """One immutable built index on disk: written aside, verified by its manifest, published whole or not at all.
 
-    index/NAME/snapshots/ID/     manifest.json, taxonomy.json, calibration.json, space, contents
+    index/NAME/snapshots/ID/     manifest.json, taxonomy.json, vocabulary.json, calibration.json, space, contents
     index/NAME/current           the id of the snapshot that is served
 
 A snapshot is written into a temporary folder, flushed, and then renamed; `current` is replaced the same way. Whatever
@@ -27,8 +27,10 @@ from indexer.manifest import FORMAT, MANIFEST, REBUILD, Manifest, Origin, damage
 from indexer.space import Space
 from taxonomy.files import tree_from_json, tree_json
 from taxonomy.tree import TaxonomyError, Tree
+from taxonomy.vocabulary import Vocabulary
 
 TAXONOMY = "taxonomy.json"
+VOCABULARY = "vocabulary.json"
 CALIBRATION = "calibration.json"
 CURRENT = "current"
 
@@ -38,12 +40,13 @@ _ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{8}")
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """An index in memory: its tree, the space it searches in, and what it holds.
+    """An index in memory: its tree and its tag words, the space it searches in, and what it holds.
 
     grows: whether a category that is not in the tree joins it with its first label; a tree that was given does not grow.
     """
 
     tree: Tree
+    vocabulary: Vocabulary
     space: Space
     contents: Contents
     grows: bool
@@ -71,8 +74,9 @@ def write(index: Path, origin: Origin, built: Built, calibration: str) -> Manife
     aside.mkdir()
     tree, space, contents = built.tree, built.space, built.contents
     (aside / TAXONOMY).write_text(tree_json(tree), encoding="utf-8")
+    (aside / VOCABULARY).write_text(built.vocabulary.to_json(), encoding="utf-8")
     (aside / CALIBRATION).write_text(calibration, encoding="utf-8")
-    files = [aside / TAXONOMY, aside / CALIBRATION, *space.save(aside), *contents.save(aside)]
+    files = [*(aside / name for name in (TAXONOMY, VOCABULARY, CALIBRATION)), *space.save(aside), *contents.save(aside)]
     vectors = contents.vectors
     now = datetime.now(UTC)
     manifest = Manifest(
@@ -140,6 +144,7 @@ def load(index: Path) -> Snapshot:
             manifest=manifest,
             built=Built(
                 tree=tree_from_json((folder / TAXONOMY).read_bytes()),
+                vocabulary=Vocabulary.from_json((folder / VOCABULARY).read_bytes()),
                 space=spaces.load(folder, manifest.space, manifest.parts),
                 contents=Contents.load(folder, manifest.vectors["kind"], manifest.parts),
                 grows=bool(manifest.taxonomy["open"]),

@@ -32,6 +32,7 @@ from indexer.store.records import Provenance, Record, Records, Written
 from indexer.vectors import VectorIndex, Vectors
 from taxonomy.names import SEPARATOR
 from taxonomy.tree import Tree
+from taxonomy.vocabulary import Vocabulary
 
 STORE = "records.sqlite"
 """The record store in an index folder."""
@@ -54,6 +55,7 @@ class Live:
         self.tree = loaded.built.tree
         self.contents = loaded.built.contents
         self.grows = loaded.built.grows
+        self.vocabulary = loaded.built.vocabulary
         self.calibration = loaded.calibration
         self.seq = loaded.manifest.seq
         self._placement = self._placed_in(self.tree)
@@ -64,7 +66,7 @@ class Live:
     @property
     def built(self) -> Built:
         """The index as it is in memory now."""
-        return Built(self.tree, self.space, self.contents, self.grows)
+        return Built(self.tree, self.vocabulary, self.space, self.contents, self.grows)
 
     @property
     def labels(self) -> Labels:
@@ -134,7 +136,7 @@ class Live:
             self.tree = tree
             if names is not None:
                 self.contents.grow(names)
-            self.contents.put(found.keys, list(labels_of(found, tree)), projected, self.space)
+            self.contents.put(found.keys, list(labels_of(found, tree, self.vocabulary)), projected, self.space)
             self.contents.drop(gone, self.space)
             self.seq = seq
         if self._placement.tree != tree:
@@ -216,14 +218,17 @@ def named(records: Records, encoder: Encoder, tree: Tree, start: int, encode: En
     return np.concatenate([encoded.parts[part] for part in encoder.parts], axis=1)
 
 
-def labels_of(found: Slice, tree: Tree) -> Iterator[Label]:
-    """Yield what the labels keep of each product; a category that the tree lacks leaves it UNLABELLED."""
+def labels_of(found: Slice, tree: Tree, vocabulary: Vocabulary) -> Iterator[Label]:
+    """Yield what the labels keep of each product; a category that the tree lacks leaves it UNLABELLED.
+
+    Of tags they keep the vocabulary's spelling, each once; the record store keeps what was written.
+    """
     nodes = {category: tree.find(path_of(category)) for category in set(found.categories) if category}
     for key, product_id, category, tags, voice in zip(
         found.keys.tolist(), found.ids, found.categories, found.tags, found.voices, strict=True
     ):
         node = nodes.get(category)
-        yield Label(key, product_id, UNLABELLED if node is None else node, tags, voice)
+        yield Label(key, product_id, UNLABELLED if node is None else node, vocabulary.apply(tags), voice)
 
 
 def _record(product: Product, place: Place | ProductError, provenance: Provenance) -> Record | ProductError:

@@ -31,11 +31,11 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class TagScore:
-    """A tag with the share of the vote that carries it."""
+    """A tag with its probability, and who speaks for it: the product's own text, its neighbours, or both."""
 
     tag: str
     score: float
-    source: str = "neighbours"
+    source: Literal["text", "neighbours", "both"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,18 +20,14 @@ from indexer.vectors import Keys
 from service.answer import Answer, Candidate, Decision, Duplicate, Level, Neighbour, TagScore
 from service.calibration.calibrate import Calibration, Probabilities
 from service.calibration.dial import Dial
+from service.calibration.tagging import tags_of_neighbours
 from service.decision import KINDS, decide, reason
 from service.settings import ServiceSettings
-from service.tags import score_tags
+from service.tags.tagger import Tagger
 from service.vote.evidence import Floats, Heard, Nodes
 from service.vote.search import Neighbourhood
-from service.vote.voices import voices
 from taxonomy.tree import Tree
 
-TAG_VOTERS = 100
-"""Neighbours with tags that speak for theirs."""
-LEAST_VOICE = 0.2
-"""A tag's score is its carriers' part of all voices; of fewer voices than this it is a part of this."""
 LEAVES = 3
 """Categories named at least, so that the file columns for them are always filled."""
 
@@ -45,6 +41,7 @@ class Hearing:
     heard: Heard
     kernel: Kernel
     calibration: Calibration
+    tagger: Tagger
 
 
 def compose(
@@ -94,25 +91,21 @@ class _Composition:
         self.precision, policy = dial.precision or settings.precision, dial.policy or settings.policy
         self.likely, self.nearest = weighed(live, hearing), nearest(self.found)
         self.decided = decide(self.likely, self.nearest, hearing.calibration, precision=self.precision, policy=policy)
-        self._count_tags()
+        self.tags = self._tags()
         self.shown = _Shown.of(live, self.found, shares(hearing.heard.voices), settings.shown)
         self.closeness = live.contents.features.cosines(hearing.asked.raw, self.shown.keys)
 
-    def _count_tags(self) -> None:
-        """Let the nearest neighbours speak for their tags, those without a category too, if they carry any."""
-        found, labels = self.found, self.live.labels
-        carried = labels.tags(found.keys.ravel())
-        carrying = np.zeros(found.keys.size, np.bool_)
-        carrying[carried.row] = True
-        near = found.present & carrying.reshape(found.keys.shape)
-        near &= np.cumsum(near, axis=1) <= TAG_VOTERS
-        weights = np.where(near, np.maximum(labels.voices(found.keys), 0), 0).astype(np.float32)
-        spoken = voices(self.live.contents.features, found.keys, weights, self.hearing.asked, self.hearing.kernel)
-        spoken = spoken / np.maximum(spoken.sum(axis=1, keepdims=True), LEAST_VOICE)
-        self.tags = score_tags(
-            spoken, carried.row, carried.tag, threshold=self.settings.tag_threshold, top=self.settings.tag_limit
+    def _tags(self) -> list[list[TagScore]]:
+        hearing, settings = self.hearing, self.settings
+        votes = tags_of_neighbours(self.live.built, self.found, hearing.asked, hearing.kernel)
+        return hearing.tagger.give(
+            hearing.tagger.weigh(self.products, votes),
+            self.likely.line,
+            carriers=self.live.labels.carriers,
+            support=settings.tag_support,
+            top=settings.tag_limit,
+            threshold=settings.tag_threshold or None,
         )
-        self.tag_ends = np.searchsorted(self.tags.row, np.arange(len(self.products) + 1))
 
     def answer(self, row: int) -> Answer:
         product = self.products[row]
@@ -127,7 +120,7 @@ class _Composition:
             category=self._category(row) if decision != "abstain" else None,
             levels=self._levels(row),
             alternatives=self._alternatives(row),
-            tags=self._tags(row),
+            tags=tuple(self.tags[row]),
             neighbours=tuple(self.shown.neighbours(self.live, row)),
             duplicates=self._duplicates(row, digest),
             used={"text": product.has_text, "image": False},
@@ -179,11 +172,6 @@ class _Composition:
     @cached_property
     def _labelled(self) -> Nodes:
         return np.flatnonzero(self._sizes).astype(np.int32)
-
-    def _tags(self, row: int) -> tuple[TagScore, ...]:
-        places = slice(int(self.tag_ends[row]), int(self.tag_ends[row + 1]))
-        pairs = zip(self.tags.tag[places].tolist(), self.tags.score[places].tolist(), strict=True)
-        return tuple(TagScore(self.live.labels.tag_names[tag], round(score, 4)) for tag, score in pairs)
 
     def _duplicates(self, row: int, digest: str) -> tuple[Duplicate, ...]:
         shown, duplicates = self.shown, []

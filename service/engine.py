@@ -24,8 +24,10 @@ from indexer.vectors import Keys, Vectors
 from service.answer import Answer, Candidate, Neighbour
 from service.calibration.calibrate import Calibration, Probabilities
 from service.calibration.dial import Dial
+from service.calibration.tagging import VOTERS
 from service.compose import Hearing, commonest, compose, nearest, neighbour_lists, weighed
 from service.settings import ServiceSettings
+from service.tags.tagger import Tagger
 from service.vote.evidence import heard, without
 from service.vote.search import neighbourhoods
 from service.vote.voices import kernel
@@ -54,6 +56,7 @@ class Engine:
         self.live = live
         self.settings = settings
         self.calibration = calibration_in(live)
+        self._tagging: tuple[tuple[int, str], Tagger] | None = None
 
     @classmethod
     def open(cls, settings: ServiceSettings, encoder: Encoder | None = None) -> Self:
@@ -140,11 +143,20 @@ class Engine:
         known = (live.labels.key(product.id) for product in products)
         itself: Keys = np.array([-1 if key is None else key for key in known], np.int64)
         voters = self.settings.neighbours or calibration.neighbours
-        found = neighbourhoods(live.built, asked, itself, max(voters, least))
+        tagging = VOTERS if live.labels.tag_names else 0
+        found = neighbourhoods(live.built, asked, itself, max(voters, least, tagging))
         found = replace(found, voters=found.voters & (np.cumsum(found.voters, axis=1) <= voters))
         alike = kernel(live.built, calibration.words)
         own = without(live.built, itself)
-        return Hearing(asked, found, heard(live.built, found, asked, alike, own), alike, calibration)
+        return Hearing(asked, found, heard(live.built, found, asked, alike, own), alike, calibration, self._tagger())
+
+    def _tagger(self) -> Tagger:
+        """Return what gives the tags that the index has now."""
+        tags, tree = self.live.labels.tag_names, self.live.tree
+        if self._tagging is None or self._tagging[0] != (len(tags), tree.version):
+            made = Tagger.of(self.calibration.tags, tags, self.live.vocabulary, tree)
+            self._tagging = (len(tags), tree.version), made
+        return self._tagging[1]
 
 
 def calibration_in(live: Live) -> Calibration:

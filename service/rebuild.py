@@ -19,11 +19,12 @@ from indexer.snapshot import Built
 from indexer.update import open_index
 from service.calibration.calibrate import Calibration
 from service.calibration.learning import SAMPLE, calibration_of
+from service.calibration.tagging import Read
 
 
-def calibrated(built: Built, tell: Callable[[int], None]) -> str:
+def calibrated(built: Built, read: Read, tell: Callable[[int], None]) -> str:
     """Return the calibration of an index as the text that its snapshot keeps."""
-    return calibration_of(built, tell=tell).to_json()
+    return calibration_of(built, read, tell=tell).to_json()
 
 
 build = partial(pipeline.build, calibrate=calibrated)
@@ -43,7 +44,7 @@ def recalibrate(
     progress = progress or pipeline.Quiet()
     with closing(open_index(index, encoder)) as live:
         progress.start("calibrate", min(sample, live.labels.labelled), "products")
-        calibration = calibration_of(live.built, sample=sample, tell=progress.at)
+        calibration = calibration_of(live.built, live.records.products, sample=sample, tell=progress.at)
         progress.start("save", None, "")
         manifest = live.manifest
         labels = live.labels

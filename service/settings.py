@@ -26,8 +26,11 @@ class ServiceSettings(BaseSettings):
     neighbours: int = Field(
         0, ge=0, le=1000, description="Labelled neighbours that vote (k); 0 takes what the calibration chose."
     )
-    tag_threshold: float = Field(0.35, gt=0, le=1, description="Share of the vote from which a tag is given.")
-    tag_limit: int = Field(10, ge=0, le=100, description="Tags given at most.")
+    tag_threshold: float = Field(
+        0, ge=0, le=1, description="Probability from which a tag is given; 0 takes what the calibration chose for each."
+    )
+    tag_support: int = Field(2, ge=1, description="Products that must carry a tag before it is given for neighbours.")
+    tag_limit: int = Field(30, ge=0, le=200, description="Tags given at most.")
     duplicate_similarity: float = Field(
         0.95, gt=0, le=1, description="Similarity from which a neighbour is a duplicate."
     )

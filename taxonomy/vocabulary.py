@@ -1,14 +1,18 @@
-"""The tag words: how a cell becomes tags, and one spelling for each tag, with aliases and exclusions."""
+"""The tag words: how a cell becomes tags, one spelling for each, other words for it, and where it may be given."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeGuard
 
 from taxonomy.names import TaxonomyError, clean_name, name_key
 
+PARTS = ("spellings", "aliases", "exclusions", "scopes", "conflicts")
+BYTE_LIMIT = 20_000_000
 SEPARATORS = "|;,"  # the first one that a cell contains is its separator
 
 
@@ -32,24 +36,34 @@ def split_tags(text: str) -> tuple[str, ...]:
 class Vocabulary:
     """Tags by `name_key`. spellings: key -> the spelling to use. aliases: key of another word -> its tag's spelling.
 
-    exclusions: keys of tags that are never given.
+    exclusions: keys of tags that are never given. scopes: key of a tag -> paths (`A > B`) of the categories that it may
+    be given in, with all below them; a tag without one may be given everywhere. conflicts: groups of keys of tags of
+    which a product has one at most, as in men and women.
     """
 
     spellings: Mapping[str, str] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     exclusions: frozenset[str] = frozenset()
+    scopes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    conflicts: tuple[tuple[str, ...], ...] = ()
 
     @classmethod
     def from_tags(
         cls, tags: Iterable[str], *, aliases: Mapping[str, str] | None = None, exclusions: Iterable[str] = ()
     ) -> Vocabulary:
         """Count tags as products carry them; the most frequent spelling stands, equal ones decided by alphabet."""
-        counts = Counter(cleaned for tag in tags if (cleaned := clean_name(tag)))
-        spellings: dict[str, str] = {}
-        for tag in sorted(counts, key=lambda tag: (-counts[tag], tag)):
-            spellings.setdefault(name_key(tag), tag)
         by_key = {name_key(word): clean_name(tag) for word, tag in (aliases or {}).items()}
-        return cls(spellings, by_key, frozenset(map(name_key, exclusions)))
+        return cls({}, by_key, frozenset(map(name_key, exclusions))).spelt(Counter(tags))
+
+    def spelt(self, counts: Mapping[str, int]) -> Vocabulary:
+        """Return the vocabulary with a spelling for each tag in use: its own, else the one that most products carry."""
+        cleaned: Counter[str] = Counter()
+        for tag, count in counts.items():
+            cleaned[clean_name(tag)] += count
+        spellings = dict(self.spellings)
+        for tag in sorted(filter(None, cleaned), key=lambda tag: (-cleaned[tag], tag)):
+            spellings.setdefault(name_key(tag), tag)
+        return replace(self, spellings=spellings)
 
     def canonical(self, tag: str) -> str:
         """Return the one spelling of a tag; a tag that is not known keeps its own, cleaned."""
@@ -64,8 +78,29 @@ class Vocabulary:
 
     def to_json(self) -> str:
         """Return everything as JSON text, in an order that does not depend on the input's."""
-        parts = {"spellings": self.spellings, "aliases": self.aliases, "exclusions": sorted(self.exclusions)}
+        parts = {
+            "spellings": self.spellings,
+            "aliases": self.aliases,
+            "exclusions": sorted(self.exclusions),
+            "scopes": self.scopes,
+            "conflicts": self.conflicts,
+        }
         return json.dumps(parts, ensure_ascii=False, indent=1, sort_keys=True)
+
+    @classmethod
+    def read(cls, path: Path) -> Vocabulary:
+        """Read a file in JSON; raises TaxonomyError when it cannot be read, is larger than BYTE_LIMIT or is none."""
+        try:
+            with path.open("rb") as file:
+                raw = file.read(BYTE_LIMIT + 1)
+        except OSError as error:
+            raise TaxonomyError(f"{path} cannot be read: {error.strerror}") from error
+        if len(raw) > BYTE_LIMIT:
+            raise TaxonomyError(f"{path} holds more than {BYTE_LIMIT:,} bytes, the limit; leave out what is not needed")
+        try:
+            return cls.from_json(raw)
+        except TaxonomyError as error:
+            raise TaxonomyError(f"{path.name}: {error}") from error
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Vocabulary:
@@ -75,12 +110,28 @@ class Vocabulary:
         except (ValueError, RecursionError) as error:
             raise TaxonomyError(f"this vocabulary is no JSON: {error}") from error
         if not isinstance(parts, dict):
-            raise TaxonomyError("a vocabulary is a JSON object with spellings, aliases and exclusions")
+            raise TaxonomyError(f"a vocabulary is a JSON object with {', '.join(PARTS[:-1])} and {PARTS[-1]}")
+        if unknown := sorted(set(parts) - set(PARTS)):
+            raise TaxonomyError(f"a vocabulary has no part {unknown[0][:40]!r}; its parts are {', '.join(PARTS)}")
         spellings, aliases = (_words(parts, name) for name in ("spellings", "aliases"))
-        exclusions = parts.get("exclusions", [])
-        if not isinstance(exclusions, list) or not all(isinstance(tag, str) for tag in exclusions):
+        exclusions, scopes, conflicts = parts.get("exclusions", []), parts.get("scopes", {}), parts.get("conflicts", [])
+        if not _texts(exclusions):
             raise TaxonomyError("the exclusions of a vocabulary are a list of tags")
-        return cls(spellings, aliases, frozenset(map(name_key, exclusions)))
+        if not isinstance(scopes, dict) or not all(map(_texts, scopes.values())):
+            raise TaxonomyError("the scopes of a vocabulary are an object: for each tag a list of category paths")
+        if not isinstance(conflicts, list) or not all(map(_texts, conflicts)):
+            raise TaxonomyError("the conflicts of a vocabulary are a list of lists of tags")
+        return cls(
+            spellings,
+            aliases,
+            frozenset(map(name_key, exclusions)),
+            {name_key(tag): tuple(paths) for tag, paths in scopes.items()},
+            tuple(tuple(map(name_key, group)) for group in conflicts),
+        )
+
+
+def _texts(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
 
 
 def _words(parts: Mapping[str, object], name: str) -> dict[str, str]:

@@ -25,6 +25,7 @@ Floats = npt.NDArray[np.float32]
 Keys = npt.NDArray[np.int64]
 FILES = tuple(f"features_{name}.npy" for name in ("raw", "counts", "columns", "values"))
 
+BATCH = 4_096
 SHARPNESS = 2.5
 """A part's kernel is its cosine, where above 0, to this power (2 to 3 were best on mwpd_gpc_16k and flipkart_20k, 5 and
 8 no better): nearness counts more than a line would say."""
@@ -135,21 +136,23 @@ class Features:
     def copies(self, keys: Keys, others: Keys, least: float) -> npt.NDArray[np.bool_]:
         """Return which of `others` (n, m) are as good as the product `keys` (n,) itself: bool (n, m).
 
-        A copy has a cosine of `least` at least in every part that either has, and in its words.
+        The cosines of all that either has, its parts and its words, are `least` at least in the mean.
         """
-        alike: npt.NDArray[np.bool_] = np.ones(others.shape, np.bool_)
+        total, many = np.zeros(others.shape, np.float32), np.ones(others.shape, np.float32)
         for start, end in pairwise(self._edges):
             asked = self._raw[keys, start:end].astype(np.float32)
             near = self._raw[others, start:end].astype(np.float32)
-            cosine = np.einsum("nd,nmd->nm", asked, near)
-            lacking = ~np.any(asked, axis=1)[:, None] & ~np.any(near, axis=2)
-            alike &= np.asarray((cosine >= least) | lacking)
+            total += np.einsum("nd,nmd->nm", asked, near)
+            many += np.any(asked, axis=1)[:, None] | np.any(near, axis=2)
+        alike: npt.NDArray[np.bool_] = total + 1 >= least * many  # what words could still make of it
         row, place = np.nonzero(alike)
-        for start in range(0, len(row), 4096):
-            some = slice(start, start + 4096)
+        for start in range(0, len(row), BATCH):
+            some = slice(start, start + BATCH)
             first, second = self.words(keys[row[some]]), self.words(others[row[some], place[some]])
             cosine = np.asarray(first.multiply(second).sum(axis=1)).ravel()
-            alike[row[some], place[some]] = (cosine >= least) | (first.indptr[1:] == first.indptr[:-1])
+            wordless = (np.diff(first.indptr) == 0) & (np.diff(second.indptr) == 0)
+            at = row[some], place[some]
+            alike[at] = np.where(wordless, total[at] >= least * (many[at] - 1), total[at] + cosine >= least * many[at])
         return alike
 
     def _words_alike(self, keys: Keys, words: Rows) -> Floats:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ import sqlalchemy as sa
 
 from indexer.encoders import Encoded
 from indexer.errors import RecordError
+from indexer.product import Product
 from indexer.store import raw, rows, schema
 from indexer.store.raw import RawVectors, Slice
 from indexer.store.rows import Entry, Outcome, Provenance, Record, Stored, Written
@@ -116,6 +118,11 @@ class Records:
         with self._reading() as connection:
             return {stored.key: stored for stored in rows.find(connection, products.c.key, keys)}
 
+    def products(self, keys: Sequence[int]) -> list[Product]:
+        """Return the stored products of keys, in their order; those that are not stored are left out."""
+        found = self.by_keys(keys)
+        return [found[key].record.product for key in keys if key in found]
+
     def page(self, after: int = 0, limit: int = 50) -> list[Stored]:
         """Return the `limit` products whose keys follow `after`, in order of key."""
         with self._reading() as connection:
@@ -168,6 +175,14 @@ class Records:
         query = query.group_by(labels.c.category).order_by(labels.c.category)
         with self._reading() as connection:
             return {row.category: row.products for row in connection.execute(query)}
+
+    def tags(self) -> Counter[str]:
+        """Return each tag as it is written, with its number of products."""
+        found: Counter[str] = Counter()
+        with self._reading() as connection:
+            for some in connection.execute(sa.select(labels.c.tags)).scalars():
+                found.update(some)
+        return found
 
     def journal(self, since: int, limit: int = 1_000) -> list[Entry]:
         """Return the first `limit` changes after `since`, in order."""

@@ -12,13 +12,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from service.calibration.dial import Curve
 from service.calibration.reliability import Reliability, expected_error
+from service.tags.rules import TagRules
 from service.vote.mixture import PRIOR, Doubles, Evidence, Nodes, fit, mixed
 
 VERSION = 1
@@ -84,8 +85,8 @@ class Calibration:
     """What was learnt about the answers of one index. neighbours and words: chosen for the vote, see `leave_one_out`.
 
     observations: products asked about, 0 before any calibration; floor: similarity under which everything is far away.
-    error: expected calibration error of the leaf before and after the reliability step, cross-fitted. tags: rules of
-    `service/tags.py` as they were written.
+    error: expected calibration error of the leaf before and after the reliability step, cross-fitted. tags: what was
+    learnt of the tags.
     """
 
     neighbours: int = 100
@@ -97,7 +98,7 @@ class Calibration:
     observations: int = 0
     accuracy: float = 0.0
     error: tuple[float, float] = (0.0, 0.0)
-    tags: Mapping[str, Any] = field(default_factory=dict)
+    tags: TagRules = field(default_factory=TagRules)
 
     def apply(self, evidence: Evidence, lineage: Nodes) -> Probabilities:
         """Return calibrated probabilities; lineage: int32 (N, depth) of the tree."""
@@ -116,6 +117,7 @@ class Calibration:
                 raise ValueError("it was written by another version")
             said["reliability"] = Reliability.read(said["reliability"])
             said["curves"] = {name: Curve.read(curve) for name, curve in said["curves"].items()}
+            said["tags"] = TagRules.read(said["tags"])
             said["weights"], said["error"] = tuple(map(float, said["weights"])), tuple(said["error"])
             made = cls(**said)
         except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from indexer.snapshot import Built
 from indexer.vectors import Keys
 from service.calibration.calibrate import Calibration, Told, calibrate
 from service.calibration.leave_one_out import BATCH, Asked, ask, halves, listings, newcomers
+from service.calibration.tagging import Read, tag_rules_of
 from service.vote.evidence import heard
 from service.vote.mixture import fit, mixed
 from service.vote.voices import kernel
@@ -37,18 +39,19 @@ Fold = tuple[Keys, Built]
 
 
 def calibration_of(
-    built: Built, *, sample: int = SAMPLE, seed: int = 0, tell: Callable[[int], None] = lambda _: None
+    built: Built, read: Read, *, sample: int = SAMPLE, seed: int = 0, tell: Callable[[int], None] = lambda _: None
 ) -> Calibration:
     """Return the calibration of an index: from at most `sample` of its labelled products, half of each fold.
 
-    tell(n) is called as n products were asked about.
+    read: gives stored products by key, for the words of their texts. tell(n) is called as n products were asked about.
     """
     chosen = Calibration(NEIGHBOURS[1], kernel(built).words)
     folds = [(some[: sample // 2], twin) for some, twin in halves(built, seed)]
     folds = [(some, twin) for some, twin in folds if len(some)]
     if not folds:
-        return chosen
+        return replace(chosen, tags=tag_rules_of(built, kernel(built), read, seed=seed))
     chosen = _chosen(_first(folds, TRIAL), chosen)
+    chosen = replace(chosen, tags=tag_rules_of(built, kernel(built, chosen.words), read, seed=seed))
     told = _told(folds, chosen, tell)
     new = _told_anew(_first(folds, NEW), chosen, np.random.default_rng(seed), share=told.counted.sum() * NEWCOMERS)
     return calibrate(told, new, built.tree.lineage, chosen=chosen)

@@ -27,7 +27,7 @@ Nodes = npt.NDArray[np.int32]
 
 BATCH = 256
 COPY = 0.98
-"""Similarity of text and of words from which a stored product is a near-copy of the asked one."""
+"""Mean cosine of parts and words from which a stored product is a near-copy of the asked one."""
 COPIES = 20
 """Neighbours more than wanted that are looked at, to stand in for copies."""
 
@@ -89,11 +89,17 @@ def listings(built: Built, keys: Keys) -> npt.NDArray[np.float64]:
     return np.array([1.0 / sizes[group] for group in groups])
 
 
+def stored(built: Built, keys: Keys) -> Projected:
+    """Return stored products as the index sees them."""
+    features = built.contents.features
+    raw, words = features.raw(keys), features.words(keys)
+    return Projected(raw, words, built.space.place(raw, words))
+
+
 def ask(built: Built, keys: Keys, wanted: int) -> Asked:
     """Return stored products as questions, with up to `wanted` voters each; near-copies are not among them."""
     contents, features = built.contents, built.contents.features
-    raw, words = features.raw(keys), features.words(keys)
-    projected = Projected(raw, words, built.space.place(raw, words))
+    projected = stored(built, keys)
     found = neighbourhoods(built, projected, keys, wanted + COPIES)
     copies = features.copies(keys, found.keys[:, : 2 * COPIES], COPY)
     voters = found.voters.copy()

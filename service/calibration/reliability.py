@@ -16,6 +16,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from service.newton import minimum
+
 Doubles = npt.NDArray[np.float64]
 Nodes = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
@@ -112,17 +114,20 @@ def _platt(
 ) -> tuple[float, float]:
     """Return (a, b) of the likeliest logistic line, drawn to another by `strength` observations; b at least 0.05."""
     target = np.array(drawn_to)
-    line = target.copy()
     x = np.stack([np.ones_like(odds), odds], axis=1)
     pull = strength * MIDDLE * np.diag([1.0, 4.0])
-    for _ in range(25):
+
+    def loss(line: Doubles) -> float:
+        chance = _logistic(x @ line)
+        said = np.log(np.where(right, chance, 1 - chance))
+        return float(-weight @ said + (line - target) @ pull @ (line - target) / 2)
+
+    def bends(line: Doubles) -> tuple[Doubles, Doubles]:
         likely = _logistic(x @ line)
         slope = x.T @ (weight * (likely - right)) + pull @ (line - target)
-        bend = (x * (weight * likely * (1 - likely))[:, None]).T @ x + pull
-        step = np.linalg.solve(bend, slope)
-        line = line - np.clip(step, -1, 1)
-        if np.abs(step).max() < 1e-6:
-            break
+        return slope, (x * (weight * likely * (1 - likely))[:, None]).T @ x + pull
+
+    line = minimum(target, loss, bends)
     return round(float(line[0]), 6), round(max(0.05, float(line[1])), 6)
 
 

@@ -84,7 +84,7 @@ class Judged:
             decided=np.array(decided, np.int32),
             sure=np.array([answer.decision == "auto" for answer in answers], np.bool_),
             given=[{tag.tag: tag.score for tag in answer.tags} for answer in answers],
-            tags=[product.tags for product in products],
+            tags=[engine.live.vocabulary.apply(product.tags) for product in products],
             ids=[product.id for product in products],
             titles=[product.title for product in products],
             paths=paths,

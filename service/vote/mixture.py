@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from service.newton import minimum
+
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Nodes = npt.NDArray[np.int32]
@@ -22,7 +24,6 @@ PRIOR = (-1.0, 8.0, 6.0, -1.0, 0.0, 2.0, 4.0)
 """About the middle of what was fitted on flipkart_20k, bestbuy_phones_3k, cdiscount_50k and mwpd_gpc_16k."""
 PRIOR_WEIGHT = 1.0
 """Penalty on the squared difference from PRIOR, in observations."""
-STEPS, PRECISION = 50, 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,28 +103,21 @@ def fit(evidence: Evidence, truth: Nodes, counted: Doubles) -> Doubles:
     found = evidence.nodes == truth[:, None]
     told = found.any(axis=1) & (counted > 0) & (truth >= 0)
     x, right, here, weight = terms(evidence)[told], found[told].argmax(axis=1), evidence.nodes[told] >= 0, counted[told]
-    chosen = x[np.arange(len(x)), right]
-    weights = prior.copy()
+    rows = np.arange(len(x))
+    chosen = weight @ x[rows, right]
 
     def loss(at: Doubles) -> float:
-        p = _softmax(x @ at, here)[np.arange(len(x)), right]
-        return float(-(weight * np.log(np.maximum(p, 1e-300))).sum() + PRIOR_WEIGHT / 2 * ((at - prior) ** 2).sum())
+        likely = _softmax(x @ at, here)[rows, right]
+        return float(-weight @ np.log(np.maximum(likely, 1e-300)) + PRIOR_WEIGHT / 2 * ((at - prior) ** 2).sum())
 
-    now = loss(weights)
-    for _ in range(STEPS):
-        p = _softmax(x @ weights, here) * weight[:, None]
-        mean = np.einsum("nm,nmt->nt", p, x)
-        slope = mean.sum(axis=0) - weight @ chosen + PRIOR_WEIGHT * (weights - prior)
-        shares = mean / np.maximum(weight, 1e-300)[:, None]
-        bend = np.einsum("nm,nmt,nmu->tu", p, x, x, optimize=True) - mean.T @ shares + PRIOR_WEIGHT * np.eye(len(prior))
-        step = np.linalg.solve(bend, slope)
-        size = 1.0
-        while (then := loss(weights - size * step)) > now and size > PRECISION:
-            size /= 2
-        weights, before, now = weights - size * step, now, min(then, now)
-        if before - now < PRECISION * max(1.0, abs(now)):
-            break
-    return weights
+    def bends(at: Doubles) -> tuple[Doubles, Doubles]:
+        share = _softmax(x @ at, here)
+        mean = np.einsum("nm,nmt->nt", share, x)
+        spread = np.einsum("nm,nmt,nmu->tu", share * weight[:, None], x, x, optimize=True)
+        slope = weight @ mean - chosen + PRIOR_WEIGHT * (at - prior)
+        return slope, spread - (mean * weight[:, None]).T @ mean + PRIOR_WEIGHT * np.eye(len(prior))
+
+    return minimum(prior, loss, bends)
 
 
 def _softmax(logits: Doubles, here: npt.NDArray[np.bool_]) -> Doubles:

@@ -1,0 +1,7 @@
+"""The tags of a product: what its own text names, what its neighbours carry, and which of them hold together. Pure.
+
+words     which known tags a product's own text names, and how plainly
+voted     which tags its neighbours carry, weighed by their voices
+rules     both to a probability for each tag; thresholds, scopes, conflicts
+phrases   phrases of a catalogue that no tag covers yet
+"""
