@@ -1,4 +1,4 @@
-"""Who may vote, on four products in a plane whose similarities are known, two of which share a word with the question."""
+"""Who may vote, on four products in a plane whose similarities are known, two of which share a word with the query."""
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from indexer.space.names import Names
 from indexer.vectors.exact import ExactIndex
 from service.vote.search import Neighbourhood, neighbourhoods
 from taxonomy.tree import Tree
+from taxonomy.vocabulary import Vocabulary
 
 PARTS = {"text": 2}
 ANGLES = np.radians([0, 60, 90, 180])
@@ -27,7 +28,7 @@ def stored(*nodes: int) -> Built:
     contents = Contents.of(Labels(), ExactIndex(2), Features(PARTS), Names(PARTS, np.zeros((3, 2))), space)
     projected = Projected(VECTORS, Lexicon.blank().rows(TEXTS), VECTORS)[keys]
     contents.put(keys, [Label(key, f"p{key}", node) for key, node in enumerate(nodes)], projected, space)
-    return Built(TREE, space, contents, grows=True)
+    return Built(TREE, Vocabulary(), space, contents, grows=True)
 
 
 def look(built: Built, text: str, wanted: int, itself: int = -1) -> Neighbourhood:

@@ -19,9 +19,11 @@ from indexer.space.lexicon import Lexicon
 from indexer.space.names import Names
 from indexer.vectors.exact import ExactIndex
 from taxonomy.tree import Tree
+from taxonomy.vocabulary import Vocabulary
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = {"text": 2}
+VOCABULARY = Vocabulary.from_tags(["new"], aliases={"novel": "new"}, exclusions=["old"])
 
 
 def write(index: Path, products: int = 3) -> Manifest:
@@ -36,7 +38,8 @@ def write(index: Path, products: int = 3) -> Manifest:
     )
     origin = Origin("toy:2", "toy:2@1", PARTS, "store", 7, {"products": products}, {})
     tree = Tree.from_paths([("A", "B")])
-    return snapshot.write(index, origin, snapshot.Built(tree, space, contents, grows=True), "{}")
+    built = snapshot.Built(tree, VOCABULARY, space, contents, grows=True)
+    return snapshot.write(index, origin, built, "{}")
 
 
 def publish(index: Path, products: int = 3) -> Path:
@@ -47,7 +50,7 @@ def publish(index: Path, products: int = 3) -> Path:
 
 
 def test_what_was_published_is_loaded(tmp_path: Path) -> None:
-    """Tree, labels, vectors and every fact of the manifest come back."""
+    """Tree, tag words, labels, vectors and every fact of the manifest come back."""
     written = write(tmp_path)
     snapshot.publish(tmp_path, written.id)
 
@@ -60,6 +63,7 @@ def test_what_was_published_is_loaded(tmp_path: Path) -> None:
         True,
     )
     contents = loaded.built.contents
+    assert loaded.built.vocabulary == VOCABULARY
     assert (loaded.built.tree.text(1), contents.labels.ids(np.array([2])), len(contents.vectors)) == (
         "A > B",
         ["p2"],

@@ -82,7 +82,7 @@ def test_cells_of_an_answer() -> None:
         category=Candidate("a", "A", 0.8),
         levels=(),
         alternatives=tuple(leaves),
-        tags=(TagScore("red", 0.9), TagScore("big", 0.4)),
+        tags=(TagScore("red", 0.9, "text"), TagScore("big", 0.4, "neighbours")),
         neighbours=(Neighbour("n1", "One", "A > B1", 0.9, 0.6), Neighbour("n2", "Two", "", 0.8, 0.0)),
         duplicates=(Duplicate("n1", 0.99, "similar", ("text similarity 0.990",)),),
         used={"text": True},
