@@ -42,7 +42,7 @@ _ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{8}")
 class Built:
     """An index in memory: its tree and its tag words, the space it searches in, and what it holds.
 
-    grows: whether a category that is not in the tree joins it with its first label; a tree that was given does not grow.
+    grows: whether a category that is not in the tree joins it with its first label; a tree that was given does not.
     """
 
     tree: Tree

@@ -77,7 +77,8 @@ class Tree:
         """Build from paths, in their order; ancestors that are missing are created just before they are needed.
 
         Of several spellings of one name the first is kept. `ids` gives the ids of some paths, in any spelling; every
-        other node gets one derived from its path. `notes` gives what else some paths say of themselves. Raises TaxonomyError for a path over the limits or a repeated id.
+        other node gets one derived from its path. `notes` gives what else some paths say of themselves. Raises
+        TaxonomyError for a path over the limits or a repeated id.
         """
         growth = Growth([], [])
         for path in paths:

@@ -38,7 +38,7 @@ def spoken_names(tree: Tree, start: int = 0) -> list[Product]:
 
 
 class Names:
-    """Raw parts of what categories say of themselves, by tree position: float32 (nodes, all parts), unit rows or zeros."""
+    """Raw parts of what categories say of themselves, by tree position: float32 (nodes, all parts); unit rows or 0."""
 
     def __init__(self, parts: Mapping[str, int], raw: npt.ArrayLike | None = None) -> None:
         self._edges = edges_of(parts)

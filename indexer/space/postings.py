@@ -1,8 +1,8 @@
 """Which products share words with a question: an inverted index over the words of `features`, current on every write.
 
-Dense vectors and reduced words blur what is rare, a brand, a model, a material, and just that often tells one shelf from
-the next. So neighbours are looked for by their words as well, and both kinds vote (docs/ablations.md: 1.2 points more
-leaves right on mwpd_gpc_16k, 2.4 on cdiscount_50k).
+Dense vectors and reduced words blur what is rare, a brand, a model, a material, and just that often tells one shelf
+from the next. So neighbours are looked for by their words as well, and both kinds vote (docs/ablations.md: 1.2 points
+more leaves right on mwpd_gpc_16k, 2.4 on cdiscount_50k).
 
 A cache of the features, made anew when an index is opened: 8 bytes a word. New words go into a small segment of their
 own; segments of about one size are joined, so each product is filed anew a logarithmic number of times.
@@ -74,7 +74,7 @@ class Postings:
         return made
 
     def put(self, keys: Keys) -> None:
-        """File `keys` by the words that the features hold by now; a key that is filed already must be dropped before."""
+        """File `keys` by the words that the features hold by now; a key that is filed must be dropped before."""
         if not len(keys):
             return
         if int(keys.max()) >= len(self._home):

@@ -36,8 +36,8 @@ ENOUGH = 100
 class Told:
     """What was heard of n stored products that were asked about without themselves.
 
-    truth: int32 (n,) tree position of each; nearest: float32 (n,) similarity of its nearest labelled neighbour; counted:
-    float64 (n,), how much each counts: copies of one listing share one voice.
+    truth: int32 (n,) tree position of each; nearest: float32 (n,) similarity of its nearest labelled neighbour;
+    counted: float64 (n,), how much each counts: copies of one listing share one voice.
     """
 
     evidence: Evidence

@@ -3,8 +3,8 @@
     log-odds(tag) = weights . (1, share, root of share, log-odds of being named as it is)
 
 A logistic line that all tags share; how far a tag's own name in a text can be believed is each tag's own, drawn to all
-tags' together. A tag is given from its threshold on: the best for F1, per tag where it is carried often enough. Beside a
-likelier tag that it is hardly ever carried with, as men with women, a tag's odds fall by how much more seldom that is
+tags' together. A tag is given from its threshold on: the best for F1, per tag where it is carried often enough. Beside
+a likelier tag that it is hardly ever carried with, as men with women, a tag's odds fall by how much more seldom that is
 than by chance: both are given only where both are said beyond doubt.
 """
 
@@ -141,8 +141,8 @@ def fit(said: Weighed, carried: Mask, tags: Sequence[str], conflicts: Sequence[C
 def conflicting(row: Numbers, tag: Numbers, tags: Sequence[str], products: int) -> list[Conflict]:
     """Return tags that products hardly ever carry together though chance would have many do so.
 
-    row, tag: int64 (t,), flat: product `row[i]` carries tag number `tag[i]`. The likeliest by chance come first, at most
-    CONFLICTS of them.
+    row, tag: int64 (t,), flat: product `row[i]` carries tag number `tag[i]`. The likeliest by chance come first, at
+    most CONFLICTS of them.
     """
     carriers = np.bincount(tag, minlength=len(tags)).astype(np.float64)
     often = np.flatnonzero(carriers >= OFTEN)
