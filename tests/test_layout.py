@@ -16,7 +16,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 CONTRACTS = {contract["id"]: contract for contract in PYPROJECT["tool"]["importlinter"]["contracts"]}
 EVERYWHERE = {"numpy", "orjson"}  # arrays and JSON are no technology that one would exchange
-PURE = {"indexer.product", "service.calibration.calibrate", "service.decision", "service.tags", "taxonomy"}
+PURE = {
+    *("indexer.product", "service.calibration", "service.decision", "service.newton", "service.tags", "service.vote"),
+    "taxonomy",
+}
 NAMELESS = {"base", "common", "core", "helpers", "manager", "misc", "utils"}
 
 
