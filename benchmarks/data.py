@@ -7,7 +7,6 @@ seed: repeated titles dropped, leaf paths of four products or more, listings of 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -59,14 +58,12 @@ def loaded(name: str, spec: str = DEFAULT) -> Set:
     if not (folder / STORE).is_file():
         with read(DATA / name) as rows, Progress() as progress:
             build(rows, folder, settings=IndexSettings(encoder=spec), encoder=encoder, progress=progress)
-    remembered = Remembered(encoder)
-    with closing(Records.open(folder / STORE)) as records:
-        remembered.learn(records)
-        stored = [each for first in _pages(records) for each in first]
+    records = Records.open(folder / STORE)  # open as long as the set is in use
+    stored = [each for first in _pages(records) for each in first]
     products = [each.record.product for each in stored if each.record.product.category]
     source = next((DATA / name).glob("products.csv*"))
     columns = pd.read_csv(source, keep_default_na=False, dtype=str).set_index("id")
-    return Set(name, products, columns.loc[[product.id for product in products]], remembered)
+    return Set(name, products, columns.loc[[product.id for product in products]], Remembered(encoder, records))
 
 
 def _pages(records: Records) -> Iterator[list[Stored]]:

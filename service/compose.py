@@ -12,36 +12,19 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.product import Product, content_hash
-from indexer.space import Projected
-from indexer.space.features import Kernel
 from indexer.store.records import Stored
 from indexer.update import Live
 from indexer.vectors import Keys
-from service.answer import Answer, Candidate, Decision, Duplicate, Level, Neighbour, TagScore
-from service.calibration.calibrate import Calibration, Probabilities
+from service.answer import Answer, Candidate, Decision, Duplicate, Level, Neighbour
 from service.calibration.dial import Dial
-from service.calibration.tagging import tags_of_neighbours
-from service.decision import KINDS, decide, reason
+from service.decision import KINDS, reason
+from service.hearing import Hearing, lineage_of, shares, think
 from service.settings import ServiceSettings
-from service.tags.tagger import Tagger
-from service.vote.evidence import Floats, Heard, Nodes
+from service.vote.evidence import Floats, Nodes
 from service.vote.search import Neighbourhood
-from taxonomy.tree import Tree
 
 LEAVES = 3
 """Categories named at least, so that the file columns for them are always filled."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hearing:
-    """n questions as the index sees them, who was found, what they said, and how that is compared and calibrated."""
-
-    asked: Projected
-    found: Neighbourhood
-    heard: Heard
-    kernel: Kernel
-    calibration: Calibration
-    tagger: Tagger
 
 
 def compose(
@@ -58,54 +41,18 @@ def neighbour_lists(live: Live, hearing: Hearing, limit: int) -> list[list[Neigh
     return [shown.neighbours(live, row) for row in range(len(hearing.found.keys))]
 
 
-def weighed(live: Live, hearing: Hearing) -> Probabilities:
-    """Return the calibrated probabilities that what was heard comes to."""
-    return hearing.calibration.apply(hearing.heard.evidence, _lineage(live.tree))
-
-
-def nearest(found: Neighbourhood) -> Floats:
-    """Return the similarity of the nearest neighbour with a category, -1 where there is none: float32 (n,)."""
-    best: Floats = np.where(found.voters, found.similarity, -1).max(axis=1, initial=-1).astype(np.float32)
-    return best
-
-
-def shares(voices: Floats) -> Floats:
-    """Return what part each neighbour has in what speaks for something: float32 (n, k), rows sum to 1 or are 0.
-
-    A voice under 0 corrects the others, as where neighbours repeat each other, and has no part of its own.
-    """
-    spoken = np.maximum(voices, 0)
-    total = spoken.sum(axis=1, keepdims=True)
-    made: Floats = np.divide(spoken, total, out=np.zeros_like(spoken), where=total > 0)
-    return made
-
-
 class _Composition:
     """What was counted over n queries, as arrays, and the words for one of them at a time."""
 
     def __init__(
         self, live: Live, settings: ServiceSettings, products: Sequence[Product], hearing: Hearing, dial: Dial
     ) -> None:
-        self.live, self.settings, self.products, self.hearing = live, settings, products, hearing
-        self.found, self.tree, self.lineage = hearing.found, live.tree, _lineage(live.tree)
-        self.precision, policy = dial.precision or settings.precision, dial.policy or settings.policy
-        self.likely, self.nearest = weighed(live, hearing), nearest(self.found)
-        self.decided = decide(self.likely, self.nearest, hearing.calibration, precision=self.precision, policy=policy)
-        self.tags = self._tags()
-        self.shown = _Shown.of(live, self.found, shares(hearing.heard.voices), settings.shown)
+        self.live, self.settings, self.products = live, settings, products
+        self.tree, self.lineage = live.tree, lineage_of(live.tree)
+        self.thought = think(live.built, settings, products, hearing, dial)
+        self.likely, self.decided = self.thought.likely, self.thought.decided
+        self.shown = _Shown.of(live, hearing.found, shares(hearing.heard.voices), settings.shown)
         self.closeness = live.contents.features.cosines(hearing.asked.raw, self.shown.keys)
-
-    def _tags(self) -> list[list[TagScore]]:
-        hearing, settings = self.hearing, self.settings
-        votes = tags_of_neighbours(self.live.built, self.found, hearing.asked, hearing.kernel)
-        return hearing.tagger.give(
-            hearing.tagger.weigh(self.products, votes),
-            self.likely.line,
-            carriers=self.live.labels.carriers,
-            support=settings.tag_support,
-            top=settings.tag_limit,
-            threshold=settings.tag_threshold or None,
-        )
 
     def answer(self, row: int) -> Answer:
         product = self.products[row]
@@ -120,7 +67,7 @@ class _Composition:
             category=self._category(row) if decision != "abstain" else None,
             levels=self._levels(row),
             alternatives=self._alternatives(row),
-            tags=tuple(self.tags[row]),
+            tags=tuple(self.thought.tags[row]),
             neighbours=tuple(self.shown.neighbours(self.live, row)),
             duplicates=self._duplicates(row, digest),
             used={"text": product.has_text, "image": False},
@@ -134,8 +81,8 @@ class _Composition:
             return "abstain", "this index reads text and the product has none; give it a title"
         if self.likely.line.shape[1] == 0 or self.likely.line[row, 0] < 0:
             return "abstain", "no stored product with a category was found; add labelled products"
-        nearest = float(self.nearest[row])
-        why = reason(self.decided, self.likely, row, precision=self.precision, nearest=nearest)
+        nearest = float(self.thought.nearest[row])
+        why = reason(self.decided, self.likely, row, precision=self.thought.precision, nearest=nearest)
         return KINDS[int(self.decided.kind[row])], why
 
     def _category(self, row: int) -> Candidate:
@@ -167,7 +114,7 @@ class _Composition:
 
     @cached_property
     def _sizes(self) -> Nodes:
-        return self.live.labels.node_counts(len(self.tree)).astype(np.int32)
+        return self.live.labels.spoken_counts(len(self.tree)).astype(np.int32)
 
     @cached_property
     def _labelled(self) -> Nodes:
@@ -191,7 +138,7 @@ class _Composition:
 
 def commonest(live: Live, limit: int) -> list[Candidate]:
     """Return the `limit` categories with the most products, each with its share of all that are labelled."""
-    sizes = live.labels.node_counts(len(live.tree))
+    sizes = live.labels.spoken_counts(len(live.tree))
     largest = np.argsort(-sizes, kind="stable")[:limit].tolist()
     total = max(1, int(sizes.sum()))
     return [
@@ -201,14 +148,9 @@ def commonest(live: Live, limit: int) -> list[Candidate]:
     ]
 
 
-def _lineage(tree: Tree) -> Nodes:
-    """Return the tree's lineage; an empty tree gets one node that nobody speaks for, so -1 has its place."""
-    return tree.lineage if len(tree) else np.full((1, 1), -1, np.int32)
-
-
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """The neighbours that are shown of n questions, most similar first: (n, limit) of each column, and their records."""
+    """The neighbours shown of n questions, most similar first: (n, limit) of each column, and their records."""
 
     keys: Keys
     similarity: Floats

@@ -18,14 +18,15 @@ from indexer.errors import ProductError, ProductNotFound, SnapshotDamaged
 from indexer.normalize import text_of
 from indexer.product import Product
 from indexer.space import Projected
-from indexer.store.records import Provenance, Stored, Written
+from indexer.store.records import Stored, Written
 from indexer.update import Live, clean, open_index
-from indexer.vectors import Keys, Vectors
+from indexer.vectors import Keys
 from service.answer import Answer, Candidate, Neighbour
-from service.calibration.calibrate import Calibration, Probabilities
+from service.calibration.calibrate import Calibration
 from service.calibration.dial import Dial
 from service.calibration.tagging import VOTERS
-from service.compose import Hearing, commonest, compose, nearest, neighbour_lists, weighed
+from service.compose import commonest, compose, neighbour_lists
+from service.hearing import Hearing, Thought, think
 from service.settings import ServiceSettings
 from service.tags.tagger import Tagger
 from service.vote.evidence import heard, without
@@ -95,11 +96,10 @@ class Engine:
         with self.live.reading():
             return compose(self.live, self.settings, products, self._hear(products, asked, self.settings.shown), dial)
 
-    def weigh(self, products: Sequence[Product], asked: Projected) -> tuple[Probabilities, Vectors]:
-        """Return what is thought of normalised products, before any decision, and their nearest labelled similarity."""
+    def think(self, products: Sequence[Product], asked: Projected, dial: Dial = SERVICE) -> Thought:
+        """Return what is thought of normalised products that were encoded already, as `answer` would say it."""
         with self.live.reading():
-            hearing = self._hear(products, asked, 0)
-            return weighed(self.live, hearing), nearest(hearing.found)
+            return think(self.live.built, self.settings, products, self._hear(products, asked, 0), dial)
 
     def similar(self, query: Product | str, limit: int) -> list[Neighbour]:
         """Return the `limit` stored products most similar to a product, or to the stored one with that id.
@@ -118,9 +118,9 @@ class Engine:
         with self.live.reading():
             return commonest(self.live, limit)
 
-    def put(self, products: Sequence[Product], provenance: Provenance = "supplier") -> list[Written | ProductError]:
+    def put(self, products: Sequence[Product]) -> list[Written | ProductError]:
         """Store products and their labels; each counts from the next question on. In order, refused ones as errors."""
-        return self.live.put(products, provenance)
+        return self.live.put(products)
 
     def delete(self, ids: Sequence[str]) -> list[Written]:
         """Forget products; an unknown id is no error, its outcome is "missing"."""
@@ -148,9 +148,9 @@ class Engine:
         found = replace(found, voters=found.voters & (np.cumsum(found.voters, axis=1) <= voters))
         alike = kernel(live.built, calibration.words)
         own = without(live.built, itself)
-        return Hearing(asked, found, heard(live.built, found, asked, alike, own), alike, calibration, self._tagger())
+        return Hearing(asked, found, heard(live.built, found, asked, alike, own), alike, calibration, self.tagger())
 
-    def _tagger(self) -> Tagger:
+    def tagger(self) -> Tagger:
         """Return what gives the tags that the index has now."""
         tags, tree = self.live.labels.tag_names, self.live.tree
         if self._tagging is None or self._tagging[0] != (len(tags), tree.version):

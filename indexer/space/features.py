@@ -133,14 +133,15 @@ class Features:
         made: Floats = np.minimum(total / np.maximum(parts, 1), 1)
         return made
 
-    def copies(self, keys: Keys, others: Keys, least: float) -> npt.NDArray[np.bool_]:
-        """Return which of `others` (n, m) are as good as the product `keys` (n,) itself: bool (n, m).
+    def copies(self, raw: Floats, words: Rows, others: Keys, least: float) -> npt.NDArray[np.bool_]:
+        """Return which of `others` (n, m) are as good as the product itself: bool (n, m).
 
-        The cosines of all that either has, its parts and its words, are `least` at least in the mean.
+        raw: float32 (n, all parts), words: n rows, of the products. The cosines of all that either has, its parts and
+        its words, are `least` at least in the mean.
         """
         total, many = np.zeros(others.shape, np.float32), np.ones(others.shape, np.float32)
         for start, end in pairwise(self._edges):
-            asked = self._raw[keys, start:end].astype(np.float32)
+            asked = raw[:, start:end]
             near = self._raw[others, start:end].astype(np.float32)
             total += np.einsum("nd,nmd->nm", asked, near)
             many += np.any(asked, axis=1)[:, None] | np.any(near, axis=2)
@@ -148,7 +149,7 @@ class Features:
         row, place = np.nonzero(alike)
         for start in range(0, len(row), BATCH):
             some = slice(start, start + BATCH)
-            first, second = self.words(keys[row[some]]), self.words(others[row[some], place[some]])
+            first, second = words[row[some]], self.words(others[row[some], place[some]])
             cosine = np.asarray(first.multiply(second).sum(axis=1)).ravel()
             wordless = (np.diff(first.indptr) == 0) & (np.diff(second.indptr) == 0)
             at = row[some], place[some]

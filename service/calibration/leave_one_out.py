@@ -34,7 +34,7 @@ COPIES = 20
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Some stored products as questions: keys int64 (n,), as projected, who may vote, and their category without them."""
+    """Stored products as questions: keys int64 (n,), as projected, who may vote, and their category without them."""
 
     keys: Keys
     projected: Projected
@@ -60,7 +60,8 @@ def _without(built: Built, told: Keys) -> Built:
         return built
     contents, features = built.contents, built.contents.features
     nodes = pooled(contents.labels.spoken(told), built.tree.lineage)
-    learnt = refit(built.space.learnt, features.raw(told), features.words(told), nodes)
+    voices = contents.labels.voices(told)
+    learnt = refit(built.space.learnt, features.raw(told), features.words(told), nodes, voices)
     space = replace(built.space, learnt=learnt)
     keys = np.flatnonzero(contents.labels.known).astype(np.int64)
     placed = place_of(space, contents, keys)
@@ -82,11 +83,17 @@ def place_of(space: Space, contents: Contents, keys: Keys) -> Vectors:
 
 
 def listings(built: Built, keys: Keys) -> npt.NDArray[np.float64]:
-    """Return how much each product counts, float64 (n,): listings of the same words share one voice."""
+    """Return how much each product counts, float64 (n,): its label's voice beside the others', which have the mean 1.
+
+    Listings of the same words share one.
+    """
     words = built.contents.features.words(keys)
     groups = [words.indices[start:end].tobytes() for start, end in pairwise(words.indptr.tolist())]
     sizes = Counter(groups)
-    return np.array([1.0 / sizes[group] for group in groups])
+    voices = built.contents.labels.voices(keys).astype(np.float64)
+    alone = np.array([1.0 / sizes[group] for group in groups])
+    made: npt.NDArray[np.float64] = alone * voices * len(keys) / max(1e-12, float(voices.sum()))
+    return made
 
 
 def stored(built: Built, keys: Keys) -> Projected:
@@ -101,11 +108,12 @@ def ask(built: Built, keys: Keys, wanted: int) -> Asked:
     contents, features = built.contents, built.contents.features
     projected = stored(built, keys)
     found = neighbourhoods(built, projected, keys, wanted + COPIES)
-    copies = features.copies(keys, found.keys[:, : 2 * COPIES], COPY)
+    copies = features.copies(projected.raw, projected.words, found.keys[:, : 2 * COPIES], COPY)
     voters = found.voters.copy()
     voters[:, : 2 * COPIES] &= ~copies
     voters &= np.cumsum(voters, axis=1) <= wanted
-    own = contents.prototypes.without(contents.labels.spoken(keys), projected.vectors)
+    labels = contents.labels
+    own = contents.prototypes.without(labels.spoken(keys), projected.vectors, labels.voices(keys))
     return Asked(keys, projected, replace(found, voters=voters), own)
 
 
@@ -120,7 +128,9 @@ def newcomers(built: Built, asked: Asked, remaining: int, wanted: int, rng: np.r
         kept[row, : len(some)] = some
     rows, places = np.nonzero(kept >= 0)
     sums = np.zeros_like(asked.own.sums)
-    np.add.at(sums, rows, place_of(built.space, contents, kept[rows, places]))
+    remained = kept[rows, places]
+    voices = contents.labels.voices(remained)
+    np.add.at(sums, rows, voices[:, None] * place_of(built.space, contents, remained))
     counts = np.bincount(rows, minlength=size).astype(np.float32)
     found = asked.found
     here = (found.keys[:, :, None] == kept[:, None, :]).any(axis=2)

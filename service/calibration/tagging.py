@@ -1,4 +1,4 @@
-"""Learns the rules of the tags: products that carry some are asked about without themselves and what is much like them."""
+"""Learns the rules of the tags: products that carry some are asked about without themselves and what is like them."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ def tag_rules_of(built: Built, kernel: Kernel, read: Read, *, seed: int = 0) -> 
     """Return the rules of an index's tags, those that hold anywhere when it has none."""
     labels = built.contents.labels
     every = np.flatnonzero(labels.known)
+    every = every[labels.voices(every) > 0]
     carried = labels.tags(every)
     carrying = every[np.unique(carried.row)]
     tags = labels.tag_names
@@ -60,7 +61,7 @@ def tag_rules_of(built: Built, kernel: Kernel, read: Read, *, seed: int = 0) -> 
 def tags_of_neighbours(
     built: Built, found: Neighbourhood, asked: Projected, kernel: Kernel, but: npt.NDArray[np.bool_] | None = None
 ) -> Voted:
-    """Return the tags that neighbours carry: the first VOTERS that carry any speak, those without a category too.
+    """Return the tags that neighbours carry: the first VOTERS with a voice that carry any, without a category too.
 
     but: bool (n, k), neighbours that may not.
     """
@@ -68,7 +69,7 @@ def tags_of_neighbours(
     carried: TagRows = labels.tags(found.keys.ravel())
     near = np.zeros(found.keys.size, np.bool_)
     near[carried.row] = True
-    near = near.reshape(found.keys.shape) & found.present
+    near = near.reshape(found.keys.shape) & found.present & (labels.voices(found.keys) > 0)
     if but is not None:
         near &= ~but
     near &= np.cumsum(near, axis=1) <= VOTERS
@@ -80,6 +81,6 @@ def tags_of_neighbours(
 def _asked(built: Built, keys: Keys, kernel: Kernel, words: TagWords, read: Read) -> Weighed:
     projected = stored(built, keys)
     found = neighbourhoods(built, projected, keys, VOTERS + SPARE)
-    alike = built.contents.features.copies(keys, found.keys, ALIKE)
+    alike = built.contents.features.copies(projected.raw, projected.words, found.keys, ALIKE)
     votes = tags_of_neighbours(built, found, projected, kernel, alike)
     return weighed(votes, words.named(read(keys.tolist())), len(built.contents.labels.tag_names))

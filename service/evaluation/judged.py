@@ -10,39 +10,48 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.product import Product
-from service.answer import Answer
-from service.calibration.calibrate import Calibration, Probabilities
-from service.engine import Engine
-from taxonomy.names import SEPARATOR
+from indexer.update import path_of
+from indexer.vectors import Vectors
+from service.calibration.calibrate import Calibration
+from service.decision import AUTO, decide
+from service.hearing import Thought
 from taxonomy.tree import Tree
+from taxonomy.vocabulary import Vocabulary
 
 Floats = npt.NDArray[np.float32]
 Nodes = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
+
 TOP = 5
+DIAL = (0.8, 0.9, 0.95, 0.98, 0.99)
+"""Precisions at which every product is decided upon."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """n products that were asked about. tree and calibration: of the index; a true category that it lacks is -1.
+    """n products that were asked about; nodes are positions in `tree`, which has every category that occurs, or -1.
 
-    truth int32 (n,), and known int32 (n,), the deepest node of its path that the tree has; nodes
-    int32 (n, TOP) the likeliest categories, -1 for none, and likely float32 (n, TOP); line
-    int32 (n, depth) and levels float32 (n, depth), the likeliest path and its probabilities; nearest float32 (n,);
-    decided int32 (n,), the node answered or -1, sure bool (n,) whether it was `auto`; given and true tags, and ids and
-    titles, as lists of n.
+    truth int32 (n,), the category of the label, -1 without one; taught bool (n,), whether the index had it; nodes
+    int32 (n, TOP) the likeliest categories, and likely float32 (n, TOP); line int32 (n, depth) and levels float32
+    (n, depth), the likeliest path and its probabilities; nearest float32 (n,), similarity of the nearest labelled
+    product; decided int32 (n,), the category answered, and kind int8 (n,), a place in `service.decision.KINDS`; dial
+    int32 (n, len(DIAL)), what is `auto` at each precision; vectors float32 (n, dim), where the products lie in the
+    space; fold int32 (n,), equal for products that were asked of one index. Given and true tags, ids, titles, paths.
     """
 
     tree: Tree
-    calibration: Calibration
     truth: Nodes
-    known: Nodes
+    taught: Mask
     nodes: Nodes
     likely: Floats
     line: Nodes
     levels: Floats
     nearest: Floats
     decided: Nodes
-    sure: npt.NDArray[np.bool_]
+    kind: npt.NDArray[np.int8]
+    dial: Nodes
+    vectors: Vectors
+    fold: Nodes
     given: list[dict[str, float]]
     tags: list[tuple[str, ...]]
     ids: list[str]
@@ -57,34 +66,50 @@ class Judged:
     def of(
         cls,
         products: Sequence[Product],
-        answers: Sequence[Answer],
-        likely: Probabilities,
-        nearest: Floats,
-        engine: Engine,
+        thought: Thought,
+        vectors: Vectors,
+        asked: Tree,
+        *,
+        calibration: Calibration,
+        vocabulary: Vocabulary,
+        tree: Tree,
+        fold: int = 0,
     ) -> Self:
-        """Put answers and what was thought beside the labels of the products."""
-        tree = engine.tree
+        """Put what an index thought of products beside their labels.
+
+        asked, calibration, vocabulary: of the index. tree: has all that `asked` has, and the categories of the labels.
+        """
+        size, likely = len(products), thought.likely
+        places = np.array([*(_position(tree, asked.path(node)) for node in range(len(asked))), -1], np.int32)
         paths = [product.category for product in products]
-        found = [_known(tree, path) for path in paths]
-        nodes = np.full((len(products), TOP), -1, np.int32)
-        share = np.zeros((len(products), TOP), np.float32)
+        nodes, share = np.full((size, TOP), -1, np.int32), np.zeros((size, TOP), np.float32)
         width = min(TOP, likely.nodes.shape[1])
-        nodes[:, :width], share[:, :width] = likely.nodes[:, :width], likely.own[:, :width]
-        decided = [tree.index(answer.category.id) if answer.category else -1 for answer in answers]
+        nodes[:, :width], share[:, :width] = places[likely.nodes[:, :width]], likely.own[:, :width]
+        depth = tree.lineage.shape[1]
+        line, levels = np.full((size, depth), -1, np.int32), np.zeros((size, depth), np.float32)
+        deep = min(depth, likely.line.shape[1])
+        line[:, :deep], levels[:, :deep] = places[likely.line[:, :deep]], likely.levels[:, :deep]
+        truth = np.array([_position(tree, path_of(path)) if path else -1 for path in paths], np.int32)
+        sure = np.full((size, len(DIAL)), -1, np.int32)
+        for column, precision in enumerate(DIAL):
+            decided = decide(likely, thought.nearest, calibration, precision=precision, policy="auto")
+            sure[:, column] = places[np.where(decided.kind == AUTO, decided.node, -1)]
         return cls(
             tree=tree,
-            calibration=engine.calibration,
-            truth=np.array([node if whole else -1 for node, whole in found], np.int32),
-            known=np.array([node for node, _ in found], np.int32),
+            truth=truth,
+            taught=(truth >= 0) & np.isin(truth, places[:-1]),
             nodes=nodes,
             likely=share,
-            line=likely.line,
-            levels=likely.levels,
-            nearest=nearest,
-            decided=np.array(decided, np.int32),
-            sure=np.array([answer.decision == "auto" for answer in answers], np.bool_),
-            given=[{tag.tag: tag.score for tag in answer.tags} for answer in answers],
-            tags=[engine.live.vocabulary.apply(product.tags) for product in products],
+            line=line,
+            levels=levels,
+            nearest=thought.nearest,
+            decided=places[thought.decided.node],
+            kind=thought.decided.kind,
+            dial=sure,
+            vectors=vectors,
+            fold=np.full(size, fold, np.int32),
+            given=[{tag.tag: tag.score for tag in tags} for tags in thought.tags],
+            tags=[vocabulary.apply(product.tags) for product in products],
             ids=[product.id for product in products],
             titles=[product.title for product in products],
             paths=paths,
@@ -92,37 +117,51 @@ class Judged:
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
-        """Return several batches of one index as one."""
-        columns: dict[str, Any] = {}
-        for field in fields(cls):
+        """Return several batches over one tree as one; raises ValueError when there is none."""
+        if not parts:
+            raise ValueError("nothing was asked")
+        columns: dict[str, Any] = {"tree": parts[0].tree}
+        for field in fields(cls)[1:]:
             values = [getattr(part, field.name) for part in parts]
-            first = values[0]
-            if isinstance(first, np.ndarray):
-                columns[field.name] = np.concatenate(values)
-            else:
-                columns[field.name] = (
-                    first if field.name in {"tree", "calibration"} else [each for some in values for each in some]
-                )
+            whole = isinstance(values[0], np.ndarray)
+            columns[field.name] = np.concatenate(values) if whole else [each for some in values for each in some]
         return cls(**columns)
 
-    @property
-    def likelihood(self) -> Probabilities:
-        """What was thought, as a decision takes it."""
-        return Probabilities(self.nodes, self.likely, self.line, self.levels)
+    def __getitem__(self, rows: npt.NDArray[np.int64]) -> Self:
+        """Return some of the products, by position."""
+        columns: dict[str, Any] = {"tree": self.tree}
+        for field in fields(self)[1:]:
+            value = getattr(self, field.name)
+            columns[field.name] = (
+                value[rows] if isinstance(value, np.ndarray) else [value[row] for row in rows.tolist()]
+            )
+        return type(self)(**columns)
 
     @property
-    def right(self) -> npt.NDArray[np.bool_]:
+    def labelled(self) -> Mask:
+        """Which products have a category to be compared with."""
+        made: Mask = self.truth >= 0
+        return made
+
+    @property
+    def exact(self) -> Mask:
+        """Whether the likeliest category is that of the label."""
+        made: Mask = (self.nodes[:, 0] == self.truth) & self.labelled
+        return made
+
+    @property
+    def right(self) -> Mask:
         """Whether each level of the likeliest path is right: bool (n, depth), False past its end."""
-        known = self.tree.lineage[self.known] if len(self.tree) else np.full(self.line.shape, -1)
-        made: npt.NDArray[np.bool_] = (self.line == known) & (self.line >= 0) & (self.known >= 0)[:, None]
+        made: Mask = (self.line == self.tree.lineage[self.truth]) & (self.line >= 0) & self.labelled[:, None]
+        return made
+
+    def under(self, nodes: Nodes) -> Mask:
+        """Return whether each product belongs at or under a category, int32 (n,); False for -1."""
+        depths = self.tree.depths[nodes] - 1
+        made: Mask = (self.tree.lineage[self.truth, depths] == nodes) & (nodes >= 0) & self.labelled
         return made
 
 
-def _known(tree: Tree, path: str) -> tuple[int, bool]:
-    """Return the deepest node of a path that the tree has, -1 for none, and whether that is the whole of it."""
-    names = tuple(path.split(SEPARATOR)) if path else ()
-    for depth in range(len(names), 0, -1):
-        node = tree.find(names[:depth])
-        if node is not None:
-            return node, depth == len(names)
-    return -1, False
+def _position(tree: Tree, path: Sequence[str]) -> int:
+    found = tree.find(tuple(path)) if path else None
+    return -1 if found is None else found

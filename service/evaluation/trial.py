@@ -1,6 +1,7 @@
 """A trial: a real index of some products, and what it thinks of others that it never saw.
 
-The index is built, calibrated and asked exactly as a user's would be; only encoding is remembered from index to index.
+The index is built, calibrated and asked exactly as a user's would be; only encoding is looked up where it was done
+before.
 """
 
 from __future__ import annotations
@@ -11,29 +12,34 @@ from pathlib import Path
 
 import numpy as np
 
+from indexer.build import TAXONOMY, VOCABULARY, Quiet
+from indexer.build import Progress as Pipeline
 from indexer.encoders import Encoded, Encoder, Progress
 from indexer.placement import CANONICAL, Placement
 from indexer.product import Product, content_hash
 from indexer.settings import IndexSettings
 from indexer.space import present
 from indexer.store.records import Record, Records
-from indexer.update import STORE, prepare, store
-from indexer.vectors import Vectors
+from indexer.update import STORE, path_of, prepare, store
 from service.engine import Engine
 from service.evaluation.judged import Judged
 from service.rebuild import rebuild
 from service.settings import ServiceSettings
+from taxonomy.files import tree_json
 from taxonomy.tree import Tree
+from taxonomy.vocabulary import Vocabulary
 
 BATCH = 256
 
+Tell = Callable[[int], None]
+
 
 class Remembered:
-    """An encoder that knows the raw vectors of what it has seen, by content."""
+    """An encoder that looks up in a record store what was encoded there, and encodes the rest."""
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: Encoder, records: Records) -> None:
         self._encoder = encoder
-        self._known: dict[str, dict[str, Vectors]] = {}
+        self._records = records
 
     @property
     def name(self) -> str:
@@ -45,24 +51,16 @@ class Remembered:
         """Parts of the encoder itself."""
         return self._encoder.parts
 
-    def learn(self, records: Records) -> None:
-        """Remember all that a record store holds by this encoder."""
-        for some in records.scan(self.name, self.parts, up_to=records.counts().last_key):
-            stored = records.by_keys(some.keys[some.known].tolist())
-            for place, key in enumerate(some.keys.tolist()):
-                if some.known[place]:
-                    rows = {part: some.encoded.parts[part][place] for part in self.parts}
-                    self._known[stored[key].record.content_hash] = rows
-
     def encode(self, products: Sequence[Product], progress: Progress | None = None) -> Encoded:
-        """Return the raw vectors of products; those of contents that are not known are made, and kept."""
+        """Return the raw vectors of products."""
         hashes = [content_hash(product) for product in products]
-        new = {known: product for known, product in zip(hashes, products, strict=True) if known not in self._known}
-        if new:
-            made = self._encoder.encode(list(new.values()), progress)
-            for place, known in enumerate(new):
-                self._known[known] = {part: made.parts[part][place] for part in self.parts}
-        rows = {part: np.stack([self._known[known][part] for known in hashes]) for part in self.parts}
+        found, known = self._records.vectors(hashes, self.name, self.parts)
+        if known.all():
+            return found
+        made = self._encoder.encode([products[row] for row in np.flatnonzero(~known).tolist()], progress)
+        rows = {part: found.parts[part].copy() for part in self.parts}
+        for part in self.parts:
+            rows[part][~known] = made.parts[part]
         return Encoded(rows, {part: present(matrix) for part, matrix in rows.items()})
 
 
@@ -74,39 +72,76 @@ def trial(
     encoder: Encoder,
     index: IndexSettings | None = None,
     service: ServiceSettings | None = None,
-    tell: Callable[[int], None] = lambda _: None,
+    taxonomy: Tree | None = None,
+    vocabulary: Vocabulary | None = None,
+    tree: Tree | None = None,
+    fold: int = 0,
+    progress: Pipeline | None = None,
 ) -> Judged:
     """Build an index of `train` in the empty `folder` and return what it thinks of `test`, which keeps its labels.
 
-    tell(n) is called as n products of `test` were asked about. Raises what building and opening an index raise.
+    taxonomy and vocabulary: as they are given to a build. tree: to judge in, with every category of both; without it,
+    that of the index with what `test` adds. Raises what building and opening an index raise, and ValueError when
+    `test` is empty.
     """
-    fill(train, folder, encoder)
-    rebuild(folder, settings=index or IndexSettings(), encoder=encoder)
+    progress = progress or Quiet()
+    progress.start("store", len(train), "products")
+    fill(train, folder, encoder, taxonomy=taxonomy, vocabulary=vocabulary, tell=progress.at)
+    rebuild(folder, settings=index or IndexSettings(), encoder=encoder, progress=progress)
     settings = (service or ServiceSettings()).model_copy(update={"index": folder})
     with closing(Engine.open(settings, encoder)) as engine:
-        return asked(engine, test, tell)
+        progress.start("ask", len(test), "products")
+        return asked(engine, test, tree=tree, fold=fold, tell=progress.at)
 
 
-def fill(products: Sequence[Product], folder: Path, encoder: Encoder) -> None:
+def fill(
+    products: Sequence[Product],
+    folder: Path,
+    encoder: Encoder,
+    *,
+    taxonomy: Tree | None = None,
+    vocabulary: Vocabulary | None = None,
+    tell: Tell = lambda _: None,
+) -> None:
     """Put products into a new record store in `folder`; a refused one raises its ProductError."""
     folder.mkdir(parents=True, exist_ok=True)
-    placement = Placement(Tree.empty(), grows=True, separators=CANONICAL)
+    placement = Placement(taxonomy or Tree.empty(), grows=taxonomy is None, separators=CANONICAL)
     with closing(Records.open(folder / STORE)) as records:
         for start in range(0, len(products), BATCH):
-            prepared = prepare(products[start : start + BATCH], placement, "supplier")
+            prepared = prepare(products[start : start + BATCH], placement)
             refused = [each for each in prepared if not isinstance(each, Record)]
             if refused:
                 raise refused[0]
             store(records, encoder.name, [each for each in prepared if isinstance(each, Record)], encoder.encode)
+            tell(start + len(prepared))
+        records.set_fact(TAXONOMY, "" if taxonomy is None else tree_json(taxonomy))
+        records.set_fact(VOCABULARY, "" if vocabulary is None else vocabulary.to_json())
 
 
-def asked(engine: Engine, test: Sequence[Product], tell: Callable[[int], None] = lambda _: None) -> Judged:
-    """Ask an open index about normalised products and return what it thinks of them beside their labels."""
+def asked(
+    engine: Engine, test: Sequence[Product], *, tree: Tree | None = None, fold: int = 0, tell: Tell = lambda _: None
+) -> Judged:
+    """Ask an open index about normalised products and return what it thinks of them beside their labels.
+
+    Raises ValueError for no products.
+    """
+    tree = tree or engine.tree.extended(path_of(product.category) for product in test if product.category)
     parts = []
     for start in range(0, len(test), BATCH):
         some = test[start : start + BATCH]
         seen = engine.encode(some)
-        answers = engine.answer(some, seen)
-        parts.append(Judged.of(some, answers, *engine.weigh(some, seen), engine))
+        thought = engine.think(some, seen)
+        parts.append(
+            Judged.of(
+                some,
+                thought,
+                seen.vectors,
+                engine.tree,
+                calibration=engine.calibration,
+                vocabulary=engine.live.vocabulary,
+                tree=tree,
+                fold=fold,
+            )
+        )
         tell(start + len(some))
     return Judged.joined(parts)

@@ -1,0 +1,248 @@
+"""Ways to ask: an index that is built without the products in question, the index as it is, or products of a source.
+
+held_out    an index of most products, asked about the rest; with every part held out once, cross-validated
+left_out    the index as it is, asked about its own products without themselves and their near-copies
+of_source   the index as it is, asked about labelled products that it does not hold
+
+No product is asked about where a near-copy of it may vote.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.build import Progress
+from indexer.errors import SourceError
+from indexer.labels import UNLABELLED
+from indexer.placement import CANONICAL, Placement
+from indexer.product import Product
+from indexer.settings import IndexSettings
+from indexer.snapshot import Built
+from indexer.sources import Row
+from indexer.space import RAW
+from indexer.store.records import Record
+from indexer.update import prepare
+from indexer.vectors import Keys
+from service.calibration.leave_one_out import BATCH, COPIES, COPY, ask, halves
+from service.calibration.tagging import ALIKE, VOTERS
+from service.engine import SERVICE, Engine
+from service.evaluation.groups import Groups, groups
+from service.evaluation.judged import Judged
+from service.evaluation.trial import Remembered, asked, trial
+from service.hearing import Hearing, think
+from service.vote.evidence import heard
+from service.vote.search import neighbourhoods
+from service.vote.voices import kernel
+
+LEAST = 2
+"""Labelled products that an evaluation needs at least."""
+
+HELD = "in the index already, or a near-copy of what is"
+REFUSED = "refused, as by a build"
+UNASKED = "not sampled, or in a part that was not held out"
+UNLABELLED_LEFT = "without a category that a person or supplier gave"
+UNSAMPLED = "not sampled"
+UNSHARED = "not in the other index"
+"""Why a product was not asked about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What was asked, how, and of what index. read = products asked about + those in `left`, by reason."""
+
+    judged: Judged
+    method: str
+    read: int
+    left: dict[str, int]
+    snapshot: str
+
+
+def held_out(engine: Engine, *, folds: int, every: bool, sample: int, seed: int, progress: Progress) -> Evaluated:
+    """Build an index without one of `folds` parts of the labelled products and ask it about these.
+
+    every: hold out each part in turn. Categories are spread evenly over the parts, near-copies kept together. At most
+    `sample` products are asked about in all. Raises SourceError when the index holds fewer labelled products than
+    folds, and what building an index raises.
+    """
+    built, keys = engine.live.built, _labelled(engine)
+    if len(keys) < max(folds, LEAST):
+        raise SourceError(
+            f"the index has {len(keys):,} labelled products, too few for {folds} parts; add some, or give fewer --folds"
+        )
+    progress.start("find copies", len(keys), "products")
+    part = parts(groups(built, keys, progress.at), built.contents.labels.spoken(keys), folds, seed)
+    products = dict(_stored(engine))
+    encoder = Remembered(engine.live.encoder, engine.live.records)
+    taxonomy = None if engine.live.grows else engine.tree
+    rounds = range(folds if every else 1)
+    rng = np.random.default_rng(seed)
+    found = []
+    for fold in rounds:
+        out = keys[part == fold]
+        test = rng.permutation(out)[: -(-sample // len(rounds))]
+        away = set(out.tolist())
+        with TemporaryDirectory(prefix="aisle-evaluate-") as folder:
+            found.append(
+                trial(
+                    [product for key, product in products.items() if key not in away],
+                    [products[key] for key in np.sort(test).tolist()],
+                    Path(folder) / "index",
+                    encoder=encoder,
+                    index=_settings_of(engine),
+                    service=engine.settings,
+                    taxonomy=taxonomy,
+                    vocabulary=engine.live.vocabulary,
+                    tree=engine.tree,
+                    fold=fold,
+                    progress=progress,
+                )
+            )
+    judged = Judged.joined(found)
+    method = f"cross-validated in {folds} parts" if every else f"1 of {folds} parts held out"
+    left = Counter({UNASKED: len(keys) - len(judged), UNLABELLED_LEFT: len(products) - len(keys)})
+    return Evaluated(judged, method, len(products), dict(+left), engine.live.manifest.id)
+
+
+def left_out(
+    engine: Engine, *, ids: Sequence[str] | None = None, sample: int, seed: int, progress: Progress
+) -> Evaluated:
+    """Ask an index about its own labelled products, or those of `ids`, each without itself and its near-copies.
+
+    Each half is asked in a space that only the other half has made. Raises SourceError when there are fewer than LEAST.
+    """
+    live = engine.live
+    with live.reading():
+        keys = some = _labelled(engine)
+        if ids is not None:
+            some = np.intersect1d(keys, [key for each in ids if (key := live.labels.key(each)) is not None])
+        if len(some) < LEAST:
+            raise SourceError(f"there are {len(some):,} labelled products to ask about; {LEAST} are needed at least")
+        chosen = np.random.default_rng(seed).permutation(some)[:sample]
+        progress.start("ask", len(chosen), "products")
+        found: list[Judged] = []
+        for fold, (half, twin) in enumerate(halves(live.built, seed)):
+            here = half[np.isin(half, chosen)]
+            for start in range(0, len(here), BATCH):
+                if judged := _left_out(engine, twin, here[start : start + BATCH], fold):
+                    found.append(judged)
+                progress.at(sum(map(len, found)))
+    whole = Judged.joined(found)
+    left = Counter({UNSAMPLED: len(some) - len(whole), UNSHARED: len(keys) - len(some)})
+    left[UNLABELLED_LEFT] = len(live.labels) - len(keys)
+    return Evaluated(whole, "leave-one-out", len(live.labels), dict(+left), live.manifest.id)
+
+
+def of_source(engine: Engine, rows: Iterable[Row], *, sample: int, seed: int, progress: Progress) -> Evaluated:
+    """Ask an index about the labelled products of a source, without those that it holds or has a near-copy of.
+
+    Raises what reading the rows raises, and SourceError when nothing is left to ask about.
+    """
+    left, read = Counter[str](), 0
+    new: list[Product] = []
+    placement = Placement(engine.tree, grows=engine.live.grows, separators=CANONICAL)
+    taken = iter(rows)
+    progress.start("read", None, "products")
+    while batch := list(islice(taken, BATCH)):
+        read += len(batch)
+        made = prepare([row.product for row in batch if row.product is not None], placement)
+        products = [each.product for each in made if isinstance(each, Record)]
+        labelled = [product for product in products if product.category and product.voice > 0]
+        left[REFUSED] += len(batch) - len(products)
+        left[UNLABELLED_LEFT] += len(products) - len(labelled)
+        unheld = _unheld(engine, labelled)
+        left[HELD] += len(labelled) - len(unheld)
+        new += unheld
+        progress.at(read)
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(new))[:sample])
+    left[UNSAMPLED] += len(new) - len(chosen)
+    if not len(chosen):
+        raise SourceError(f"none of the {read:,} rows can be asked about: {_said(left)}")
+    progress.start("ask", len(chosen), "products")
+    judged = asked(engine, [new[row] for row in chosen.tolist()], tell=progress.at)
+    return Evaluated(judged, "products of a source", read, dict(+left), engine.live.manifest.id)
+
+
+def parts(group: Groups, nodes: npt.NDArray[np.int32], many: int, seed: int) -> npt.NDArray[np.int64]:
+    """Return which of `many` parts each product is in: int64 (n,), a group whole, categories spread evenly."""
+    rng = np.random.default_rng(seed)
+    _, first, of = np.unique(group, return_index=True, return_inverse=True)
+    order = rng.permutation(len(first))
+    order = order[np.argsort(nodes[first[order]], kind="stable")]
+    part = np.empty(len(first), np.int64)
+    part[order] = np.arange(len(first)) % many
+    made: npt.NDArray[np.int64] = part[of]
+    return made
+
+
+def _left_out(engine: Engine, twin: Built, keys: Keys, fold: int) -> Judged | None:
+    """Ask about stored products in an index that has not learnt from them; None when none is stored any more."""
+    records = engine.live.records.by_keys(keys.tolist())
+    keys = np.array([key for key in keys.tolist() if key in records], np.int64)
+    if not len(keys):
+        return None
+    products, calibration = [records[key].record.product for key in keys.tolist()], engine.calibration
+    voters = engine.settings.neighbours or calibration.neighbours
+    about = ask(twin, keys, max(voters, VOTERS))
+    found = replace(about.found, voters=about.found.voters & (np.cumsum(about.found.voters, axis=1) <= voters))
+    alike = kernel(twin, calibration.words)
+    silent = twin.contents.features.copies(about.projected.raw, about.projected.words, found.keys, ALIKE)
+    spoken = heard(twin, found, about.projected, alike, about.own)
+    hearing = Hearing(about.projected, found, spoken, alike, calibration, engine.tagger(), silent)
+    return Judged.of(
+        products,
+        think(twin, engine.settings, products, hearing, SERVICE),
+        about.projected.vectors,
+        twin.tree,
+        calibration=calibration,
+        vocabulary=twin.vocabulary,
+        tree=twin.tree,
+        fold=fold,
+    )
+
+
+def _unheld(engine: Engine, products: Sequence[Product]) -> list[Product]:
+    """Return the products that the index neither holds, by id or by content, nor has a near-copy of."""
+    if not products:
+        return []
+    live, seen = engine.live, engine.encode(products)
+    with live.reading():
+        nobody = np.full(len(products), -1, np.int64)
+        found = neighbourhoods(live.built, seen, nobody, COPIES)
+        copies = live.contents.features.copies(seen.raw, seen.words, found.keys, COPY) & found.present
+        held = copies.any(axis=1) | np.array([live.labels.key(product.id) is not None for product in products])
+    return [product for product, there in zip(products, held.tolist(), strict=True) if not there]
+
+
+def _labelled(engine: Engine) -> Keys:
+    """Return the keys of the products whose category counts: int64, ascending."""
+    labels = engine.live.labels
+    keys = np.flatnonzero(labels.known)
+    made: Keys = keys[labels.spoken(keys) != UNLABELLED]
+    return made
+
+
+def _stored(engine: Engine) -> Iterator[tuple[int, Product]]:
+    after = 0
+    while page := engine.page(after, 1_000):
+        yield from ((each.key, each.record.product) for each in page)
+        after = page[-1].key
+
+
+def _settings_of(engine: Engine) -> IndexSettings:
+    """Return the settings by which an index like this one is built."""
+    manifest = engine.live.manifest
+    if manifest.space == RAW:
+        return IndexSettings(encoder=manifest.encoder_spec, space="raw")
+    return IndexSettings(encoder=manifest.encoder_spec, dim=manifest.dim)
+
+
+def _said(left: Counter[str]) -> str:
+    return "; ".join(f"{many:,} {why}" for why, many in left.items() if many)
