@@ -24,6 +24,9 @@ Mask = npt.NDArray[np.bool_]
 
 SURE = 1e-4
 """No mass counts as nearer to 0 or 1 than this."""
+ITSELF = 20.0
+"""Observations that a mass taken at its word is worth to the map of all levels together. At 1, one wrong answer made
+0.9 to 0.1; 20 lost least, of 1 to 20, with 5 to 300 observations, whether masses were honest, boastful or modest."""
 POOLED = 50.0
 """Observations that the map of all levels together is worth to the map of one."""
 BRANCH = 20.0
@@ -46,7 +49,7 @@ class Reliability:
         there = nodes >= 0
         weight = np.broadcast_to(counted[:, None], mass.shape)
         odds = _odds(mass)
-        pooled = _platt(odds[there], right[there], weight[there], (0.0, 1.0), 1.0)
+        pooled = _platt(odds[there], right[there], weight[there], (0.0, 1.0), ITSELF)
         levels = []
         expected = np.zeros_like(mass)
         for level in range(mass.shape[1]):
