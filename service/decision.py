@@ -40,7 +40,7 @@ class Decided:
 def threshold(calibration: Calibration, precision: float, policy: Policy) -> float | None:
     """Return the probability from which an answer is `auto`: None when no threshold is known to be that precise."""
     curve = calibration.curves.get("leaf" if policy == "leaf" else "auto")
-    return UNCALIBRATED if curve is None else curve.threshold(precision)
+    return max(UNCALIBRATED, precision) if curve is None else curve.threshold(precision)
 
 
 def decide(

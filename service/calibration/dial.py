@@ -33,7 +33,7 @@ ROUNDING = 1e-6
 STEPS = 200
 """Thresholds that a curve knows at most."""
 UNCALIBRATED = 0.9
-"""Threshold of an index that was never calibrated."""
+"""Threshold of an index that was never calibrated; a higher precision is asked of the probability itself."""
 
 
 @dataclass(frozen=True, slots=True)
