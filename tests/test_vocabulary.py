@@ -1,9 +1,13 @@
 """taxonomy/vocabulary.py: tags from cells, and one spelling for each."""
 
+from pathlib import Path as File
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from taxonomy import vocabulary
+from taxonomy.names import name_key
 from taxonomy.tree import TaxonomyError
 from taxonomy.vocabulary import Vocabulary, split_tags
 
@@ -53,10 +57,86 @@ def test_aliases_and_exclusions_apply() -> None:
     assert words.apply(["water-proof", "WATERPROOF", "sale", "deal", "cosy"]) == ("Waterproof", "cosy")
 
 
-def test_a_vocabulary_survives_json() -> None:
-    """What was written is read back equal, exclusions and letters outside ASCII included."""
-    words = Vocabulary.from_tags(["Größe", "neu"], aliases={"Grösse": "Größe"}, exclusions=["neu"])
-    assert Vocabulary.from_json(words.to_json()) == words
+def test_a_given_spelling_stands_whatever_products_carry() -> None:
+    """Only tags without one get that which most products carry, counted once they are cleaned."""
+    words = Vocabulary(spellings={"usb-c": "USB-C"}).spelt({"usb-c": 9, "ECO": 3, "Eco": 2, " Eco ": 2, "": 5})
+    assert dict(words.spellings) == {"usb-c": "USB-C", "eco": "Eco"}
+    assert words.apply(["usb-C", "eco"]) == ("USB-C", "Eco")
+
+
+def test_spelling_keeps_the_rest_of_a_vocabulary() -> None:
+    """Aliases, exclusions, scopes and conflicts are as before."""
+    words = Vocabulary({}, {"gents": "men"}, frozenset({"sale"}), {"men": ("Clothing",)}, (("men", "women"),))
+    spelt = words.spelt({"Men": 1})
+    assert spelt == Vocabulary({"men": "Men"}, words.aliases, words.exclusions, words.scopes, words.conflicts)
+    assert spelt.apply(["Gents", "MEN", "sale"]) == ("Men",)
+
+
+EDITED = """{
+ "spellings": {"usb-c": "USB-C"}, "aliases": {"Type  C": " USB-C "}, "exclusions": ["SALE", "Größe"],
+ "scopes": {"Men": ["Clothing", "Shoes > Boots"], "Nowhere": []}, "conflicts": [["Men", "WOMEN"], []]
+}"""
+
+
+def test_a_vocabulary_is_edited_by_hand() -> None:
+    """Tags are compared by key wherever they stand; paths are kept as they are written."""
+    words = Vocabulary.from_json(EDITED)
+    assert dict(words.aliases) == {"type c": "USB-C"}
+    assert words.exclusions == {"sale", "grösse"}
+    assert dict(words.scopes) == {"men": ("Clothing", "Shoes > Boots"), "nowhere": ()}
+    assert words.conflicts == (("men", "women"), ())
+    assert Vocabulary.from_json("{}") == Vocabulary()
+
+
+tags = st.text(max_size=12)
+
+
+@given(
+    st.dictionaries(tags, tags, max_size=3),
+    st.dictionaries(tags, tags, max_size=3),
+    st.lists(tags, max_size=3),
+    st.dictionaries(tags, st.lists(tags, max_size=2).map(tuple), max_size=3),
+    st.lists(st.lists(tags, max_size=3), max_size=2),
+)
+def test_a_vocabulary_survives_json(
+    spellings: dict[str, str],
+    aliases: dict[str, str],
+    exclusions: list[str],
+    scopes: dict[str, tuple[str, ...]],
+    conflicts: list[list[str]],
+) -> None:
+    """What was written is read back equal, every part and letters outside ASCII included."""
+    words = Vocabulary(
+        {name_key(tag): tag for tag in Vocabulary().apply(spellings)},
+        {name_key(word): tag for word in aliases for tag in Vocabulary().apply([aliases[word]])},
+        frozenset(map(name_key, exclusions)),
+        {name_key(tag): paths for tag, paths in scopes.items()},
+        tuple(tuple(map(name_key, group)) for group in conflicts),
+    )
+    again = Vocabulary.from_json(words.to_json())
+    assert again == words
+    assert again.to_json() == words.to_json()
+
+
+def test_a_vocabulary_is_read_from_a_file(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte order mark is no part of it; what cannot be read says which file."""
+    (tmp_path / "words.json").write_text(EDITED, encoding="utf-8-sig")
+    assert Vocabulary.read(tmp_path / "words.json") == Vocabulary.from_json(EDITED)
+    (tmp_path / "list.json").write_text("[]", encoding="utf-8")
+    (tmp_path / "latin.json").write_bytes('{"exclusions": ["Größe"]}'.encode("latin-1"))
+    for name, message in (
+        (
+            "list.json",
+            r"^list.json: a vocabulary is a JSON object with spellings, aliases, exclusions, scopes and conf",
+        ),
+        ("latin.json", r"^latin.json: this vocabulary is no JSON"),
+        ("none.json", r"none.json cannot be read: No such file"),
+    ):
+        with pytest.raises(TaxonomyError, match=message):
+            Vocabulary.read(tmp_path / name)
+    monkeypatch.setattr(vocabulary, "BYTE_LIMIT", 10)
+    with pytest.raises(TaxonomyError, match=r"words.json holds more than 10 bytes, the limit"):
+        Vocabulary.read(tmp_path / "words.json")
 
 
 @pytest.mark.parametrize(
@@ -65,7 +145,13 @@ def test_a_vocabulary_survives_json() -> None:
         ("{", "this vocabulary is no JSON"),
         ("[]", "a vocabulary is a JSON object"),
         ('{"aliases": ["a"]}', "the aliases of a vocabulary are an object of words"),
+        ('{"spellings": {"a": 1}}', "the spellings of a vocabulary are an object of words"),
         ('{"exclusions": "a"}', "the exclusions of a vocabulary are a list"),
+        ('{"scopes": ["a"]}', "the scopes of a vocabulary are an object: for each tag a list of category paths"),
+        ('{"scopes": {"a": "A > B"}}', "the scopes of a vocabulary are an object: for each tag a list of cat"),
+        ('{"conflicts": ["a", "b"]}', "the conflicts of a vocabulary are a list of lists of tags"),
+        ('{"synonyms": {}}', "a vocabulary has no part 'synonyms'; its parts are spellings, aliases, exclusions, "),
+        ("[" * 100_000, "this vocabulary is no JSON"),
     ],
 )
 def test_json_that_is_no_vocabulary_is_refused(text: str, message: str) -> None:
