@@ -147,7 +147,7 @@ def row_name(row: Row, locale: str) -> str:
 
 def note_of(row: Row) -> str:
     """Return what a row says of its category beside the name; of a list in JSON its words."""
-    return ", ".join(filter(None, (", ".join(_listed(row[name])) for name in row if name in NOTES)))
+    return ", ".join(filter(None, (_said(row[name]) for name in row if name in NOTES)))
 
 
 def _names(columns: Iterable[str], locale: str) -> tuple[str, ...]:
@@ -225,6 +225,13 @@ def _listed(cell: str, separator: str | None = None) -> list[str]:
     if cell.startswith("["):
         return [str(entry) for entry in json.loads(cell)]
     return cell.split(separator) if separator else [cell]
+
+
+def _said(cell: str) -> str:
+    try:
+        return ", ".join(_listed(cell))
+    except (ValueError, RecursionError):  # a text that begins like a list
+        return cell
 
 
 def _paths(name_of: Mapping[str, str], parent_of: Mapping[str, str | None]) -> Iterator[tuple[str, Path]]:

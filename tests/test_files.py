@@ -230,6 +230,47 @@ def test_a_report_counts_what_was_left_out(tmp_path: File) -> None:
     assert texts(read_tree(tmp_path / "graph.csv")) == ["A", "B", "A > C"]
 
 
+NOTED = [
+    ("paths.csv", 'id,path,synonyms,description\n1,Home,,\n2,Home > Bath,"tub, shower", all for washing\n'),
+    ("levels.csv", 'level1,level2,Keywords,Notes\nHome,,,\nHome,Bath,"tub, shower",all for washing\n'),
+    (
+        "parents.csv",
+        'id,name,parent,aliases,description\n1,Home,,,\n2,Bath,1,"[""tub"", ""shower""]",all for washing\n',
+    ),
+    (
+        "nested.json",
+        json.dumps(
+            {
+                "name": "Home",
+                "children": [{"name": "Bath", "synonyms": ["tub", "shower"], "description": "all for washing"}],
+            }
+        ),
+    ),
+    ("objects.json", json.dumps([{"path": "Home"}, {"path": "Home > Bath", "notes": "tub, shower, all for washing"}])),
+]
+
+
+@pytest.mark.parametrize(("name", "content"), NOTED)
+def test_what_categories_say_of_themselves_is_read(tmp_path: File, name: str, content: str) -> None:
+    """Synonyms, keywords and descriptions in the order of their columns, the words of a list apart."""
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    tree = read_tree(tmp_path / name)
+    assert (texts(tree), tree.notes) == (["Home", "Home > Bath"], ("", "tub, shower, all for washing"))
+
+
+def test_the_first_note_of_a_path_stands(tmp_path: File) -> None:
+    """A path that is listed again, in any spelling, says nothing new."""
+    (tmp_path / "twice.csv").write_text("path,notes\nHome,\nHOME,one\nhome,two\n", encoding="utf-8")
+    assert read_tree(tmp_path / "twice.csv").notes == ("one",)
+
+
+@pytest.mark.parametrize("note", ["[discontinued] use Bath", "[", "[1, 2", "[" * 2_000])
+def test_a_note_in_brackets_is_a_text_like_any_other(tmp_path: File, note: str) -> None:
+    """Only a list in JSON is one."""
+    (tmp_path / "tree.csv").write_text(f'path,description\nHome,"{note}"\n', encoding="utf-8")
+    assert read_tree(tmp_path / "tree.csv").notes == (note[:1000],)
+
+
 CHAIN = "".join(f"x{level},A,x{level - 1}\n" for level in range(1, 25))
 
 
@@ -315,6 +356,19 @@ def test_a_written_file_is_read_back_equal(tmp_path: File, name: str) -> None:
     assert read_tree(tmp_path / name) == tree
 
 
+@pytest.mark.parametrize("name", ["tree.json", "tree.csv.gz"])
+def test_notes_are_written_and_read_back(tmp_path: File, name: str) -> None:
+    """Commas, quotes and brackets included; a tree without any has no column for them."""
+    said: dict[Path, str] = {("Home",): '"house", Möbel', ("Home", "Bath"): "[old] tub; shower"}
+    tree = Tree.from_paths([("Home", "Bath"), ("Toys",)], notes=said)
+    write_tree(tree, tmp_path / name)
+    assert read_tree(tmp_path / name) == tree
+    assert read_tree(tmp_path / name).notes == ('"house", Möbel', "[old] tub; shower", "")
+    write_tree(Tree.from_paths([("Toys",)]), tmp_path / name)
+    written = (tmp_path / name).read_bytes()
+    assert b"notes" not in (gzip.decompress(written) if name.endswith(".gz") else written)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -323,6 +377,9 @@ def test_a_written_file_is_read_back_equal(tmp_path: File, name: str) -> None:
         ("[-1]", '["-1"]', "ids and names are no lists of text, or parents none of numbers"),
         ("[-1]", "[0]", "node 0 has parent 0"),
         ("{", "", "this is no taxonomy in JSON"),
+        ("[-1]", '[-1], "notes": [1]', "the notes are no list of text"),
+        ("[-1]", '[-1], "notes": ["a", "b"]', "2 notes for 1 categories"),
+        ("[-1]", '[-1], "notes": ["a"]', "it was altered"),
     ],
 )
 def test_json_that_was_altered_is_refused(old: str, new: str, message: str) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from taxonomy import growth
 from taxonomy.files import read_tree
+from taxonomy.names import NOTE_CHARS
 from taxonomy.tree import DEPTH_LIMIT, SEPARATOR, Path, TaxonomyError, Tree, clean_name, name_key, path_text
 
 SHOES: list[Path] = [("Shoes", "Boots", "Rain boots"), ("Shoes", "Sandals"), ("Garden", "Boots")]
@@ -181,6 +182,34 @@ def test_the_version_depends_on_ids_names_and_positions(tree: Tree) -> None:
     assert hash(Tree.from_paths(SHOES)) == hash(tree)
     assert reordered != tree
     assert sorted(reordered.ids) == sorted(tree.ids)
+
+
+def test_a_category_keeps_what_it_says_of_itself() -> None:
+    """A path in any spelling; the text cleaned and cut at its limit; what names no category is left out."""
+    said = {("shoes", "BOOTS"): "welly,\n gumboot ", ("Garden",): "x" * (NOTE_CHARS - 1) + " yz", ("Hats",): "caps"}
+    tree = Tree.from_paths(SHOES, notes=said)
+    assert tree.notes == ("", "welly, gumboot", "", "", "x" * (NOTE_CHARS - 1), "")
+    assert Tree.from_paths(SHOES).notes == ("",) * 6
+    with pytest.raises(TaxonomyError, match="1 notes for 2 categories; give one for each, or none at all"):
+        Tree.from_parents(("1", "2"), ("A", "B"), (-1, -1), ("a",))
+
+
+def test_a_tree_that_grows_keeps_its_notes() -> None:
+    """Whoever joins has none."""
+    tree = Tree.from_paths([("Shoes",)], notes={("Shoes",): "footwear"})
+    assert tree.extended([("Hats",)]).notes == ("footwear", "")
+    assert tree.extended([("SHOES",)]) is tree
+
+
+def test_notes_make_another_version() -> None:
+    """Which category says what counts, and a tree without any has the version that it had before there were notes."""
+    plain, noted = (
+        Tree.from_paths(SHOES),
+        [Tree.from_paths(SHOES, notes={(root,): "x"}) for root in ("Shoes", "Garden")],
+    )
+    assert len({tree.version for tree in (plain, *noted)}) == 3
+    assert Tree.from_paths(SHOES, notes={("Shoes",): " "}) == plain
+    assert Tree.from_paths([("Shoes", "Boots")]).version == "18cbb1cff32ed313"
 
 
 def test_names_are_cleaned_and_compared_by_unicode_rules() -> None:
