@@ -29,7 +29,7 @@ NOISE = 0.2
 are within 0.1 points of each other on bestbuy_phones_3k, flipkart_20k and cdiscount_50k."""
 
 PART, WORDS = 2.0, 2.0
-"""Weight of a part's likeness and, until a calibration chooses it, of the words': docs/ablations.md."""
+"""Weight of a part's likeness and, until a calibration chooses it, of the words': docs/decision.md."""
 
 ALONE = 32
 """Questions under which another thread costs more than it saves."""
