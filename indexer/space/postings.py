@@ -1,7 +1,7 @@
 """Which products share words with a question: an inverted index over the words of `features`, current on every write.
 
 Dense vectors and reduced words blur what is rare, a brand, a model, a material, and just that often tells one shelf
-from the next. So neighbours are looked for by their words as well, and both kinds vote (docs/adr/0011, docs/ablations.md).
+from the next. So neighbours are looked for by their words as well, and both kinds vote (docs/ablations.md).
 
 A cache of the features, made anew when an index is opened: 8 bytes a word. New words go into a small segment of their
 own; segments of about one size are joined, so each product is filed anew a logarithmic number of times.

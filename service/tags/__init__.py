@@ -2,6 +2,7 @@
 
 words     which known tags a product's own text names, and how plainly
 voted     which tags its neighbours carry, weighed by their voices
-rules     both to a probability for each tag; thresholds, scopes, conflicts
+rules     both to a probability for each tag; thresholds, conflicts
+tagger    gives a product its tags by the rules, within their scopes
 phrases   phrases of a catalogue that no tag covers yet
 """
