@@ -271,7 +271,10 @@ def _learnt(
     some = sample(len(loaded.keys), settings.seed)
     keys = loaded.keys[some]
     nodes = pooled(loaded.labels.spoken(keys), tree.lineage)
-    fitted = fit(parts, loaded.raw[some], features.words(keys), nodes, dim=settings.dim, seed=settings.seed)
+    voices = loaded.labels.voices(keys)
+    fitted = fit(
+        parts, loaded.raw[some], features.words(keys), nodes, voices=voices, dim=settings.dim, seed=settings.seed
+    )
     learning = {"sample": len(some), "shrinkage": fitted.shrinkage, "agreement": round(fitted.agreement, 4)}
     return Space(parts, lexicon, fitted.learnt), features, learning
 

@@ -40,8 +40,8 @@ class Contents:
     prototypes: Prototypes
     names: Names
     postings: Postings
-    listings: Counter[tuple[int, int]] = field(default_factory=Counter)
-    """How many products have a category and a content: in a prototype they count once."""
+    listings: Counter[tuple[int, int, float]] = field(default_factory=Counter)
+    """How many products have a category, a content and a voice: in a prototype they count once."""
 
     def put(self, keys: Keys, labels: Sequence[Label], projected: Projected, space: Space) -> None:
         """File products under `keys` (n,), all different, replacing what was known of each."""
@@ -61,22 +61,24 @@ class Contents:
         self.prototypes.reserve(len(self.names))
 
     def count(self, keys: Keys, space: Space, sign: int = 1) -> None:
-        """Let stored products come into the prototypes, or go (-1); listings of one content count once in a category.
+        """Let stored products come into the prototypes, or go (-1), each with its voice.
+
+        Listings of one content and voice count once in a category.
 
         Placed by their features, which give the same vectors whenever they are asked for: sums stay exact.
         """
-        nodes, told = self.labels.spoken(keys), np.zeros(len(keys), np.bool_)
+        nodes, told, voices = self.labels.spoken(keys), np.zeros(len(keys), np.bool_), self.labels.voices(keys)
         contents = self.features.fingerprints(keys)
-        for place, listing in enumerate(zip(nodes.tolist(), contents, strict=True)):
+        for place, listing in enumerate(zip(nodes.tolist(), contents, voices.tolist(), strict=True)):
             if listing[0] != UNLABELLED:
                 before = self.listings[listing]
                 self.listings[listing] = before + sign
                 told[place] = not (before and before + sign)
-        keys, nodes = keys[told], nodes[told]
+        keys, nodes, voices = keys[told], nodes[told], voices[told]
         for start in range(0, len(keys), BATCH):
             some = keys[start : start + BATCH]
             placed = space.place(self.features.raw(some), self.features.words(some))
-            self.prototypes.add(nodes[start : start + BATCH], placed, sign)
+            self.prototypes.add(nodes[start : start + BATCH], placed, sign, voices[start : start + BATCH])
 
     def drop(self, keys: Keys, space: Space) -> None:
         """Forget `keys`; those that are not known are no error."""
@@ -93,7 +95,7 @@ class Contents:
 
     @classmethod
     def of(cls, labels: Labels, vectors: VectorIndex, features: Features, names: Names, space: Space) -> Self:
-        """Return the contents with these labels, vectors, features and names: what they say, by word and by category."""
+        """Return the contents with these labels, vectors, features and names, filed by word and by category."""
         keys = np.flatnonzero(labels.known)
         made = cls(labels, vectors, features, Prototypes(len(names), space.dim), names, Postings.of(features, keys))
         made.count(keys, space)
@@ -107,5 +109,6 @@ class Contents:
         prototypes, names = Prototypes.load(folder), Names.load(folder, parts)
         made = cls(labels, kinds.load(folder, kind), features, prototypes, names, postings)
         keys = np.arange(labels.size)
-        made.listings.update(zip(labels.spoken(keys).tolist(), features.fingerprints(keys), strict=True))
+        said = labels.spoken(keys).tolist(), features.fingerprints(keys), labels.voices(keys).tolist()
+        made.listings.update(zip(*said, strict=True))
         return made

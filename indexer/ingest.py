@@ -56,7 +56,7 @@ class Ingest:
 
     def _sort_out(self, batch: Sequence[Row]) -> list[Record]:
         """Return the records of a batch; its other rows go into quarantine, in order."""
-        prepared = iter(prepare([row.product for row in batch if row.product], self._placement, "supplier"))
+        prepared = iter(prepare([row.product for row in batch if row.product], self._placement))
         new: list[Record] = []
         for row in batch:
             made = next(prepared) if row.product else row.problem
@@ -82,7 +82,8 @@ class Ingest:
 
 def _problem(error: ProductError) -> Problem:
     """Return why a row is refused that was a product until it was cleaned and placed."""
-    code = {"category": "invalid_category", "title": "no_content"}.get(error.field, "too_long")
+    codes = {"category": "invalid_category", "title": "no_content"}
+    code = "invalid_label" if error.field in {"provenance", "weight"} else codes.get(error.field, "too_long")
     return Problem(code, str(error))
 
 

@@ -81,8 +81,7 @@ class Labels:
             self._ids[label.key] = label.id
             self._key_of[label.id] = label.key
             self._nodes[label.key] = label.node
-            self._voices[label.key] = label.voice
-            self._set_tags(label.key, label.tags)
+            self._set_tags(label.key, label.tags, label.voice)
 
     def drop(self, keys: Keys) -> None:
         """Forget `keys`; those that are not known are no error."""
@@ -92,7 +91,7 @@ class Labels:
                     del self._key_of[self._ids[key]]
                 self._ids[key] = ""
                 self._nodes[key] = UNLABELLED
-                self._set_tags(key, ())
+                self._set_tags(key, (), 0)
 
     @property
     def known(self) -> npt.NDArray[np.bool_]:
@@ -116,6 +115,11 @@ class Labels:
         known = self._nodes[self._nodes != UNLABELLED]
         return np.bincount(known, minlength=nodes).astype(np.int64)
 
+    def spoken_counts(self, nodes: int) -> Keys:
+        """Return how many products speak for each of the tree's `nodes` nodes themselves: int64 (nodes,)."""
+        known = self._nodes[(self._nodes != UNLABELLED) & (self._voices > 0)]
+        return np.bincount(known, minlength=nodes).astype(np.int64)
+
     def ids(self, keys: Keys) -> list[str]:
         """Return the product ids of a one-dimensional array of keys."""
         return [self._ids[key] for key in keys.tolist()]
@@ -133,7 +137,7 @@ class Labels:
 
     @property
     def carriers(self) -> Nodes:
-        """How many products carry each tag: int32 (tags,)."""
+        """How many products that have a voice carry each tag: int32 (tags,)."""
         return self._carriers[: len(self.tag_names)]
 
     def save(self, folder: Path) -> list[Path]:
@@ -177,7 +181,8 @@ class Labels:
         made._count[: len(nodes)] = counts
         made._start[: len(nodes)] = np.cumsum(counts, dtype=np.int64) - counts
         made._pool, made._pooled = pool, len(pool)
-        made._carriers = np.bincount(pool, minlength=len(made.tag_names)).astype(np.int32)
+        heard = pool[np.repeat(voices > 0, counts)]
+        made._carriers = np.bincount(heard, minlength=len(made.tag_names)).astype(np.int32)
         return made
 
     def _reserve(self, key: int) -> None:
@@ -190,7 +195,8 @@ class Labels:
             self._start = _grown(self._start, size, 0)
             self._count = _grown(self._count, size, 0)
 
-    def _set_tags(self, key: int, tags: Sequence[str]) -> None:
+    def _set_tags(self, key: int, tags: Sequence[str], voice: float) -> None:
+        """Give a key its tags and voice; who has none is no carrier."""
         new = [tag for tag in dict.fromkeys(tags) if tag not in self._tag_of]
         self._tag_of.update((tag, number) for number, tag in enumerate(new, len(self.tag_names)))
         self.tag_names.extend(new)
@@ -198,8 +204,9 @@ class Labels:
             self._carriers = _grown(self._carriers, 2 * len(self.tag_names), 0)
         numbers = [self._tag_of[tag] for tag in dict.fromkeys(tags)]
         before = slice(int(self._start[key]), int(self._start[key]) + int(self._count[key]))
-        self._carriers[self._pool[before]] -= 1
-        self._carriers[numbers] += 1
+        self._carriers[self._pool[before]] -= self._voices[key] > 0
+        self._voices[key] = voice
+        self._carriers[numbers] += self._voices[key] > 0
         if self._pooled + len(numbers) > len(self._pool):
             self._make_room(len(numbers))
         end = self._pooled + len(numbers)

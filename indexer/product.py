@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 from indexer.errors import ProductError
 
@@ -16,6 +17,10 @@ TAG_COUNT = 200
 TAG_CHARS = 200
 CATEGORY_CHARS = 2_000
 IMAGE_COUNT = 50
+WEIGHT_LEAST, WEIGHT_MOST = 0.001, 10.0
+
+Provenance = Literal["supplier", "human", "machine"]
+PROVENANCES: tuple[Provenance, ...] = get_args(Provenance)
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # the last range cannot be written as UTF-8
 
@@ -26,7 +31,8 @@ class Product:
 
     `category` is the path or node id as its source wrote it; `taxonomy.mapping` turns it into a node. `specs` keeps
     the source's order. `images` are file paths or URLs, the main picture first. `language` is an ISO 639-1 code,
-    "und" when the text is too short to tell and "" before it was looked at.
+    "und" when the text is too short to tell and "" before it was looked at. `provenance` says who gave the label, and
+    `weight` how much it counts beside others, 1 being a full voice; what a machine gave has none, whatever its weight.
     """
 
     id: str
@@ -38,11 +44,18 @@ class Product:
     tags: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
     language: str = field(default="", compare=False)
+    provenance: Provenance = "supplier"
+    weight: float = 1.0
 
     @property
     def has_text(self) -> bool:
         """Whether there is any text to encode."""
         return bool(self.title or self.description or self.brand or self.specs)
+
+    @property
+    def voice(self) -> float:
+        """How much the label counts: 0 for one that a machine gave and nobody confirmed."""
+        return 0.0 if self.provenance == "machine" else self.weight
 
 
 def check(product: Product) -> None:
@@ -68,10 +81,23 @@ def check(product: Product) -> None:
     for name, size, limit, unit in limits:
         if size > limit:
             raise ProductError(f"{name} has {size:,} {unit}, the limit is {limit:,}; shorten it", name)
+    _check_label(product)
+
+
+def _check_label(product: Product) -> None:
+    if product.provenance not in PROVENANCES:
+        given, known = product.provenance[:40], ", ".join(PROVENANCES)
+        raise ProductError(f"the provenance {given!r} of a label is none of {known}; give one of them", "provenance")
+    if not WEIGHT_LEAST <= product.weight <= WEIGHT_MOST:
+        raise ProductError(
+            f"the weight {product.weight:g} of a label is not from {WEIGHT_LEAST:g} to {WEIGHT_MOST:g}; "
+            "give 1 for a full voice; a label without any has the provenance machine",
+            "weight",
+        )
 
 
 def content_hash(product: Product) -> str:
-    """Return 32 hex digits (BLAKE2b, 128 bits) of what encoders see: text and images, never id, label or tags.
+    """Return 32 hex digits (BLAKE2b, 128 bits) of what encoders see: text and images, never id or label.
 
     Two listings of the same content share one encoding, and a relabelled product needs none.
     """

@@ -28,7 +28,7 @@ from indexer.product import Product, check, content_hash
 from indexer.snapshot import Built, Snapshot
 from indexer.space.names import spoken_names
 from indexer.store.raw import Keys, RawVectors, Slice
-from indexer.store.records import Provenance, Record, Records, Written
+from indexer.store.records import Record, Records, Written
 from indexer.vectors import VectorIndex, Vectors
 from taxonomy.names import SEPARATOR
 from taxonomy.tree import Tree
@@ -95,14 +95,15 @@ class Live:
         with self._encoding:
             return self.encoder.encode(products)
 
-    def put(self, products: Sequence[Product], provenance: Provenance = "supplier") -> list[Written | ProductError]:
+    def put(self, products: Sequence[Product]) -> list[Written | ProductError]:
         """Store products with their labels, in one transaction; on return every search sees them.
 
         In the order of `products`, a refused one as its error: it never fails the others. Of repeated ids the last
-        wins. A product replaces the stored one whole: without a category or tags it has none from now on.
+        wins. A product replaces the stored one whole: without a category or tags it has none from now on, and who gave
+        the label before, or how much it counted, is no longer known.
         """
         with self._turn:
-            prepared = prepare(products, self._placement, provenance)
+            prepared = prepare(products, self._placement)
             records = [record for record in prepared if isinstance(record, Record)]
             written = iter(store(self.records, self.encoder.name, records, self.encode))
             self.follow()
@@ -166,11 +167,11 @@ def open_index(index: Path, encoder: Encoder | None = None) -> Live:
     return live
 
 
-def prepare(products: Sequence[Product], placement: Placement, provenance: Provenance) -> list[Record | ProductError]:
+def prepare(products: Sequence[Product], placement: Placement) -> list[Record | ProductError]:
     """Normalise, check and place products as their sources wrote them; in order, a refused one as its error."""
     cleaned = [clean(product) for product in products]
     places = iter(placement.place([each.category for each in cleaned if isinstance(each, Product)]))
-    return [_record(each, next(places), provenance) if isinstance(each, Product) else each for each in cleaned]
+    return [_record(each, next(places)) if isinstance(each, Product) else each for each in cleaned]
 
 
 def clean(product: Product) -> Product | ProductError:
@@ -231,11 +232,11 @@ def labels_of(found: Slice, tree: Tree, vocabulary: Vocabulary) -> Iterator[Labe
         yield Label(key, product_id, UNLABELLED if node is None else node, vocabulary.apply(tags), voice)
 
 
-def _record(product: Product, place: Place | ProductError, provenance: Provenance) -> Record | ProductError:
+def _record(product: Product, place: Place | ProductError) -> Record | ProductError:
     if isinstance(place, ProductError):
         return place
     product = replace(product, category=place.category)
-    return Record(product, content_hash(product), place.node_id, provenance)
+    return Record(product, content_hash(product), place.node_id)
 
 
 def path_of(category: str) -> tuple[str, ...]:

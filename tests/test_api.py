@@ -169,8 +169,37 @@ def test_a_product_is_given_back_cleaned(client: TestClient) -> None:
         "images": [],
         "language": "und",
         "provenance": "supplier",
+        "weight": 1.0,
         "version": 1,
     }
+
+
+def test_who_gave_a_label_and_its_weight_are_kept_with_it(client: TestClient) -> None:
+    """Given, they are shown; a new weight alone is an update; a write that does not give them is a supplier's."""
+    sent = {"title": "Dog lead", "category": "leads", "provenance": "machine", "weight": 0.5}
+
+    def put(**changed: object) -> tuple[str, str, float]:
+        outcome = client.put("/v1/products/A", json=sent | changed).json()["outcome"]
+        stored = client.get("/v1/products/A").json()
+        return outcome, stored["provenance"], stored["weight"]
+
+    assert put() == ("created", "machine", 0.5)
+    assert put() == ("unchanged", "machine", 0.5)
+    assert put(weight=2) == ("updated", "machine", 2.0)
+    assert put(provenance="human") == ("updated", "human", 0.5)
+    assert put(provenance=None, weight=None) == ("updated", "supplier", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "pointer"),
+    [({"provenance": "robot"}, "/provenance"), ({"weight": 0}, "/weight"), ({"weight": 11}, "/weight")],
+)
+def test_a_provenance_or_weight_that_there_is_not_is_refused(
+    client: TestClient, given: dict[str, object], pointer: str
+) -> None:
+    """422 that points to the field."""
+    refused = client.put("/v1/products/A", json={"title": "Dog lead"} | given)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, pointer)
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_changes_are_made_in_the_order_given(client: TestClient) -> None:
     items = [
         {"id": "x", "title": "Dog lead"},
         {"op": "delete", "id": "x"},
-        {"op": "put", "id": "x", "title": "Dog lead, red"},
+        {"op": "put", "id": "x", "title": "Dog lead, red", "provenance": "human", "weight": 2},
         {"op": "delete", "id": "never"},
         {"op": "delete", "id": "x", "title": "no"},
         {"op": "burn", "id": "x"},
@@ -89,4 +89,5 @@ def test_changes_are_made_in_the_order_given(client: TestClient) -> None:
         (422, None, None),
     ]
     assert batch["counts"] == {"total": 7, "ok": 4, "failed": 3}
-    assert client.get("/v1/products/x").json()["title"] == "Dog lead, red"
+    stored = client.get("/v1/products/x").json()
+    assert (stored["title"], stored["provenance"], stored["weight"]) == ("Dog lead, red", "human", 2.0)

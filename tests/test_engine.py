@@ -199,13 +199,23 @@ def test_fifty_copies_with_a_wrong_label_do_not_flip_a_right_neighbourhood(engin
 def test_a_machine_s_label_has_no_voice_until_somebody_looked_at_it(engine: Engine) -> None:
     """It is shown among the neighbours and decides nothing."""
     kite = Product("K1", title="Stunt kite with two lines", category="Toys > Kites")
-    engine.put([kite], "machine")
+    engine.put([replace(kite, provenance="machine")])
     asked = Product("K2", title="Stunt kite, two lines, red")
     answer = ask(engine, asked)
     assert "Toys > Kites" not in [each.path for each in answer.alternatives if each.probability]
     assert ("K1", 0.0) == (answer.neighbours[0].id, answer.neighbours[0].weight)
-    engine.put([kite], "human")
+    engine.put([replace(kite, provenance="human")])
     assert ask(engine, asked).alternatives[0].path == "Toys > Kites"
+
+
+def test_a_machine_s_tags_are_given_to_nobody(engine: Engine) -> None:
+    """Not to who is like it, not even to who names one, until somebody looked at it."""
+    kite = Product("K1", title="Stunt kite with two lines", category="Toys > Kites", tags=("windy",))
+    asked = Product("K2", title="Stunt kite with two lines for windy days")
+    engine.put([replace(kite, provenance="machine")])
+    assert "windy" not in [tag.tag for tag in ask(engine, asked).tags]
+    engine.put([kite])
+    assert ask(engine, asked).tags[0].tag == "windy"
 
 
 def test_a_picture_alone_cannot_be_judged_yet(engine: Engine) -> None:

@@ -58,6 +58,28 @@ def test_an_id_that_came_back_under_a_new_key_survives_the_drop_of_the_old_one()
     assert tags_of(labels, 1) == []
 
 
+def test_who_has_no_voice_is_no_carrier_and_speaks_for_nothing(tmp_path: Path) -> None:
+    """A label without a voice keeps category and tags and is counted as labelled, and adds to no tag or category."""
+    labels = three()
+    labels.put([Label(7, "d", 4, ("red",), voice=0.0), Label(8, "e", 4, ("new",), voice=0.5)])
+    red, new = labels.tag_names.index("red"), labels.tag_names.index("new")
+
+    assert (tags_of(labels, 7), labels.nodes(keys(7)).tolist(), labels.spoken(keys(7, 8)).tolist()) == (
+        ["red"],
+        [4],
+        [UNLABELLED, 4],
+    )
+    assert (labels.node_counts(5)[4], labels.spoken_counts(5)[4]) == (4, 3)
+    assert (labels.carriers[red], labels.carriers[new]) == (1, 3)
+
+    labels.save(tmp_path)
+    assert Labels.load(tmp_path).carriers.tolist() == labels.carriers.tolist()
+    labels.put([Label(7, "d", 4, ("red",), voice=1.0), Label(8, "e", 4, ("new",), voice=0.0)])
+    assert (labels.carriers[red], labels.carriers[new]) == (2, 2)
+    labels.drop(keys(7, 8))
+    assert (labels.carriers[red], labels.carriers[new]) == (1, 2)
+
+
 def test_repeated_tags_count_once() -> None:
     """A product carries each tag once, in the order of first mention."""
     labels = Labels()

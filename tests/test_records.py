@@ -4,6 +4,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,12 +91,30 @@ def test_a_new_label_alone_is_an_update(records: Records) -> None:
     assert records.counts().labelled == 0
 
 
+def test_a_new_weight_or_provenance_alone_is_an_update(records: Records) -> None:
+    """Each is journalled, and the raw vectors of the content are left as they are."""
+    first = record("a")
+    records.write([first], raw(first))
+    lighter = replace(first, product=replace(first.product, weight=0.5))
+    confirmed = replace(first, product=replace(first.product, weight=0.5, provenance="human"))
+
+    assert [records.write([each])[0].outcome for each in (lighter, lighter, confirmed)] == [
+        "updated",
+        "unchanged",
+        "updated",
+    ]
+    assert [entry.id for entry in records.journal(0)] == ["a", "a", "a"]
+    assert records.get(["a"])["a"].record == confirmed
+    assert records.known([first.content_hash], ENCODER) == {first.content_hash}
+
+
 def test_a_stored_record_comes_back_equal(records: Records) -> None:
     """Order and repetition of specs, tags, weights and odd characters survive the store."""
+    specs = (("k", "v"), ("k", ""))
     product = Product(
-        "ä/1\u2603", "T\u00e9 \U0001f375", "d\ne", "B", (("k", "v"), ("k", "")), "A > B", ("x", "a"), ("i.jpg",), "fr"
+        *("ä/1\u2603", "T\u00e9 \U0001f375", "d\ne", "B", specs, "A > B", ("x", "a"), ("i.jpg",), "fr", "human", 0.5)
     )
-    written = Record(product, content_hash(product), "n1", "human", 0.5)
+    written = Record(product, content_hash(product), "n1")
     records.write([written])
 
     stored = records.get([product.id])[product.id]

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from indexer.errors import MissingColumn, MissingExtra, SettingError, SourceError, UnknownFormat
 from indexer.product import Product
-from indexer.sources import CODES, Counts, Problem, Quarantine, Row, read
+from indexer.sources import CODES, Counts, Problem, Profile, Quarantine, Row, read
 from indexer.sources.seen import SeenIds
 from taxonomy.mapping import CategoryMapper
 from taxonomy.tree import Tree
@@ -97,6 +97,47 @@ def test_a_repeated_id_is_refused_and_names_the_first_row(tmp_path: Path) -> Non
     rows = list(read(write(tmp_path, "p.csv", "id,title\n1,\n1,Mug\n2,Jug\n 1 ,Pot\n")))
     assert problems(rows) == [(2, "no_content"), (5, "repeated_id")]
     assert rows[3].problem == Problem("repeated_id", "row 3 has the id '1' already; keep one of the two")
+
+
+LABELS = "id,title,label_provenance,label_weight,weight\n"
+
+
+def test_rows_say_who_gave_their_label_and_what_it_weighs(tmp_path: Path) -> None:
+    """In columns of their own; `weight` is what the product weighs. A row that says nothing has a supplier's voice."""
+    text = LABELS + '1,Mug,human,0.5,2 kg\n2,Pan,Machine,,\n3,Pot,,"1,5",9\n4,Lid,,,99\n'
+    products = [row.product for row in read(write(tmp_path, "p.csv", text))]
+    assert products == [
+        Product("1", "Mug", provenance="human", weight=0.5),
+        Product("2", "Pan", provenance="machine"),
+        Product("3", "Pot", weight=1.5),
+        Product("4", "Lid"),
+    ]
+
+
+def test_a_row_s_own_provenance_wins_over_the_profile_s(tmp_path: Path) -> None:
+    """A constant says it of the rows that do not."""
+    path = write(tmp_path, "p.csv", LABELS + "1,Mug,human,,\n2,Pan,,,\n")
+    profile = Profile(constant={"provenance": "machine", "weight": "0.5"})
+    given = [(row.product.provenance, row.product.weight) for row in read(path, profile) if row.product]
+    assert given == [("human", 0.5), ("machine", 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        ("robot,", "the provenance 'robot' of a label is none of supplier, human, machine; give one of them"),
+        (",heavy", "the weight 'heavy' of the label is no number; give 1 for a full voice"),
+        (",0", "the weight 0 of a label is not from 0.001 to 10; give 1 for a full voice"),
+        (",12", "the weight 12 of a label is not from 0.001 to 10; give 1 for a full voice"),
+    ],
+)
+def test_a_label_of_no_known_provenance_or_weight_is_refused(tmp_path: Path, cells: str, reason: str) -> None:
+    """The row goes to quarantine with value, limit and remedy; classify does not look at it."""
+    path = write(tmp_path, "p.csv", LABELS + f"1,Mug,{cells},\n")
+    (row,) = read(path)
+    assert row.problem is not None
+    assert (row.problem.code, row.problem.reason[: len(reason)]) == ("invalid_label", reason)
+    assert [each.product for each in read(path, labelled=False)] == [Product("1", "Mug")]
 
 
 def test_unlabelled_rows_are_products(tmp_path: Path) -> None:

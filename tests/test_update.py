@@ -112,9 +112,9 @@ def test_positions_of_the_tree_survive_its_growth(live: Live) -> None:
 
 def test_a_relabelled_product_needs_no_encoding_and_keeps_its_vector(live: Live) -> None:
     """A correction changes the label alone, and the last spelling of a known path is the tree's own."""
-    live.put([Product("mug", "Stoneware mug", category="home>KITCHEN")], provenance="human")
+    live.put([Product("mug", "Stoneware mug", category="home>KITCHEN", provenance="human")])
     assert category(live, "mug") == "Home > Kitchen"
-    assert live.records.get(["mug"])["mug"].record.provenance == "human"
+    assert live.records.get(["mug"])["mug"].record.product.provenance == "human"
 
     live.put([Product("mug", "Stoneware mug", category="Sports")])
     assert (category(live, "mug"), tags(live, "mug"), nearest(live, "stoneware mug")) == ("Sports", [], ["mug"])

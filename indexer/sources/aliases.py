@@ -97,6 +97,9 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
         *("picture", "pictures", "picture_url", "photo", "photos", "photo_url", "img", "img_url", "thumbnail"),
         *("Bild", "Bilder", "Bild-URL", "Bildpfad", "Produktbild", "photo du produit", "imagen", "imágenes", "foto"),
     ),
+    # A column that is only called provenance or weight tells where a product comes from and what it weighs.
+    "provenance": ("label_provenance",),
+    "weight": ("label_weight",),
 }
 """By field, the best first. Compared by `column_key`: only letters and digits count, not their case or accents."""
 

@@ -6,9 +6,10 @@ import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import cast
 
 from indexer.errors import ProductError
-from indexer.product import Product, check
+from indexer.product import Product, Provenance, check
 from indexer.sources.aliases import column_key, keys, spec_name
 from indexer.sources.profile import Profile
 from indexer.sources.rows import Problem, Record, Row
@@ -21,6 +22,11 @@ from taxonomy.vocabulary import split_tags
 
 CATEGORIES = 20_000
 """Distinct category texts whose path is remembered."""
+
+Standing = tuple[Provenance, float]
+"""Who gave a label, and its weight."""
+
+_SUPPLIER: Standing = ("supplier", 1.0)
 
 # A comma or semicolon ends an image only before the next address or after a picture's ending: addresses contain both.
 _IMAGES = re.compile(
@@ -69,6 +75,9 @@ class Reader:
         category = self._category(fields) if self._labelled else ""
         if isinstance(category, Problem):
             return category
+        standing = self._standing(fields) if self._labelled else _SUPPLIER
+        if isinstance(standing, Problem):
+            return standing
         product = Product(
             id=product_id,
             title=self._only("title", fields),
@@ -78,6 +87,8 @@ class Reader:
             category=category,
             tags=self._tags(fields) if self._labelled else (),
             images=tuple(image for cell in self._all("image", fields) for image in _images(cell)),
+            provenance=standing[0],
+            weight=standing[1],
         )
         return _checked(product)
 
@@ -126,6 +137,18 @@ class Reader:
     def _tags(self, fields: Mapping[str, str]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(tag for cell in self._all("tags", fields) for tag in split_tags(cell)))
 
+    def _standing(self, fields: Mapping[str, str]) -> Standing | Problem:
+        """Return who gave the label and its weight, for `check` to look at, or why the weight is no number."""
+        provenance = self._only("provenance", fields).casefold() or _SUPPLIER[0]
+        text = self._only("weight", fields)
+        try:
+            weight = float(text.replace(",", ".")) if text else _SUPPLIER[1]
+        except ValueError:
+            return Problem(
+                "invalid_label", f"the weight {text[:40]!r} of the label is no number; give 1 for a full voice"
+            )
+        return cast("Provenance", provenance), weight
+
 
 def category_cell(profile: Profile, fields: Mapping[str, str]) -> str:
     """Return the text from which separators are detected: that of a category in one column, else ""."""
@@ -139,6 +162,8 @@ def _checked(product: Product) -> Product | Problem:
     try:
         check(product)
     except ProductError as error:
+        if error.field in {"provenance", "weight"}:
+            return Problem("invalid_label", str(error))
         broken = error.field == "id" and "control characters" in str(error)
         return Problem("broken_row" if broken else "too_long", str(error))
     return product

@@ -14,6 +14,7 @@ CODES = {
     "broken_json": "a line or a specs cell that starts as JSON and is none",
     "repeated_id": "an earlier row has the id",
     "invalid_category": "the category is no path, or none of the taxonomy",
+    "invalid_label": "the provenance or the weight of the label is none that there is",
     "too_long": "a line, a field or a list over its limit",
     "broken_row": "more or fewer cells than the header, a quote that is not closed, an id with control characters",
     "undecodable": "bytes that are not valid in the file's encoding",

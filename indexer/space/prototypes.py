@@ -37,20 +37,23 @@ class Own:
 
 
 class Prototypes:
-    """Sums and counts by tree position. sums: float32 (nodes, dim); counts: float32 (nodes,), labels by weight."""
+    """Sums and counts by tree position. sums: float32 (nodes, dim), by voice; counts: float32 (nodes,), products."""
 
     def __init__(self, nodes: int, dim: int) -> None:
         self.sums = np.zeros((nodes, dim), np.float32)
         self.counts = np.zeros(nodes, np.float32)
         self._means = np.zeros((nodes, dim), np.float32)
 
-    def add(self, nodes: Nodes, vectors: Floats, sign: float = 1.0) -> None:
-        """Let products with these categories (n,), -1 for none, and search vectors (n, dim) come in, or go (-1)."""
+    def add(self, nodes: Nodes, vectors: Floats, sign: float = 1.0, voices: Floats | None = None) -> None:
+        """Let products with these categories (n,), -1 for none, and search vectors (n, dim) come in, or go (-1).
+
+        voices: float32 (n,), how much each counts in the mean of its category; all the same when None.
+        """
         told = nodes >= 0
         if not told.any():
             return
         self.reserve(int(nodes.max()) + 1)
-        np.add.at(self.sums, nodes[told], sign * vectors[told])
+        np.add.at(self.sums, nodes[told], sign * _weighed(vectors, voices)[told])
         np.add.at(self.counts, nodes[told], sign)
         self._mean(np.unique(nodes[told]))
 
@@ -62,14 +65,14 @@ class Prototypes:
             self.counts = np.concatenate([self.counts, np.zeros(more, np.float32)])
             self._means = np.concatenate([self._means, np.zeros((more, self.sums.shape[1]), np.float32)])
 
-    def without(self, nodes: Nodes, placed: Floats) -> Own:
+    def without(self, nodes: Nodes, placed: Floats, voices: Floats | None = None) -> Own:
         """Return the categories `nodes` (n,), -1 for none, as if the product with that search vector were not in them.
 
-        placed: float32 (n, dim), each the vector that is counted in its category.
+        placed: float32 (n, dim), each the vector that is counted in its category; voices: its share, as in `add`.
         """
         told = nodes >= 0
         sums, counts = np.zeros_like(placed), np.zeros(len(nodes), np.float32)
-        sums[told] = self.sums[nodes[told]] - placed[told]
+        sums[told] = self.sums[nodes[told]] - _weighed(placed, voices)[told]
         counts[told] = np.maximum(self.counts[nodes[told]] - 1, 0)
         return Own(nodes, sums, counts)
 
@@ -111,3 +114,7 @@ class Prototypes:
         made.sums, made.counts = sums, counts
         made._mean(np.arange(len(counts), dtype=np.int32))
         return made
+
+
+def _weighed(vectors: Floats, voices: Floats | None) -> Floats:
+    return vectors if voices is None else voices[:, None] * vectors

@@ -42,9 +42,8 @@ class RawVectors:
 class Slice:
     """Some stored products in ascending order of key, as an index needs them.
 
-    `texts` are what encoders see of each; `voices` how much each label counts, 0 for one that a machine gave and
-    nobody looked at. `encoded` has one row per key; `known` is False where the store has no raw vectors of that
-    encoder.
+    `texts` are what encoders see of each; `voices` how much each label counts, as `Product.voice` says. `encoded` has
+    one row per key; `known` is False where the store has no raw vectors of that encoder.
     """
 
     keys: Keys
@@ -131,18 +130,27 @@ def chunks(values: Iterable[_T]) -> Iterator[list[_T]]:
 
 def _slice(connection: sa.Connection, rows: Sequence[Any], encoder: str, parts: Mapping[str, int]) -> Slice:
     encoded, there = by_content(connection, [row.content_hash for row in rows], encoder, parts)
+    brief = [_brief(row) for row in rows]
     return Slice(
         keys=np.array([row.key for row in rows], np.int64),
         ids=[row.id for row in rows],
         categories=[row.category for row in rows],
         tags=[tuple(row.tags) for row in rows],
-        texts=[_text(row) for row in rows],
-        voices=[0.0 if row.provenance == "machine" else row.weight for row in rows],
+        texts=[text_of(each) for each in brief],
+        voices=[each.voice for each in brief],
         encoded=encoded,
         known=there,
     )
 
 
-def _text(row: sa.Row[Any]) -> str:
-    specs = tuple((name, value) for name, value in row.specs)
-    return text_of(Product("", title=row.title, description=row.description, brand=row.brand, specs=specs))
+def _brief(row: sa.Row[Any]) -> Product:
+    """Return what an index needs of a product beside its category and tags."""
+    return Product(
+        row.id,
+        title=row.title,
+        description=row.description,
+        brand=row.brand,
+        specs=tuple((name, value) for name, value in row.specs),
+        provenance=row.provenance,
+        weight=row.weight,
+    )

@@ -25,13 +25,12 @@ from indexer.errors import RecordError
 from indexer.product import Product
 from indexer.store import raw, rows, schema
 from indexer.store.raw import RawVectors, Slice
-from indexer.store.rows import Entry, Outcome, Provenance, Record, Stored, Written
+from indexer.store.rows import Entry, Outcome, Record, Stored, Written
 from indexer.store.schema import journal, labels, products
 
 __all__ = [
     "Entry",
     "Outcome",
-    "Provenance",
     "RawVectors",
     "Record",
     "Records",

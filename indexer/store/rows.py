@@ -15,7 +15,6 @@ from indexer.product import Product
 from indexer.store.raw import chunks, drop_orphans
 from indexer.store.schema import journal, labels, products
 
-Provenance = Literal["supplier", "human", "machine"]
 Outcome = Literal["created", "updated", "unchanged", "deleted", "missing"]
 Action = Literal["put", "delete"]
 
@@ -33,8 +32,6 @@ class Record:
     product: Product
     content_hash: str
     node_id: str = ""
-    provenance: Provenance = "supplier"
-    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +176,8 @@ def _label_row(record: Record, now: str) -> dict[str, object]:
         "category": record.product.category,
         "node_id": record.node_id,
         "tags": record.product.tags,
-        "provenance": record.provenance,
-        "weight": record.weight,
+        "provenance": record.product.provenance,
+        "weight": record.product.weight,
         "updated_at": now,
     }
 
@@ -196,6 +193,7 @@ def _stored(row: sa.Row[Any]) -> Stored:
         tags=tuple(row.tags),
         images=tuple(row.images),
         language=row.language,
+        provenance=row.provenance,
+        weight=row.weight,
     )
-    record = Record(product, row.content_hash, row.node_id, row.provenance, row.weight)
-    return Stored(row.key, record, row.version, row.created_at, row.updated_at)
+    return Stored(row.key, Record(product, row.content_hash, row.node_id), row.version, row.created_at, row.updated_at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -46,8 +46,13 @@ class SourceOptions:
     delimiter: str | None
     query: str | None
 
-    def open(self, *, labelled: bool = True, mapper: CategoryMapper | None = None) -> Source:
-        """Open the source as `indexer.sources.read` does; raises what that raises, and UsageError for a bad --map."""
+    def open(
+        self, *, labelled: bool = True, mapper: CategoryMapper | None = None, provenance: str | None = None
+    ) -> Source:
+        """Open the source as `indexer.sources.read` does; raises what that raises, and UsageError for a bad --map.
+
+        provenance: of the labels of rows that do not say; None leaves it to the profile.
+        """
         from indexer.sources import Profile, read
 
         written = {
@@ -56,9 +61,12 @@ class SourceOptions:
             "category_separator": self.category_separator,
         }
         overrides: dict[str, str | Sequence[str]] = {name: text for name, text in written.items() if text}
+        profile = Profile.read(self.profile) if self.profile else Profile()
+        if provenance:
+            profile = replace(profile, constant={**profile.constant, "provenance": provenance})
         return read(
             self.source,
-            Profile.read(self.profile) if self.profile else None,
+            profile,
             query=self.query,
             mapper=mapper,
             labelled=labelled,

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from indexer.manifest import Manifest
+from indexer.product import Provenance
 from indexer.store.records import Stored, Written
 from service.answer import Answer, Candidate, Decision, Duplicate, Level, Neighbour, TagScore
 from service.rest.problems import Problem
@@ -122,7 +123,8 @@ class StoredProduct(BaseModel):
     tags: list[str]
     images: list[str]
     language: str
-    provenance: Literal["supplier", "human", "machine"]
+    provenance: Provenance = Field(description="Who gave the label.")
+    weight: float = Field(description="How much the label counts beside others; one that a machine gave has no voice.")
     version: int
     created_at: str
     updated_at: str
@@ -256,7 +258,8 @@ def product_shown(stored: Stored) -> dict[str, Any]:
         "tags": product.tags,
         "images": product.images,
         "language": product.language,
-        "provenance": record.provenance,
+        "provenance": product.provenance,
+        "weight": product.weight,
         "version": stored.version,
         "created_at": stored.created_at,
         "updated_at": stored.updated_at,

@@ -18,12 +18,18 @@ from indexer.product import (
     TAG_CHARS,
     TAG_COUNT,
     TITLE_CHARS,
+    WEIGHT_LEAST,
+    WEIGHT_MOST,
     Product,
+    Provenance,
 )
 from indexer.sources.rows import Problem
 from indexer.sources.specs import Specs, parse_specs
 
 SIMILAR_DEFAULT, SIMILAR_LIMIT = 10, 100
+
+LABEL = ("category", "tags", "provenance", "weight")
+"""The fields of a product that are no input of an answer."""
 
 UNNAMED = "(without id)"
 """The id under which a product without one is asked about."""
@@ -89,6 +95,15 @@ class ProductFields(_Body):
         None, max_length=TAG_COUNT, description="Label: tags. Never used as input of an answer."
     )
 
+    provenance: Provenance | None = Field(
+        None,
+        description="Who gave the label, `supplier` when absent. A `machine`'s is kept and shown, but has no voice "
+        "until a supplier or a person writes the product.",
+    )
+    weight: float | None = Field(
+        None, ge=WEIGHT_LEAST, le=WEIGHT_MOST, description="How much the label counts beside others, 1 when absent."
+    )
+
     def product(self, product_id: str) -> Product:
         """Return the product with its label, under that id."""
         return Product(
@@ -99,6 +114,8 @@ class ProductFields(_Body):
             specs=self.specs,
             category=self.category or "",
             tags=tuple(self.tags or ()),
+            provenance=self.provenance or "supplier",
+            weight=1.0 if self.weight is None else self.weight,
         )
 
 
@@ -109,7 +126,7 @@ class ProductBody(ProductFields):
 
     def question(self) -> Product:
         """Return the product without its label, as it is asked about."""
-        return self.model_copy(update={"category": None, "tags": None}).product(self.id or UNNAMED)
+        return self.model_copy(update=dict.fromkeys(LABEL)).product(self.id or UNNAMED)
 
 
 class PutItem(ProductFields):

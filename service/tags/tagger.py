@@ -75,12 +75,13 @@ class Tagger:
         """Return the tags of each product, the likeliest first; equal ones in order of number.
 
         lines: int32 (n, depth), the path that each product is taken to be in, -1 past its end. carriers: int32 (tags,),
-        how many products carry each; one with fewer than `support` is given only to who names it. threshold: instead of
-        the tags' own.
+        how many products carry each; one with fewer than `support` is given only to who names it, and one that nobody
+        carries to nobody. threshold: instead of the tags' own.
         """
         odds = log_odds(said, self.weights, self.odds)
         least = self.thresholds[said.tag] if threshold is None else np.full(len(odds), threshold)
-        able = (said.level > UNNAMED) | (carriers[said.tag] >= support)
+        carried = carriers[said.tag]
+        able = ((said.level > UNNAMED) & (carried > 0)) | (carried >= max(1, support))
         kept = np.flatnonzero((sigmoid(odds) >= least) & able)
         order = kept[np.lexsort((said.tag[kept], -odds[kept], said.row[kept]))]
         ends = np.searchsorted(said.row[order], np.arange(len(lines) + 1))

@@ -57,13 +57,13 @@ def heard(built: Built, found: Neighbourhood, asked: Projected, kernel: Kernel, 
 
 
 def without(built: Built, keys: Keys) -> Own:
-    """Return the category of each stored product (n,), -1 for a question about none, as if the product were not in it."""
+    """Return the category of each stored product (n,), -1 where a key is -1, as if the product were not in it."""
     contents = built.contents
     stored = keys >= 0
     placed = np.zeros((len(keys), built.space.dim), np.float32)
     placed[stored] = built.space.place(contents.features.raw(keys[stored]), contents.features.words(keys[stored]))
     nodes = np.where(stored, contents.labels.spoken(keys), UNLABELLED).astype(np.int32)
-    return contents.prototypes.without(nodes, placed)
+    return contents.prototypes.without(nodes, placed, contents.labels.voices(keys))
 
 
 def shelves(built: Built) -> Nodes:
