@@ -130,13 +130,25 @@ def read_manifest(index: Path) -> Manifest:
     return Manifest.read(index / "snapshots" / current)
 
 
-def load(index: Path) -> Snapshot:
-    """Load the published snapshot of `index`, each file checked against the manifest.
+def previous(index: Path) -> str:
+    """Return the id of the snapshot that was served before the published one; raises SnapshotMissing without one."""
+    current = read_manifest(index).id
+    kept = sorted(folder.name for folder in (index / "snapshots").iterdir() if _ID.fullmatch(folder.name))
+    before = [name for name in kept if name < current]
+    if not before:
+        raise SnapshotMissing(
+            f"{index} keeps no snapshot from before {current}; build or calibrate it again to have two"
+        )
+    return before[-1]
+
+
+def load(index: Path, snapshot_id: str | None = None) -> Snapshot:
+    """Load a snapshot of `index`, without an id the published one, each file checked against the manifest.
 
     Raises SnapshotMissing when nothing was published, SnapshotDamaged when a file is missing, truncated or altered,
     and SnapshotMismatch when another version of aisle wrote it.
     """
-    manifest = read_manifest(index)
+    manifest = Manifest.read(index / "snapshots" / snapshot_id) if snapshot_id else read_manifest(index)
     folder = index / "snapshots" / manifest.id
     _verify(folder, manifest)
     try:

@@ -147,13 +147,13 @@ class Live:
         return Placement(tree, grows=self.grows)
 
 
-def open_index(index: Path, encoder: Encoder | None = None) -> Live:
-    """Open the published snapshot of `index` and follow the journal to its end.
+def open_index(index: Path, encoder: Encoder | None = None, snapshot_id: str | None = None) -> Live:
+    """Open a snapshot of `index`, without an id the published one, and follow the journal to its end.
 
     `encoder` saves loading the one that the manifest names. Raises what `snapshot.load` and `encoders.load` raise, and
     SnapshotMismatch when the record store or the encoder is not the one that the snapshot was built with.
     """
-    loaded = snapshot.load(index)
+    loaded = snapshot.load(index, snapshot_id)
     records = Records.open(index / STORE, create=False)
     try:
         _check_store(loaded, records)

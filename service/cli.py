@@ -21,17 +21,22 @@ from service.console.options import (
     index_settings,
     json_option,
     open_engine,
+    optional_source,
     service_settings,
     source_options,
 )
 
 if TYPE_CHECKING:
     from service.console.table import Tally
+    from service.evaluation.run import Method
     from service.settings import ServiceSettings
     from taxonomy.rows import ReadReport
+    from taxonomy.vocabulary import Vocabulary
 
 KINDS = ("auto", "exact", "flat", "ivf", "ivf_sq8", "ivf_pq", "hnsw")
-INTERRUPTED = 130
+PROVENANCES = ("supplier", "human", "machine")
+METHODS: tuple[Method, ...] = ("held-out", "cross-validated", "leave-one-out")
+WORSE, INTERRUPTED = 3, 130
 
 
 def main() -> None:
@@ -70,6 +75,8 @@ def aisle() -> None:
 @index_option
 @click.option("--taxonomy", type=FILE, help="Category tree; rows of other categories are refused.")
 @click.option("--locale", default="en", show_default=True, help="Language to take where the tree has several.")
+@click.option("--vocabulary", type=FILE, help="Tag words: spellings, aliases, exclusions, scopes and conflicts.")
+@click.option("--provenance", type=click.Choice(PROVENANCES), help="Who gave the labels, where rows do not say.")
 @click.option("--encoder", metavar="NAME", help="As in static or sentence_transformers:MODEL. Default: MiniLM.")
 @click.option("--kind", type=click.Choice(KINDS), help="Kind of vector index. Default: auto, chosen by size.")
 @click.option("--recall-target", type=float, help="Share of true neighbours that a kind must find. Default: 0.95")
@@ -80,6 +87,8 @@ def build(
     *,
     taxonomy: Path | None,
     locale: str,
+    vocabulary: Path | None,
+    provenance: str | None,
     encoder: str | None,
     kind: str | None,
     recall_target: float | None,
@@ -90,16 +99,27 @@ def build(
     from service.console.words import build_report
     from service.rebuild import build as build_index
     from taxonomy.mapping import CategoryMapper
+    from taxonomy.vocabulary import Vocabulary
 
     settings = index_settings(encoder=encoder, kind=kind, recall_target=recall_target)
     given = _read_taxonomy(taxonomy, locale) if taxonomy else None
     mapper = CategoryMapper(given.tree, aliases=given.aliases) if given else None
-    with source.open(mapper=mapper) as rows:
+    words = Vocabulary.read(vocabulary) if vocabulary else None
+    with source.open(mapper=mapper, provenance=provenance) as rows:
         with status(f"loading the encoder {settings.encoder}") as say:
             loaded = encoders.load(settings.encoder, say)
         with Progress() as progress:
-            tree = given.tree if given else None
-            report = build_index(rows, index, settings=settings, taxonomy=tree, encoder=loaded, progress=progress)
+            report = build_index(
+                rows,
+                index,
+                settings=settings,
+                taxonomy=given.tree if given else None,
+                vocabulary=words,
+                encoder=loaded,
+                progress=progress,
+            )
+    if words and vocabulary:
+        _say_oversights(words, index, vocabulary)
     click.echo(build_report(report, index), err=True)
 
 
@@ -193,6 +213,70 @@ def calibrate(sample: int, index: Path) -> None:
 
 
 @aisle.command()
+@click.option("--method", type=click.Choice(METHODS), default=METHODS[0], show_default=True, help="Without SOURCE.")
+@click.option("--folds", type=click.IntRange(2, 100), default=5, show_default=True, help="Parts to hold out one of.")
+@click.option("--sample", type=click.IntRange(min=2), default=10_000, show_default=True, help="Products asked about.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of every random choice.")
+@click.option("--against", metavar="INDEX", help="Fail when worse than this index, or than the snapshot `previous`.")
+@click.option(
+    "--tolerance", type=click.FloatRange(0, 1), default=0.0, help="Share by which it may be worse. Default: 0"
+)
+@click.option("-o", "--out", type=FILE, help="Folder of the report. Default: evaluation, in that of the index")
+@click.option("--mlflow", metavar="URI", help="Log it at this MLflow tracking server too; needs the extra mlflow.")
+@click.option("--precision", type=float, metavar="P", help="Share of `auto` answers that must be right. Default: 0.95")
+@click.option("--policy", type=click.Choice(("auto", "leaf", "coverage")), help="How far an answer goes. Default: auto")
+@json_option
+@index_option
+@optional_source
+@click.pass_context
+def evaluate(
+    context: click.Context,
+    source: SourceOptions | None,
+    *,
+    method: Method,
+    folds: int,
+    sample: int,
+    seed: int,
+    against: str | None,
+    tolerance: float,
+    out: Path | None,
+    mlflow: str | None,
+    precision: float | None,
+    policy: str | None,
+    index: Path,
+    as_json: bool,
+) -> None:
+    """Measure an index on labelled products of SOURCE, or on its own that are held out, and draw a report.
+
+    With --against the exit code is 3 when it is worse beyond noise.
+    """
+    from service.console.progress import Progress
+    from service.console.words import evaluation_facts
+    from service.evaluation.report import FIGURES, write
+    from service.evaluation.run import Plan
+    from service.evaluation.run import evaluate as evaluate_index
+
+    settings = service_settings(index=index, precision=precision, policy=policy)
+    plan = Plan(method, folds, sample, seed, against or "", tolerance)
+    opened = None if source is None else (lambda mapper: source.open(mapper=mapper))
+    with Progress() as progress:
+        figures = evaluate_index(settings, plan, source=opened, progress=progress)
+        progress.start("draw", None, "")
+        page = write(figures, out or settings.index / "evaluation")
+    if mlflow:
+        from service.evaluation.tracking import track
+
+        run = track(figures, [page, page.with_name(FIGURES)], mlflow)
+        click.echo(f"logged at {mlflow} as run {run}", err=True)
+    if as_json:
+        _print_json(figures)
+    else:
+        click.echo("\n".join(evaluation_facts(figures, page)))
+    if against and figures["gate"]["worse"]:
+        context.exit(WORSE)
+
+
+@aisle.command()
 @index_option
 @click.option("--host", help="Address to serve on. Default: 127.0.0.1")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to serve on; 0 takes a free one. Default: 8000")
@@ -275,6 +359,16 @@ def taxonomy_infer(source: SourceOptions, out: Path) -> None:
         tree = infer(path_of(category) for category in labelled)
     write_tree(tree, out)
     click.echo(f"{len(tree):,} categories written to {out}", err=True)
+
+
+def _say_oversights(words: Vocabulary, index: Path, file: Path) -> None:
+    """Say what of a vocabulary has no effect in the tree that an index has."""
+    from indexer.build import shelves
+    from service.console.words import vocabulary_notes
+
+    tree, _ = shelves(index)
+    for note in vocabulary_notes(words.oversights(tree), file):
+        click.echo(note, err=True)
 
 
 def _read_taxonomy(file: Path, locale: str, separator: str | None = None) -> ReadReport:

@@ -60,13 +60,13 @@ class Engine:
         self._tagging: tuple[tuple[int, str], Tagger] | None = None
 
     @classmethod
-    def open(cls, settings: ServiceSettings, encoder: Encoder | None = None) -> Self:
-        """Open the index in `settings.index`, brought up to its journal's end.
+    def open(cls, settings: ServiceSettings, encoder: Encoder | None = None, snapshot_id: str | None = None) -> Self:
+        """Open the index in `settings.index`, brought up to its journal's end; without an id, what was published last.
 
         Raises SnapshotMissing, SnapshotDamaged or SnapshotMismatch when there is none that can be used, and
         ModelNotFound when its encoder is not on this machine. `encoder` saves loading it again.
         """
-        return cls(open_index(Path(settings.index), encoder), settings)
+        return cls(open_index(Path(settings.index), encoder, snapshot_id), settings)
 
     def close(self) -> None:
         """Let go of the record store."""

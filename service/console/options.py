@@ -78,14 +78,22 @@ class SourceOptions:
 
 def source_options(command: _Command) -> Callable[..., Any]:
     """Add the argument SOURCE and the options that say how it is written; the command gets them as SourceOptions."""
+    return _with_source(command, required=True)
 
+
+def optional_source(command: _Command) -> Callable[..., Any]:
+    """Add the same, but SOURCE may be left out; then the command gets None."""
+    return _with_source(command, required=False)
+
+
+def _with_source(command: _Command, *, required: bool) -> Callable[..., Any]:
     @wraps(command)
     def with_source(**given: Any) -> Any:  # noqa: ANN401  (whatever the command takes besides)
-        source = SourceOptions(**{field.name: given.pop(field.name) for field in fields(SourceOptions)})
-        return command(source, **given)
+        written = {field.name: given.pop(field.name) for field in fields(SourceOptions)}
+        return command(SourceOptions(**written) if written["source"] is not None else None, **given)
 
     options = (
-        click.argument("source"),
+        click.argument("source", required=required),
         click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Read the first N rows only."),
         click.option("--profile", type=FILE, help="TOML or JSON file that says which column is which."),
         click.option("--map", "mapped", multiple=True, metavar="FIELD=COLUMN", help="One column, as in --map id=sku."),

@@ -5,10 +5,10 @@ Cards of answers are in `service/console/cards.py`, trees in `service/console/dr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from service.console.progress import seconds
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 REASONS = 3
 """Reasons of refusal that a report names."""
+NOTES = 20
+"""Oversights of a vocabulary that are named."""
 
 
 def build_report(report: Report, index: Path) -> str:
@@ -83,6 +85,34 @@ def calibration_facts(calibration: Calibration, precision: float) -> list[str]:
     return lines
 
 
+def evaluation_facts(figures: Mapping[str, Any], page: Path) -> list[str]:
+    """Return the figures of an evaluation, a line for each, the gate's last, and where the report is."""
+    from service.evaluation.report import WORDS
+
+    lines = [f"{figures['asked']:,} of {figures['read']:,} products asked about, {figures['method']}"]
+    lines += [_fact("", f"{many:,} {why}") for why, many in figures["left"].items()]
+    for name, each in figures["measures"].items():
+        lines.append(
+            f"  {WORDS[name][0]:<20} {each['value']:>6.1%}  ({100 * each['low']:.1f} to {100 * each['high']:.1f})"
+        )
+    lines.append(f"  {'Calibration error':<20} {figures['calibration']['error']:>6.3f}")
+    for each in figures["dial"]:
+        said = "no threshold is known to reach it"
+        if each["precision"] is not None:
+            said = f"{each['coverage']:.1%} answered, {each['precision']:.2%} of it right"
+        lines.append(f"  {'At precision ' + format(each['asked'], 'g'):<20} {said}")
+    if gate := figures.get("gate"):
+        lines.append(f"beside {gate['other']['index']}, snapshot {gate['other']['snapshot']}:")
+        for each in gate["comparisons"]:
+            verdict = "worse" if each["worse"] else ""
+            bounds = f"({100 * each['low']:+.2f} to {100 * each['high']:+.2f})"
+            lines.append(
+                f"  {WORDS[each['measure']][0]:<20} {100 * each['difference']:>+6.2f}  {bounds} {verdict}".rstrip()
+            )
+        lines.append("worse beyond noise" if gate["worse"] else "not worse beyond noise")
+    return [*lines, f"report: {page}"]
+
+
 def classify_report(tally: Tally, out: Path, duration: float) -> str:
     """Return what became of the rows of a file, with counts that add up to the rows of the output."""
     rate = tally.read / duration if duration else 0.0
@@ -120,6 +150,14 @@ def taxonomy_notes(report: ReadReport, file: Path) -> list[str]:
         ("second parents dropped, as a category has one here", report.dropped_parents),
     )
     return [f"{file}: {words}: {count:,}" for words, count in notes if count]
+
+
+def vocabulary_notes(oversights: Sequence[str], file: Path) -> list[str]:
+    """Return what of a vocabulary has no effect, the first NOTES of it in words."""
+    rest = len(oversights) - NOTES
+    return [f"{file}: {each}" for each in oversights[:NOTES]] + (
+        [f"{file}: {rest:,} more like these"] if rest > 0 else []
+    )
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

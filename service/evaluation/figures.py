@@ -101,9 +101,7 @@ def _levels(judged: Judged) -> list[dict[str, Any]]:
         right = judged.right[here, level]
         likely = judged.levels[here, level].astype(np.float64)
         error = expected_error(likely, right, np.ones(len(right)))
-        found.append(
-            {"level": level + 1, "products": len(right), "accuracy": _share(right), "error": round(error, 4)}
-        )
+        found.append({"level": level + 1, "products": len(right), "accuracy": _share(right), "error": round(error, 4)})
     return found
 
 

@@ -32,7 +32,7 @@ from indexer.store.records import Record
 from indexer.update import prepare
 from indexer.vectors import Keys
 from service.calibration.leave_one_out import BATCH, COPIES, COPY, ask, halves
-from service.calibration.tagging import ALIKE, VOTERS
+from service.calibration.tagging import VOTERS
 from service.engine import SERVICE, Engine
 from service.evaluation.groups import Groups, groups
 from service.evaluation.judged import Judged
@@ -72,7 +72,7 @@ def held_out(engine: Engine, *, folds: int, every: bool, sample: int, seed: int,
     `sample` products are asked about in all. Raises SourceError when the index holds fewer labelled products than
     folds, and what building an index raises.
     """
-    built, keys = engine.live.built, _labelled(engine)
+    built, keys = engine.live.built, labelled(engine)
     if len(keys) < max(folds, LEAST):
         raise SourceError(
             f"the index has {len(keys):,} labelled products, too few for {folds} parts; add some, or give fewer --folds"
@@ -120,7 +120,7 @@ def left_out(
     """
     live = engine.live
     with live.reading():
-        keys = some = _labelled(engine)
+        keys = some = labelled(engine)
         if ids is not None:
             some = np.intersect1d(keys, [key for each in ids if (key := live.labels.key(each)) is not None])
         if len(some) < LEAST:
@@ -154,11 +154,11 @@ def of_source(engine: Engine, rows: Iterable[Row], *, sample: int, seed: int, pr
         read += len(batch)
         made = prepare([row.product for row in batch if row.product is not None], placement)
         products = [each.product for each in made if isinstance(each, Record)]
-        labelled = [product for product in products if product.category and product.voice > 0]
+        told = [product for product in products if product.category and product.voice > 0]
         left[REFUSED] += len(batch) - len(products)
-        left[UNLABELLED_LEFT] += len(products) - len(labelled)
-        unheld = _unheld(engine, labelled)
-        left[HELD] += len(labelled) - len(unheld)
+        left[UNLABELLED_LEFT] += len(products) - len(told)
+        unheld = _unheld(engine, told)
+        left[HELD] += len(told) - len(unheld)
         new += unheld
         progress.at(read)
     chosen = np.sort(np.random.default_rng(seed).permutation(len(new))[:sample])
@@ -193,7 +193,7 @@ def _left_out(engine: Engine, twin: Built, keys: Keys, fold: int) -> Judged | No
     about = ask(twin, keys, max(voters, VOTERS))
     found = replace(about.found, voters=about.found.voters & (np.cumsum(about.found.voters, axis=1) <= voters))
     alike = kernel(twin, calibration.words)
-    silent = twin.contents.features.copies(about.projected.raw, about.projected.words, found.keys, ALIKE)
+    silent = twin.contents.features.copies(about.projected.raw, about.projected.words, found.keys, COPY)
     spoken = heard(twin, found, about.projected, alike, about.own)
     hearing = Hearing(about.projected, found, spoken, alike, calibration, engine.tagger(), silent)
     return Judged.of(
@@ -221,7 +221,7 @@ def _unheld(engine: Engine, products: Sequence[Product]) -> list[Product]:
     return [product for product, there in zip(products, held.tolist(), strict=True) if not there]
 
 
-def _labelled(engine: Engine) -> Keys:
+def labelled(engine: Engine) -> Keys:
     """Return the keys of the products whose category counts: int64, ascending."""
     labels = engine.live.labels
     keys = np.flatnonzero(labels.known)

@@ -1,0 +1,56 @@
+"""A report on disk: `report.html`, a page that needs nothing from anywhere, and `evaluation.json`, its figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+from markupsafe import Markup
+
+from service.evaluation.plots import plots, script
+
+PAGE, FIGURES = "report.html", "evaluation.json"
+LISTED = 50
+"""Categories, tags and errors that the page lists; the figures have more."""
+
+WORDS = {
+    "leaf": ("Category right", "share of the products whose likeliest category is that of their label"),
+    "macro_f1": ("Macro-F1", "mean F1 of the categories, small ones as important as large ones"),
+    "hierarchical_f1": ("Hierarchical F1", "F1 of all categories on the answered path and on that of the label"),
+    "automatic": ("Automatic and right", "share of the products that are decided auto, and rightly"),
+    "precision": ("Precision of auto", "share of the answers decided auto that are right"),
+    "certainty": ("Certainty", "1 - Brier score: high when probabilities are near what turns out"),
+    "tags_f1": ("Tags, micro-F1", "F1 of all tags of the products that carry any"),
+}
+"""For people: a name of each measure and what it is."""
+
+
+def write(figures: dict[str, Any], folder: Path) -> Path:
+    """Write the page and the figures into `folder`, made if need be, and return the page's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FIGURES).write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
+    page = folder / PAGE
+    page.write_text(html(figures), encoding="utf-8")
+    return page
+
+
+def html(figures: dict[str, Any]) -> str:
+    """Return the page."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape(), trim_blocks=True
+    )
+    drawn = {name: Markup(plot) for name, plot in plots(figures).items()}  # noqa: S704  (plotly escapes what it is given)
+    return environment.get_template(
+        "report.html"
+    ).render(
+        said=figures,
+        plots=drawn,
+        script=Markup(script()),  # noqa: S704  (plotly's own)
+        words=WORDS,
+        listed=LISTED,
+        weakest=sorted((each for each in figures["categories"] if each["products"] >= 3), key=lambda each: each["f1"])[
+            :LISTED
+        ],
+    )
