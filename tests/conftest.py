@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Matrices of tests are small: several threads of numpy's on a busy machine would do nothing but wait for each other.
+# Read when numpy is first imported, here and in every process that a test starts.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # CI repeats the same examples on each run, so that a change is judged by itself; `make test` looks for new ones. No
 # example has a deadline: a busy machine is no fault of the code.
 settings.register_profile("ci", derandomize=True, deadline=None)
