@@ -38,7 +38,7 @@ class _Segment:
 
     @classmethod
     def of(cls, serial: int, keys: Keys, words: Rows) -> Self:
-        columns = np.flatnonzero(np.bincount(words.indices, minlength=1)).astype(np.int32)
+        columns = _occurring(words.indices)[0].astype(np.int32)
         narrow = sparse.csr_array(
             (words.data, np.searchsorted(columns, words.indices), words.indptr), shape=(len(keys), len(columns))
         )
@@ -79,7 +79,8 @@ class Postings:
         if int(keys.max()) >= len(self._home):
             more = max(2 * len(self._home), int(keys.max()) + 1) - len(self._home)
             self._home = np.concatenate([self._home, np.full(more, NOWHERE, np.int64)])
-        self._having += self._count(keys)
+        columns, times = _occurring(self._features.words(keys).indices)
+        self._having[columns] += times
         while self._segments and len(self._segments[-1].keys) <= 2 * len(keys):
             last = self._segments.pop()
             keys = np.concatenate([last.keys[self._alive(last)], keys])
@@ -91,7 +92,8 @@ class Postings:
         """Forget `keys` while the features still hold their words; those that are not filed are no error."""
         known = keys[keys < len(self._home)]
         known = known[self._home[known] != NOWHERE]
-        self._having -= self._count(known)
+        columns, times = _occurring(self._features.words(known).indices)
+        self._having[columns] -= times
         self._home[known] = NOWHERE
 
     def search(self, words: Rows, k: int) -> Neighbours:
@@ -136,8 +138,14 @@ class Postings:
         alive: npt.NDArray[np.bool_] = self._home[segment.keys] == segment.serial
         return alive
 
-    def _count(self, keys: Keys) -> npt.NDArray[np.int32]:
-        return np.bincount(self._features.words(keys).indices, minlength=COLUMNS).astype(np.int32)
+
+def _occurring(columns: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.integer], Keys]:
+    """Return which columns occur, ascending, and how often."""
+    if len(columns) < COLUMNS // 16:  # sorting these is quicker than counting all there are: 0.1 ms against 4
+        return np.unique(columns, return_counts=True)
+    times = np.bincount(columns)
+    here = np.flatnonzero(times)
+    return here, times[here]
 
 
 def _row(
