@@ -96,9 +96,10 @@ def test_arrays_that_do_not_fit_together_are_damage(tmp_path: Path, name: str, a
         np.save(tmp_path / file, known)
     with pytest.raises(SnapshotDamaged, match="has arrays of different widths; rebuild the index"):
         Learnt.load(tmp_path, PARTS)
-    (tmp_path / FILES[name]).write_bytes(b"no array")
-    with pytest.raises(SnapshotDamaged, match=r"cannot be read: .*; rebuild the index"):
-        Learnt.load(tmp_path, PARTS)
+    for content in (b"no array", b""):
+        (tmp_path / FILES[name]).write_bytes(content)
+        with pytest.raises(SnapshotDamaged, match=r"cannot be read: .*; rebuild the index"):
+            Learnt.load(tmp_path, PARTS)
     (tmp_path / FILES[name]).unlink()
     with pytest.raises(SnapshotDamaged, match=r"cannot be read: .*; rebuild the index"):
         Learnt.load(tmp_path, PARTS)

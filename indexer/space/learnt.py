@@ -65,7 +65,7 @@ class Learnt:
         """Read what was saved in `folder`; raises SnapshotDamaged when the arrays do not fit together."""
         try:
             made = cls(edges_of(parts), *(np.load(folder / file, allow_pickle=False) for file in FILES.values()))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise SnapshotDamaged(f"the learnt space in {folder} cannot be read: {error}; rebuild the index") from error
         wide = made.edges[-1] + made.reduction.shape[1]
         if made.centres.shape != (wide,) or len(made.matrix) != wide or len(made.columns) != len(made.reduction):

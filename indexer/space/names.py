@@ -76,7 +76,7 @@ class Names:
         """Read what `save` wrote; raises SnapshotDamaged when it is not whole."""
         try:
             made = cls(parts, np.load(folder / FILE, allow_pickle=False))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise SnapshotDamaged(f"the names in {folder} cannot be read: {error}; rebuild the index") from error
         if made._raw.ndim != 2 or made._raw.shape[1] != made._edges[-1]:
             raise SnapshotDamaged(f"the names in {folder} have the shape {made._raw.shape}; rebuild the index")
