@@ -109,13 +109,19 @@ class Features:
         keys: int64 (m,). asked: raw parts float32 (1, all parts) and words (one row) of the one that is asked about.
         """
         raw, words = asked
-        dense = np.concatenate([self.raw(keys), raw])
+        size = len(keys)
+        dense = np.empty((size + 1, self._edges[-1]), np.float32)
+        dense[:size], dense[size] = self._raw[keys], raw[0]
         made = kernel.words * self._words_alike(keys, words)
         for weight, (start, end) in zip(kernel.weights, pairwise(self._edges), strict=True):
             if weight:
                 part = dense[:, start:end]
-                cosine = np.maximum(part[:-1] @ part.T, 0)
-                made += weight * cosine * cosine * np.sqrt(cosine)  # ** SHARPNESS, ten times as fast
+                cosine = np.maximum((part @ part.T)[:size], 0)  # of a matrix and itself: half the work
+                root = np.sqrt(cosine)  # ** SHARPNESS, ten times as fast
+                cosine *= cosine
+                cosine *= root
+                cosine *= weight
+                made += cosine
         return made
 
     def cosines(self, raw: Floats, others: Keys) -> Floats:
@@ -161,12 +167,18 @@ class Features:
         place, ends = self._places(keys)
         columns = np.concatenate([self._columns[place], words.indices])
         values = np.concatenate([self._values[place].astype(np.float32), words.data])
-        # Renumbered by where a column occurs last, so that the product is as small as what it is made of.
+        row = np.repeat(np.arange(len(keys) + 1), np.diff(np.append(ends, len(columns))))
+        # Renumbered by where a column occurs last; those of one product alone tell it from no other and are left out.
         seat = self._seats()
         seat[columns] = np.arange(len(columns), dtype=np.int32)
-        ends = np.append(ends, len(columns)).astype(np.int32)
-        rows = sparse.csr_array((values, seat[columns], ends), shape=(len(keys) + 1, len(columns)))
-        made: Floats = (rows[:-1] @ rows.T).toarray()
+        last = seat[columns]
+        shared = np.bincount(last, minlength=len(columns)) > 1
+        kept = shared[last]
+        dense = np.zeros((len(keys) + 1, np.count_nonzero(shared)), np.float32)
+        dense[row[kept], (np.cumsum(shared) - 1)[last[kept]]] = values[kept]
+        made: Floats = (dense @ dense.T)[:-1]
+        itself = np.arange(len(keys))
+        made[itself, itself] = np.bincount(row, values * values, minlength=len(keys) + 1)[:-1]
         return made
 
     def _seats(self) -> npt.NDArray[np.int32]:

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cache
+from typing import TypeVar
 
 import numpy as np
 
@@ -36,6 +39,10 @@ lose: docs/ablations.md."""
 
 Fold = tuple[Keys, Built]
 """Products to ask about, and the index as if it had not learnt from them."""
+Question = tuple[Built, Asked]
+"""Some of them as questions, and that index."""
+_Each = TypeVar("_Each")
+_Made = TypeVar("_Made")
 
 
 def calibration_of(
@@ -64,8 +71,13 @@ def _first(folds: Sequence[Fold], many: int) -> list[Fold]:
 def _chosen(folds: list[Fold], first: Calibration) -> Calibration:
     """Return the setting under which the truth is likeliest; of equal ones that with fewer voters."""
 
+    @cache  # who votes does not depend on how much words count
+    def asked(neighbours: int) -> list[Question]:
+        return list(_side_by_side(lambda fold: _ask(fold, neighbours), _batches(folds)))
+
     def loss(neighbours: int, words: float) -> float:
-        told = _told(folds, Calibration(neighbours, words), lambda _: None)
+        setting = Calibration(neighbours, words)
+        told = _counted(folds, list(_side_by_side(lambda each: _heard(each, setting), asked(neighbours))))
         weights = fit(told.evidence, told.truth, told.counted)
         found = told.evidence.nodes == told.truth[:, None]
         likely = (mixed(told.evidence, weights) * found).sum(axis=1)
@@ -80,32 +92,48 @@ def _chosen(folds: list[Fold], first: Calibration) -> Calibration:
 def _told(folds: Sequence[Fold], setting: Calibration, tell: Callable[[int], None]) -> Told:
     """Ask each product without itself."""
     parts, done = [], 0
-    for keys, twin in folds:
-        for start in range(0, len(keys), BATCH):
-            asked = ask(twin, keys[start : start + BATCH], setting.neighbours)
-            parts.append(_heard(twin, asked, setting))
-            tell(done := done + len(asked.keys))
-    # A listing's copies share its voice, in whichever batch they were asked.
-    return Told.joined(parts).counting(listings(folds[0][1], np.concatenate([keys for keys, _ in folds])))
+    for part in _side_by_side(lambda fold: _heard(_ask(fold, setting.neighbours), setting), _batches(folds)):
+        parts.append(part)
+        tell(done := done + len(part))
+    return _counted(folds, parts)
 
 
 def _told_anew(folds: Sequence[Fold], setting: Calibration, rng: np.random.Generator, *, share: float) -> Told:
     """Ask each product as if its category had hardly any others; together they count as much as `share`."""
-    parts = []
-    for keys, twin in folds:
-        for start in range(0, len(keys), BATCH):
-            # Who is left out makes room for others, so that many more are looked for.
-            asked = ask(twin, keys[start : start + BATCH], 4 * setting.neighbours)
-            parts += [
-                _heard(twin, newcomers(twin, asked, some, setting.neighbours, rng), setting)
-                for some in REMAINING
-                if some or not twin.grows
-            ]
-    told = Told.joined(parts)
+    # Who is left out makes room for others, so that many more are looked for.
+    asked = _side_by_side(lambda fold: _ask(fold, 4 * setting.neighbours), _batches(folds))
+    anew = [
+        (twin, newcomers(twin, each, some, setting.neighbours, rng))
+        for twin, each in asked
+        for some in REMAINING
+        if some or not twin.grows
+    ]
+    told = Told.joined(list(_side_by_side(lambda each: _heard(each, setting), anew)))
     return told.counting(share / max(1e-9, float(told.counted.sum())))
 
 
-def _heard(twin: Built, asked: Asked, setting: Calibration) -> Told:
+def _ask(fold: Fold, wanted: int) -> Question:
+    keys, twin = fold
+    return twin, ask(twin, keys, wanted)
+
+
+def _heard(question: Question, setting: Calibration) -> Told:
+    twin, asked = question
     spoken = heard(twin, asked.found, asked.projected, kernel(twin, setting.words), asked.own)
     nearest = np.where(asked.found.voters, asked.found.similarity, -1).max(axis=1, initial=-1)
     return Told(spoken.evidence, asked.own.nodes, nearest.astype(np.float32), np.ones(len(asked.keys)))
+
+
+def _counted(folds: Sequence[Fold], parts: Sequence[Told]) -> Told:
+    """Return all batches as one; a listing's copies share its voice, in whichever batch they were asked."""
+    return Told.joined(parts).counting(listings(folds[0][1], np.concatenate([keys for keys, _ in folds])))
+
+
+def _batches(folds: Sequence[Fold]) -> list[Fold]:
+    return [(keys[start : start + BATCH], twin) for keys, twin in folds for start in range(0, len(keys), BATCH)]
+
+
+def _side_by_side(work: Callable[[_Each], _Made], some: Sequence[_Each]) -> Iterator[_Made]:
+    """Yield what `work` makes of each, in order; two at a time, since search and vote leave the interpreter alone."""
+    with ThreadPoolExecutor(2, thread_name_prefix="aisle-calibration") as threads:
+        yield from threads.map(work, some)

@@ -7,7 +7,9 @@ when they were fitted, so half of the products is asked in a space that only the
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -51,7 +53,9 @@ def halves(built: Built, seed: int) -> list[tuple[Keys, Built]]:
     keys = every[built.contents.labels.spoken(every) != UNLABELLED]
     mixed = np.random.default_rng(seed).permutation(keys)
     parts = np.sort(mixed[::2]), np.sort(mixed[1::2])
-    return [(part, _without(built, other)) for part, other in (parts, parts[::-1])]
+    with ThreadPoolExecutor(2, thread_name_prefix="aisle-halves") as threads:
+        twins = list(threads.map(partial(_without, built), parts[::-1]))
+    return list(zip(parts, twins, strict=True))
 
 
 def _without(built: Built, told: Keys) -> Built:
