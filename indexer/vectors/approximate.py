@@ -98,22 +98,24 @@ class ApproximateIndex(ABC):
             part = rows[start : start + ADD_AT_ONCE]
             self.upsert(keys[part], vectors[part])
 
-    def _answer(self, queries: Vectors, k: int, effort: int, stage: int = 0) -> tuple[Keys, Vectors]:
+    def _answer(self, queries: Vectors, k: int, effort: int, *, more: int = 0, wider: int = 0) -> tuple[Keys, Vectors]:
+        """Search and search again, `more` and `wider` times so far: what is short needs no more fetched than before."""
         keys = np.empty((len(queries), k), dtype=np.int64)
         similarity = np.empty((len(queries), k), dtype=np.float32)
-        fetch = min((k + SPARE) * MORE[stage], len(self))
+        fetch = min((k + SPARE) * MORE[more], len(self))
         step = max(1, BLOCK // max(1, fetch * self.dim))
         for start in range(0, len(queries) if k else 0, step):
             block = np.arange(start, min(start + step, len(queries)))
             found, closeness = self._ranked(queries[block], fetch, effort)
             keys[block], similarity[block] = found[:, :k], closeness[:, :k]
-            if stage + 1 < len(MORE):
-                short = found[:, k - 1] < 0
-                tied = ~short & (closeness[:, k - 1] == closeness[:, -1]) & (fetch < len(self))
-                wider = EVERYWHERE if stage else 8 * effort
-                for again, new_effort in ((block[short], wider), (block[tied], effort)):
-                    if len(again):
-                        keys[again], similarity[again] = self._answer(queries[again], k, new_effort, stage + 1)
+            short = found[:, k - 1] < 0
+            tied = ~short & (closeness[:, k - 1] == closeness[:, -1]) & (fetch < len(self))
+            if short.any() and wider < 2:
+                again, reach = block[short], EVERYWHERE if wider else 8 * effort
+                keys[again], similarity[again] = self._answer(queries[again], k, reach, more=more, wider=wider + 1)
+            if tied.any() and more + 1 < len(MORE):
+                again = block[tied]
+                keys[again], similarity[again] = self._answer(queries[again], k, effort, more=more + 1, wider=wider)
         return keys, similarity
 
     def _ranked(self, queries: Vectors, fetch: int, effort: int) -> tuple[Keys, Vectors]:
