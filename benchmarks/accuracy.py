@@ -2,10 +2,10 @@
 
     python -m benchmarks.accuracy [SET ...] [--seeds 5] [--encoder static] [--ours]
 
-Every (set, split, rival) is kept in index/benchmarks/accuracy.json, so that a run that is stopped goes on and a rival
-is trained once; ours is asked again each time. The result goes to benchmarks/results/accuracy.json (or
-accuracy-ENCODER.json), and the table of it into README.md by `--table`. Rivals of which a set would take hours are left
-out there (benchmarks/rivals.py, CAP).
+Every (split, rival) of a set is kept in index/benchmarks/accuracy-SET.json, so that a run that is stopped goes on and a
+rival is trained once; ours is asked again each time. The result of a set goes to benchmarks/results/accuracy-SET.json
+(or accuracy-SET-ENCODER.json), and the table of all of them into README.md by `--table`. Rivals of which a set would
+take hours are left out there (benchmarks/rivals.py, CAP).
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ import argparse
 import json
 import re
 import time
+from collections import defaultdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.metrics import f1_score
 
 from benchmarks.data import Set, Split, loaded, splits
@@ -28,22 +30,24 @@ from indexer.encoders import DEFAULT
 from indexer.normalize import text_of
 from indexer.settings import IndexSettings
 from service.calibration.reliability import expected_error
-from service.decision import decide
-from service.evaluation.judged import Judged
+from service.evaluation.judged import DIAL, Judged
 from service.evaluation.trial import trial
 from taxonomy.tree import SEPARATOR
 
 SETS = ("flipkart_1050", "bestbuy_phones_3k", "mwpd_gpc_16k", "flipkart_20k", "pricerunner_35k", "cdiscount_50k")
-DIAL = (0.9, 0.95, 0.99)
-KEPT = INDEXES / "accuracy.json"
+ASKED = (0.9, 0.95, 0.99)
 MARKS = ("<!-- accuracy: made by python -m benchmarks.accuracy --table -->", "<!-- end of accuracy -->")
 
+Best = list[list[str]]
+Pooled = dict[str, list[Any]]
+"""What of every split goes into one sum: probabilities and whether right, counts of the dial and of the flat vote."""
 
-def figures(truth: list[str], best: list[list[str]]) -> dict[str, float]:
-    """Return percentages: top-1 of leaf and upper levels, top-3, macro-F1, and the mean weighted F1 of three levels."""
+
+def figures(truth: list[str], best: Best) -> dict[str, float]:
+    """Return percentages: top-1 and upper levels, top-3, macro-F1, and the mean weighted F1 of three levels."""
     first = [row[0] for row in best]
     said = {
-        "leaf": float(np.mean([a == b for a, b in zip(truth, first, strict=True)])),
+        "top_1": float(np.mean([a == b for a, b in zip(truth, first, strict=True)])),
         "macro_f1": f1_score(truth, first, average="macro"),
         "top_3": float(np.mean([a in row[:3] for a, row in zip(truth, best, strict=True)])),
     }
@@ -57,105 +61,172 @@ def figures(truth: list[str], best: list[list[str]]) -> dict[str, float]:
     return {name: round(100 * float(value), 2) for name, value in said.items()}
 
 
-def ours(data: Set, split: Split, spec: str) -> dict[str, Any]:
+def ours(data: Set, split: Split, spec: str, pooled: Pooled) -> dict[str, Any]:
     """Return our figures on one split: of a real index of the training products, asked about the others."""
     train, test = data.some(split.train), data.some(split.test)
     with TemporaryDirectory() as folder:
         began = time.monotonic()
         judged = trial(train, test, Path(folder) / "index", encoder=data.encoder, index=IndexSettings(encoder=spec))
         seconds = time.monotonic() - began
-    best = [[judged.tree.text(node) if node >= 0 else "" for node in row] for row in judged.nodes.tolist()]
-    right = judged.right
-    leaf = np.maximum((judged.line >= 0).sum(axis=1) - 1, 0)
-    rows, ones = np.arange(len(judged)), np.ones(len(judged))
-    exact = judged.nodes[:, 0] == judged.truth
-    return figures([product.category for product in test], best) | {
-        "ece_leaf": round(expected_error(judged.levels[rows, leaf], exact, ones), 4),
-        "ece_root": round(expected_error(judged.levels[:, 0], right[:, 0], ones), 4),
-        "dial": {str(precision): _dialled(judged, precision) for precision in DIAL},
-        "seconds": round(seconds, 1),
-    }
+    truth = [split.label(product.category) for product in test]
+    best = [_ranked(judged, row, split) for row in range(len(judged))]
+    depth = judged.tree.depths[judged.truth] if not split.level else np.full(len(judged), split.level)
+    rows, leaf = np.arange(len(judged)), np.maximum((judged.line >= 0).sum(axis=1), 1)
+    likely = judged.levels[rows, (np.minimum(leaf, split.level) if split.level else leaf) - 1]
+    right = np.array([a == b[0] for a, b in zip(truth, best, strict=True)])
+    pooled["likely"].append(likely.astype(np.float64))
+    pooled["right"].append(right)
+    for precision in ASKED:
+        node = judged.dial[:, DIAL.index(precision)]
+        sure = node >= 0
+        deep = sure & (judged.tree.depths[node] >= depth)
+        pooled[f"dial {precision}"].append([sure.sum(), (judged.under(node) & sure).sum(), deep.sum(), len(sure)])
+    return figures(truth, best) | {"seconds": round(seconds, 1)}
 
 
-def _dialled(judged: Judged, precision: float) -> dict[str, float]:
-    """Return what share is answered `auto` at a precision, how much of it is right, and how much names the leaf."""
-    decided = decide(judged.likelihood, judged.nearest, judged.calibration, precision=precision, policy="auto")
-    sure = decided.kind == 0
-    depth = judged.tree.depths[decided.node] - 1
-    right = judged.right[np.arange(len(judged)), depth] & sure
-    return {
-        "coverage": round(float(sure.mean()), 4),
-        "precision": round(float(right.sum() / max(1, sure.sum())), 4),
-        "leaf": round(float((sure & (decided.node == judged.nodes[:, 0])).mean()), 4),
-    }
+def _ranked(judged: Judged, row: int, split: Split) -> list[str]:
+    """Return what is asked for, likeliest first: leaves, or the branches that have most of what their leaves have."""
+    nodes = [node for node in judged.nodes[row].tolist() if node >= 0]
+    if not split.level:
+        return [judged.tree.text(node) for node in nodes] or [""]
+    mass: dict[str, float] = defaultdict(float)
+    for node, likely in zip(nodes, judged.likely[row].tolist(), strict=False):
+        mass[split.label(judged.tree.text(node))] += likely
+    first = split.label(judged.tree.text(nodes[0])) if nodes else ""
+    return [first, *(name for name in sorted(mass, key=lambda name: -mass[name]) if name != first)]
+
+
+def flat(data: Set, split: Split) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Return share and rightness of a flat vote: the 10 nearest by the encoder, weighed by similarity."""
+    train, test = data.some(split.train), data.some(split.test)
+    first, second = (data.encoder.encode(some).parts["text"] for some in (train, test))
+    names, labels = np.unique([split.label(product.category) for product in train], return_inverse=True)
+    truth = np.array([split.label(product.category) for product in test])
+    share, right = np.zeros(len(test)), np.zeros(len(test), np.bool_)
+    for start in range(0, len(test), 256):
+        similar = second[start : start + 256] @ first.T
+        near = np.argpartition(-similar, 10, axis=1)[:, :10]
+        weight = np.maximum(np.take_along_axis(similar, near, axis=1), 0)
+        votes = np.zeros((len(near), len(names)))
+        np.add.at(votes, (np.arange(len(near))[:, None], labels[near]), weight)
+        rows = slice(start, start + len(near))
+        share[rows] = votes.max(axis=1) / np.maximum(weight.sum(axis=1), 1e-9)
+        right[rows] = names[votes.argmax(axis=1)] == truth[rows]
+    return share, right
+
+
+def _summed(pooled: Pooled) -> dict[str, Any]:
+    """Return calibration error and dial over all splits together, beside a flat vote with one global threshold.
+
+    The flat vote's threshold is the lowest that reaches the precision on the very products asked about: the best that
+    anybody could have chosen.
+    """
+    likely, right = np.concatenate(pooled["likely"]), np.concatenate(pooled["right"])
+    share, hit = np.concatenate(pooled["share"]), np.concatenate(pooled["hit"])
+    order = np.argsort(-share, kind="stable")
+    so_far = np.cumsum(hit[order]) / np.arange(1, len(order) + 1)
+    ends = np.append(share[order][1:] != share[order][:-1], True)
+    dial = {}
+    for precision in ASKED:
+        sure, good, deep, size = np.sum(pooled[f"dial {precision}"], axis=0).tolist()
+        reached = np.flatnonzero((so_far >= precision) & ends)
+        dial[str(precision)] = {
+            "precision": round(good / max(1, sure), 4),
+            "coverage": round(sure / size, 4),
+            "down_to_what_is_asked": round(deep / size, 4),
+            "flat_vote_coverage": round((int(reached[-1]) + 1) / len(order), 4) if len(reached) else 0.0,
+        }
+    error = expected_error(likely, right, np.ones(len(likely)))
+    return {"products": len(likely), "calibration_error": round(error, 4), "dial": dial}
 
 
 def rival(name: str, data: Set, split: Split) -> dict[str, Any] | None:
-    """Return the figures of a trained classifier, None where it is left out."""
+    """Return the figures of a classifier that is trained for what is asked, None where it is left out."""
     train, test = data.some(split.train), data.some(split.test)
-    names, labels = np.unique([product.category for product in train], return_inverse=True)
+    names, labels = np.unique([split.label(product.category) for product in train], return_inverse=True)
     if name in SLOW and len(train) * len(names) > CAP:
         return None
     inputs = [([text_of(p) for p in some], data.encoder.encode(some).parts["text"]) for some in (train, test)]
     began = time.monotonic()
     best = ranked(name, inputs[0], labels, inputs[1])
     seconds = round(time.monotonic() - began, 1)
-    truth = [product.category for product in test]
+    truth = [split.label(product.category) for product in test]
     return figures(truth, [[str(names[each]) for each in row] for row in best]) | {"seconds": seconds}
 
 
 def measured(name: str, seeds: int, spec: str, *, alone: bool) -> dict[str, Any]:
-    """Return the figures of one set by kind of split: of each classifier the mean and deviation, and who is ahead."""
+    """Return the figures of one set by kind of split: of each classifier mean and deviation, of ours the sums too."""
     data = loaded(name, spec)
-    runs: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    for split in splits(data, seeds):
-        kind = "official" if split.name == "official" else "seeds"
-        table = runs.setdefault(kind, {})
-        table.setdefault("aisle", []).append(ours(data, split, spec))
-        print(name, split.name, "aisle", table["aisle"][-1], flush=True)
-        for each in () if alone else RIVALS:
-            if (found := _kept(name, split, each, data)) is not None:
-                table.setdefault(each, []).append(found)
-                print(name, split.name, each, found, flush=True)
-    return {kind: {who: _summary(some) for who, some in table.items()} for kind, table in runs.items()}
+    every = list(splits(data, seeds))
+    runs: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+    pools: dict[str, Pooled] = defaultdict(lambda: defaultdict(list))
+    for split in every:
+        found = ours(data, split, spec, pools[split.kind])
+        for what, values in zip(("share", "hit"), flat(data, split), strict=True):
+            pools[split.kind][what].append(values)
+        runs[split.kind]["aisle"].append(found)
+        print(name, split.name, "aisle", found, flush=True)
+    for split in [] if alone else every:
+        for each in RIVALS:
+            if (trained := _kept(name, split, each, data)) is not None:
+                runs[split.kind][each].append(trained)
+                print(name, split.name, each, trained, flush=True)
+    return {
+        kind: {"sums": _summed(pools[kind]), "models": {who: _summary(some) for who, some in table.items()}}
+        for kind, table in runs.items()
+    }
 
 
 def _kept(name: str, split: Split, who: str, data: Set) -> dict[str, Any] | None:
     """Return a rival's figures, trained now unless a former run kept them."""
-    kept = json.loads(KEPT.read_text()) if KEPT.is_file() else {}
-    key = f"{name} / {split.name} / {who}"
+    file = INDEXES / f"accuracy-{name}.json"
+    kept = json.loads(file.read_text()) if file.is_file() else {}
+    key = f"{split.name} / {who}"
     if key not in kept:
-        found = rival(who, data, split)
-        kept = (json.loads(KEPT.read_text()) if KEPT.is_file() else {}) | {key: found}
-        KEPT.write_text(json.dumps(kept, indent=1))
+        kept[key] = rival(who, data, split)
+        file.write_text(json.dumps(kept, indent=1))
     result: dict[str, Any] | None = kept[key]
     return result
 
 
 def _summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    said: dict[str, Any] = {"runs": len(runs)}
-    for figure, value in runs[0].items():
-        if isinstance(value, dict):
-            said[figure] = {each: _summary([run[figure][each] for run in runs]) for each in value}
-        else:
-            values = [run[figure] for run in runs]
-            said[figure] = [round(float(np.mean(values)), 4), round(float(np.std(values)), 4)]
-    return said
+    means = {
+        figure: [round(float(np.mean(values)), 3), round(float(np.std(values)), 3)]
+        for figure in runs[0]
+        if (values := [run[figure] for run in runs])
+    }
+    return {"runs": len(runs)} | means
 
 
-def table(result: dict[str, Any]) -> str:
-    """Return the result as a Markdown table: ours beside the best rival for each figure."""
-    lines = ["| set | figure | aisle | best trained rival | |", "|---|---|---|---|---|"]
-    for name, kinds in result["sets"].items():
-        for kind, models in kinds.items():
-            for figure, words in (("leaf", "leaf top-1"), ("macro_f1", "leaf macro-F1"), ("top_3", "leaf top-3")):
-                rivals = {who: said[figure][0] for who, said in models.items() if who != "aisle"}
+def table() -> str:
+    """Return the results of all sets as a Markdown table: ours beside the best rival for each figure."""
+    lines = [
+        "| set | what | figure | aisle | best trained rival | ahead |",
+        "|---|---|---|---:|---:|---:|",
+    ]
+    sums = [
+        "| set | what | calibration error | asked .90: right / answered | .95 | .99 | flat vote answers .90 / .95 / .99 |",
+        "|---|---|---:|---:|---:|---:|---:|",
+    ]
+    for name in SETS:
+        file = RESULTS / f"accuracy-{name}.json"
+        if not file.is_file():
+            continue
+        for kind, said in json.loads(file.read_text())["kinds"].items():
+            models, words = said["models"], {"top_1": "top-1", "macro_f1": "macro-F1", "top_3": "top-3"}
+            for figure, title in words.items():
+                rivals = {who: each[figure][0] for who, each in models.items() if who != "aisle"}
                 best = max(rivals, key=lambda who: rivals[who], default="")
-                ahead = f"{models['aisle'][figure][0] - rivals[best]:+.1f}" if best else ""
+                own, spread = models["aisle"][figure]
+                ahead = f"{own - rivals[best]:+.1f}" if best else ""
                 beside = f"{rivals[best]:.1f} ({best})" if best else ""
-                shown = name + (" official test" if kind == "official" else "")
-                lines.append(f"| {shown} | {words} | **{models['aisle'][figure][0]:.1f}** | {beside} | {ahead} |")
-    return "\n".join(lines)
+                lines.append(f"| {name} | {kind} | {title} | **{own:.1f}** ± {spread:.1f} | {beside} | {ahead} |")
+            dial = said["sums"]["dial"]
+            pairs = [(100 * dial[str(asked)]["precision"], 100 * dial[str(asked)]["coverage"]) for asked in ASKED]
+            cells = " | ".join(f"{precision:.1f} / {coverage:.0f}" for precision, coverage in pairs)
+            vote = " / ".join(f"{100 * dial[str(p)]['flat_vote_coverage']:.0f}" for p in ASKED)
+            sums.append(f"| {name} | {kind} | {said['sums']['calibration_error']:.3f} | {cells} | {vote} |")
+    return "\n".join([*lines, "", *sums])
 
 
 def put_table(text: str, made: str) -> str:
@@ -170,16 +241,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--encoder", default=DEFAULT)
     parser.add_argument("--ours", action="store_true", help="leave the rivals out")
-    parser.add_argument("--table", action="store_true", help="only put the table of the last result into README.md")
+    parser.add_argument("--table", action="store_true", help="only put the table of the results into README.md")
     given = parser.parse_args()
-    result = "accuracy" if given.encoder == DEFAULT else f"accuracy-{given.encoder}"
-    if not given.table:
-        found = {name: measured(name, given.seeds, given.encoder, alone=given.ours) for name in given.sets}
-        write(result, {"seeds": given.seeds, "encoder": given.encoder, "sets": found})
-    said = json.loads((RESULTS / f"{result}.json").read_text())
+    for name in () if given.table else given.sets:
+        kinds = measured(name, given.seeds, given.encoder, alone=given.ours)
+        result = f"accuracy-{name}" if given.encoder == DEFAULT else f"accuracy-{name}-{given.encoder}"
+        write(result, {"seeds": given.seeds, "encoder": given.encoder, "kinds": kinds})
     readme = ROOT / "README.md"
-    if result == "accuracy":
-        readme.write_text(put_table(readme.read_text("utf-8"), table(said)), encoding="utf-8")
+    readme.write_text(put_table(readme.read_text("utf-8"), table()), encoding="utf-8")
 
 
 if __name__ == "__main__":

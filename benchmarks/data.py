@@ -1,7 +1,8 @@
 """The evaluation sets as labelled products, and their splits as their README has them.
 
-flipkart_1050 in 4 stratified folds by top category; mwpd_gpc_16k by its official split and, like the others, 80/20 by
-seed: repeated titles dropped, leaf paths of four products or more, listings of one cluster or parent on one side.
+flipkart_1050 in 4 stratified folds by top category, once for the departments and once for the second-level classes of
+four products or more; mwpd_gpc_16k by its official split and, like the others, 80/20 by seed: repeated titles dropped,
+leaf paths of four products or more, listings of one cluster or parent on one side.
 """
 
 from __future__ import annotations
@@ -45,11 +46,20 @@ class Set:
 
 @dataclass(frozen=True)
 class Split:
-    """One way to divide a set: a name, and row numbers."""
+    """One way to divide a set: what is asked for, a name, and row numbers.
 
+    level: of the path that counts, from the root 1; 0 is the whole path.
+    """
+
+    kind: str
     name: str
     train: Numbers
     test: Numbers
+    level: int = 0
+
+    def label(self, path: str) -> str:
+        """Return what of a path is asked for."""
+        return SEPARATOR.join(path.split(SEPARATOR)[: self.level]) if self.level else path
 
 
 def loaded(name: str, spec: str = DEFAULT) -> Set:
@@ -75,23 +85,32 @@ def _pages(records: Records) -> Iterator[list[Stored]]:
 
 def splits(data: Set, seeds: int) -> Iterator[Split]:
     """Yield the splits of a set, `seeds` of each kind that has seeds."""
-    if data.name == "mwpd_gpc_16k":
-        part = data.columns["split"].to_numpy()
-        yield Split("official", np.flatnonzero(part == "train"), np.flatnonzero(part == "test"))
     rows = np.arange(len(data.products))
     if data.name == "flipkart_1050":
-        top = [product.category.split(SEPARATOR)[0] for product in data.products]
-        for seed in range(seeds):
-            folds = StratifiedKFold(4, shuffle=True, random_state=seed).split(rows, top)
-            for fold, (train, test) in enumerate(folds):
-                yield Split(f"seed {seed} fold {fold}", train, test)
+        yield from _levels(data, rows, seeds)
         return
+    if data.name == "mwpd_gpc_16k":
+        part = data.columns["split"].to_numpy()
+        yield Split("official test", "official", np.flatnonzero(part == "train"), np.flatnonzero(part == "test"))
     kept = _kept(data, rows)
     groups = _groups(data, kept)
     for seed in range(seeds):
         names = np.random.default_rng(seed).permutation(np.unique(groups))
         held = np.isin(groups, names[: len(names) // 5])
-        yield Split(f"seed {seed}", kept[~held], kept[held])
+        yield Split("leaves", f"seed {seed}", kept[~held], kept[held])
+
+
+def _levels(data: Set, rows: Numbers, seeds: int) -> Iterator[Split]:
+    """Yield the folds of flipkart_1050 for its departments, and for its second level."""
+    names = [data.products[row].category.split(SEPARATOR) for row in rows]
+    second = pd.Series([SEPARATOR.join(name[:2]) for name in names])
+    common = rows[(second.groupby(second).transform("size") >= 4).to_numpy()]
+    for kind, level, some in (("departments", 1, rows), ("second level", 2, common)):
+        top = [names[row][0] for row in some]
+        for seed in range(seeds):
+            folds = StratifiedKFold(4, shuffle=True, random_state=seed).split(some, top)
+            for fold, (train, test) in enumerate(folds):
+                yield Split(kind, f"{kind} seed {seed} fold {fold}", some[train], some[test], level)
 
 
 def _kept(data: Set, rows: Numbers) -> Numbers:
