@@ -91,10 +91,11 @@ def _candidates(nodes: Nodes, said: Evidence) -> Evidence:
     near = _most(np.where(said.products > HALF, said.prototype, -1), BY_PROTOTYPE)
     near |= _most(np.where(said.products < FEW, said.name, -1), BY_NAME)
     likeness = np.maximum(said.prototype, said.name)
+    spoken = near | (said.voices != 0)
     rank = np.where(near, 1e3 + likeness, said.voices + 1e-6 * likeness)
-    order = np.argsort(-rank, axis=1, kind="stable")[:, :CANDIDATES]
-    kept = np.take_along_axis(near | (said.voices != 0), order, axis=1)
-    # Padding stands at the end of a row: categories that nobody spoke for rank last.
+    # Padding stands at the end of a row: who is not spoken of ranks behind who is spoken against.
+    order = np.argsort(-np.where(spoken, rank, -np.inf), axis=1, kind="stable")[:, :CANDIDATES]
+    kept = np.take_along_axis(spoken, order, axis=1)
     chosen = np.where(kept, nodes[order] if len(nodes) else order, -1).astype(np.int32)
     return Evidence(chosen, *(np.take_along_axis(each, order, axis=1) * kept for each in said.said))
 

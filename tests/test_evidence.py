@@ -1,0 +1,156 @@
+"""service/vote/evidence.py: what speaks for which category, on four products in a plane."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from indexer.contents import Contents
+from indexer.labels import Label, Labels
+from indexer.snapshot import Built
+from indexer.space import Projected, Space
+from indexer.space.features import Features, Floats
+from indexer.space.lexicon import Lexicon
+from indexer.space.names import Names
+from indexer.space.prototypes import Nodes
+from indexer.vectors.exact import ExactIndex
+from service.vote import evidence as module
+from service.vote.evidence import CANDIDATES, Heard, heard, shelves, tally, without
+from service.vote.mixture import Evidence
+from service.vote.search import neighbourhoods
+from service.vote.voices import kernel
+from taxonomy.tree import Tree
+from taxonomy.vocabulary import Vocabulary
+
+PARTS = {"text": 2}
+ANGLES = np.radians([0, 60, 90, 180])
+VECTORS = np.column_stack([np.cos(ANGLES), np.sin(ANGLES)]).astype(np.float32)
+TEXTS = ("lamp", "lamp shade", "mug", "mug tree")
+TREE = Tree.from_paths([("A", "B"), ("A", "C"), ("D",)])
+NAMES = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]], np.float32)
+
+
+def stored(*labels: tuple[int, float], grows: bool = True) -> Built:
+    """Return an index of the first products, with these categories and voices."""
+    space, keys = Space.raw(PARTS), np.arange(len(labels))
+    contents = Contents.of(Labels(), ExactIndex(2), Features(PARTS), Names(PARTS, NAMES), space)
+    projected = Projected(VECTORS, Lexicon.blank().rows(TEXTS), VECTORS)[keys]
+    filed = [Label(key, f"p{key}", node, (), voice) for key, (node, voice) in enumerate(labels)]
+    contents.put(keys, filed, projected, space)
+    return Built(TREE, Vocabulary(), space, contents, grows)
+
+
+def ask(built: Built, *, itself: int = -1) -> Heard:
+    """Ask about the first product, as a new one or as the one that is stored under `itself`."""
+    asked = Projected(VECTORS[:1], Lexicon.blank().rows(TEXTS[:1]), VECTORS[:1])
+    keys = np.array([itself])
+    found = neighbourhoods(built, asked, keys, 4)
+    return heard(built, found, asked, kernel(built), without(built, keys))
+
+
+def by_category(said: Evidence) -> dict[str, list[float]]:
+    """Return voices, prototype, products and name of each candidate of the only question."""
+    columns = [column[0].tolist() for column in said.said]
+    candidates = zip(said.nodes[0].tolist(), *columns, strict=True)
+    return {TREE.names[node]: [round(value, 3) for value in values] for node, *values in candidates if node >= 0}
+
+
+def test_neighbours_prototypes_and_names_speak() -> None:
+    """Two lamps of B at 0 and 60 degrees, mugs of C and D at 90 and 180; the question lies at 0."""
+    said = ask(stored((1, 1), (1, 1), (2, 1), (3, 1)))
+    spoken = by_category(said.evidence)
+    assert {"B", "C", "D"} == spoken.keys()
+    assert spoken["B"][0] == pytest.approx(said.voices[0, :2].sum(), abs=1e-3)
+    assert spoken["B"][0] > 0.9
+    half = np.cos(np.radians(30))
+    assert [[pytest.approx(half, abs=1e-3), 2, 0], [0, 1, -1], [-1, 1, 0]] == [spoken[name][1:] for name in "BCD"]
+
+
+def test_a_label_without_a_voice_says_nothing() -> None:
+    """Neither as a neighbour nor in a prototype; a category that only a machine filled is no candidate at all."""
+    said = ask(stored((1, 1), (2, 0), (2, 0), (3, 1)))
+    assert {"B", "D"} == by_category(said.evidence).keys()
+    assert [1, 1] == [by_category(said.evidence)[name][2] for name in "BD"]
+
+
+def test_a_stored_product_is_no_evidence_about_itself() -> None:
+    """Without its own voice, and its category without its vector; the only one of its category leaves none there."""
+    two = by_category(ask(stored((1, 1), (1, 1), (2, 1), (3, 1)), itself=0).evidence)
+    assert [0.5, 1] == two["B"][1:3]
+    one = by_category(ask(stored((1, 1), (2, 1), (2, 1), (3, 1)), itself=0).evidence)
+    assert one.get("B", [0, 0, 0, 0])[:3] == [0, 0, 0]
+
+
+def test_a_category_without_products_is_known_by_its_name() -> None:
+    """In a tree that was given, where somebody means it to be filled; in one of labels there is none."""
+    given_tree = by_category(ask(stored((2, 1), (2, 1), (2, 1), (2, 1), grows=False)).evidence)
+    assert [0, 0, 0, 0] == given_tree["B"]
+    assert [0, 0, 0, 0] == given_tree["D"]
+    assert {"C"} == by_category(ask(stored((2, 1), (2, 1), (2, 1), (2, 1))).evidence).keys()
+
+
+def test_shelves_are_what_has_products_and_the_leaves_that_were_given() -> None:
+    """A branch that has products itself is one; one that a machine's label is alone on is none."""
+    labels = [(0, 1), (2, 1), (3, 0)]
+    assert [0, 2] == shelves(stored(*labels)).tolist()
+    assert [0, 1, 2, 3] == shelves(stored(*labels, grows=False)).tolist()
+    assert [1, 2, 3] == shelves(stored(grows=False)).tolist()
+    assert [] == shelves(stored()).tolist()
+
+
+def test_nothing_stored_is_no_evidence() -> None:
+    """No candidate, and no error."""
+    assert {} == by_category(ask(stored()).evidence)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 5))
+def test_a_tally_adds_up_the_voices_of_each_category(seed: int, wide: int) -> None:
+    """Labels that are not among those asked for, and -1, count nowhere."""
+    rng = np.random.default_rng(seed)
+    voices = rng.normal(size=(3, 6)).astype(np.float32)
+    labels = rng.integers(-1, 8, (3, 6)).astype(np.int32)
+    nodes = np.sort(rng.choice(8, wide, replace=False)).astype(np.int32)
+    expected = [[voices[row][labels[row] == node].sum() for node in nodes] for row in range(3)]
+    np.testing.assert_allclose(tally(voices, labels, nodes), np.reshape(expected, (3, wide)), atol=1e-5)
+
+
+def candidates(voices: list[float], prototype: list[float], products: list[float], name: list[float]) -> Evidence:
+    """Choose the candidates of one question among categories 0, 1, 2, ..."""
+    said = [np.array([column], np.float32) for column in (voices, prototype, products, name)]
+    nodes: Nodes = np.arange(len(voices), dtype=np.int32)
+    return module._candidates(nodes, Evidence(nodes, *said))
+
+
+def test_candidates_come_in_by_voice_by_prototype_and_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One by each: a name only where products are few, a prototype only where there is one."""
+    monkeypatch.setattr(module, "BY_PROTOTYPE", 1)
+    monkeypatch.setattr(module, "BY_NAME", 1)
+    made = candidates([0.4, 0, 0, 0, 0], [0.1, 0.9, 0.95, 0.2, 0.3], [9, 9, 0, 4, 5], [0, 0.7, 0.2, 0.8, 0.9])
+    assert [0, 1, 3] == sorted(made.nodes[0][made.nodes[0] >= 0].tolist())
+    assert [[0.4], [0.1], [9], [0]] == [pytest.approx([column[0][made.nodes[0] == 0][0]]) for column in made.said]
+
+
+def test_padding_stands_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a category that neighbours speak against, too; all that was said of padding is 0."""
+    monkeypatch.setattr(module, "BY_PROTOTYPE", 1)
+    monkeypatch.setattr(module, "BY_NAME", 1)
+    made = candidates([-0.3, 0, 0.2, 0, 0.5], [0.1, 0.9, 0, 0.2, 0], [9] * 5, [0.5] * 5)
+    assert [[1, 4, 2, 0, -1]] == made.nodes.tolist()
+    assert [0, 0, 0, 0] == [column[0, -1] for column in made.said]
+
+
+def test_few_of_many_categories_are_weighed() -> None:
+    """Those with most voice after those that come in otherwise."""
+    voices, size = np.linspace(0, 1, 200), 200
+    made = candidates(voices.tolist(), [0.0] * size, [0.0] * size, [-1.0] * size)
+    assert list(range(size - 1, size - 1 - CANDIDATES, -1)) == made.nodes[0].tolist()
+
+
+def test_who_is_asked_about_is_taken_out_of_its_own_category() -> None:
+    """As if it had never been stored: the sums of the others; a machine's label and a question about none have none."""
+    built = stored((1, 1), (1, 0.5), (2, 0), (-1, 1))
+    own = without(built, np.array([0, 1, 2, 3, -1]))
+    assert [1, 1, -1, -1, -1] == own.nodes.tolist()
+    assert [1, 1, 0, 0, 0] == own.counts.tolist()
+    expected: Floats = np.concatenate([[0.5 * VECTORS[1], VECTORS[0]], np.zeros((3, 2))])
+    np.testing.assert_allclose(own.sums, expected, atol=1e-3)
