@@ -22,7 +22,7 @@ install: $(VENV)/.installed ## make .venv with .venv/bin/aisle in it, from requi
 dev: $(VENV)/.dev ## install, and the tools that test and check need, from requirements-dev.lock
 
 run: install ## build the index of data/sample, show three products, serve on 127.0.0.1:8000
-	$(AISLE) build data/sample --index $(INDEX)
+	$(AISLE) build data/sample --index $(INDEX) --vocabulary data/sample/vocabulary.json
 	$(SHOW_THREE)
 	$(AISLE) serve --index $(INDEX) --host $(HOST) --port $(PORT)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeGuard
 
-from taxonomy.names import TaxonomyError, clean_name, name_key
+from taxonomy.names import SEPARATOR, TaxonomyError, clean_name, name_key
+from taxonomy.tree import Tree
 
 PARTS = ("spellings", "aliases", "exclusions", "scopes", "conflicts")
 BYTE_LIMIT = 20_000_000
@@ -75,6 +76,36 @@ class Vocabulary:
         """Return the canonical tags, each once, in order, without those excluded under either word."""
         kept = (tag for tag in tags if name_key(tag) not in self.exclusions)
         return _distinct(word for tag in kept if name_key(word := self.canonical(tag)) not in self.exclusions)
+
+    def oversights(self, tree: Tree) -> list[str]:
+        """Return what of the vocabulary has no effect in a tree, or hardly one that was meant: a sentence for each."""
+        return [*self._led_astray(), *self._misnamed(), *self._out_of_scope(tree)]
+
+    def _led_astray(self) -> Iterator[str]:
+        for word, tag in sorted(self.aliases.items()):
+            if name_key(tag) in self.exclusions:
+                yield f"the alias {word!r} leads to {tag!r}, which is excluded: neither is given; drop one of the two"
+            elif name_key(tag) in self.aliases:
+                yield f"the alias {word!r} leads to {tag!r}, which is an alias itself; write {self.canonical(tag)!r}"
+
+    def _misnamed(self) -> Iterator[str]:
+        """Yield the scopes and conflicts of words that are no tag."""
+        said = [("scope", tag) for tag in self.scopes] + [
+            ("conflict", tag) for group in self.conflicts for tag in group
+        ]
+        for part, word in sorted(set(said)):
+            if word in self.exclusions:
+                yield f"the {part} of {word!r} has no effect, for {word!r} is excluded; drop one of the two"
+            elif word in self.aliases:
+                yield f"the {part} of {word!r} has no effect, for that is an alias; write {self.canonical(word)!r}"
+
+    def _out_of_scope(self, tree: Tree) -> Iterator[str]:
+        for tag, paths in sorted(self.scopes.items()):
+            for path in paths:
+                if tree.find(tuple(path.split(SEPARATOR))) is None:
+                    yield f"the scope of {tag!r} names {path!r}, which the tree has not; write it like 'A > B'"
+            if not paths:
+                yield f"the scope of {tag!r} names no category, so that it is never given; exclude it or name some"
 
     def to_json(self) -> str:
         """Return everything as JSON text, in an order that does not depend on the input's."""

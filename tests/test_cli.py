@@ -12,15 +12,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 import click
 import pytest
 
-from indexer import vectors
+from indexer import snapshot, vectors
+from indexer.product import PROVENANCES as KNOWN_PROVENANCES
 from indexer.settings import CacheSettings, IndexSettings
-from service.cli import KINDS, aisle, main
+from indexer.store.records import Records
+from indexer.update import STORE
+from service.cli import KINDS, PROVENANCES, aisle, main
 from service.settings import ServiceSettings
 from taxonomy.files import read_tree
 
@@ -316,6 +320,42 @@ def test_ctrl_c_stops_with_one_line(tmp_path: Path) -> None:
         _, said = running.communicate(timeout=60)
     assert (running.returncode, said.splitlines()[-1]) == (130, "aisle: stopped")
     assert not (tmp_path / "i" / "current").exists()
+
+
+def test_a_build_takes_tag_words_and_says_what_has_no_effect(run: Run) -> None:
+    """Tags are spelt and excluded as the file says; a scope that names no category of the tree is said on stderr."""
+    Path("products.csv").write_text(PRODUCTS)
+    words = {"spellings": {"steel": "Steel"}, "exclusions": ["gift"], "scopes": {"steel": ["Home > Pots"]}}
+    Path("w.json").write_text(json.dumps(words))
+    ended = run("build", "products.csv", "--index", "i", "--vocabulary", "w.json")
+    assert ended.code is None
+    assert (
+        "w.json: the scope of 'steel' names 'Home > Pots', which the tree has not; write it like 'A > B'" in ended.err
+    )
+    assert snapshot.load(Path("i")).built.contents.labels.tag_names == ["stoneware", "Steel"]
+
+    Path("w.json").write_text('{"alias": {}}')
+    refused = run("build", "products.csv", "--index", "i", "--vocabulary", "w.json")
+    assert (refused.code, refused.err[:50]) == (1, "aisle: w.json: a vocabulary has no part 'alias'; i")
+
+
+def test_a_build_says_who_gave_the_labels(run: Run) -> None:
+    """All that do not say so themselves; a machine's labels alone are nothing to answer by."""
+    Path("p.csv").write_text("id,title,category,label_provenance\n1,Big mug,Cups,\n2,Red mug,Cups,human\n")
+    assert run("build", "p.csv", "--index", "i", "--provenance", "machine").code is None
+    with closing(Records.open(Path("i") / STORE, create=False)) as records:
+        said = [stored.record.product.provenance for stored in records.page()]
+    assert said == ["machine", "human"]
+    neighbours = json.loads(run("similar", "mug", "--index", "i", "--json").out)
+    assert {each["id"]: (each["path"], each["weight"]) for each in neighbours} == {
+        "1": ("Cups", 0.0),
+        "2": ("Cups", 1.0),
+    }
+
+
+def test_the_provenances_are_those_of_a_product() -> None:
+    """What can be said on the command line is what a product may have."""
+    assert PROVENANCES == KNOWN_PROVENANCES
 
 
 def test_the_kinds_are_those_of_the_vector_indexes() -> None:

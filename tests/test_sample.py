@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zlib
 from collections import Counter
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from indexer import product as limits
 from indexer.sources import CODES, read
 from indexer.sources.aliases import ALIASES, column_key, keys
 from taxonomy.files import read_tree
+from taxonomy.vocabulary import Vocabulary
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 SAMPLE = DATA / "sample"
@@ -166,6 +168,15 @@ def test_the_taxonomy_is_read_whole(products: Rows) -> None:
     paths = {tree.text(node) for node in range(len(tree))}
     assert paths == {row["path"] for row in table("taxonomy.csv")}
     assert {row["category_path"] for row in products} - paths == set()
+
+
+def test_the_vocabulary_fits_the_catalogue(products: Rows) -> None:
+    """All of it has an effect in the sample's tree, and products carry each tag that it names."""
+    words = Vocabulary.read(SAMPLE / "vocabulary.json")
+    assert words.oversights(read_tree(SAMPLE / "taxonomy.csv")) == []
+    carried = {tag for row in products for tag in row["tags"].split("|")}
+    named = {*words.spellings, *words.aliases.values(), *words.exclusions, *words.scopes, *chain(*words.conflicts)}
+    assert named - carried == set()
 
 
 def test_the_readme_names_columns_that_aisle_knows() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from taxonomy import vocabulary
 from taxonomy.names import name_key
-from taxonomy.tree import TaxonomyError
+from taxonomy.tree import TaxonomyError, Tree
 from taxonomy.vocabulary import Vocabulary, split_tags
 
 
@@ -158,3 +158,46 @@ def test_json_that_is_no_vocabulary_is_refused(text: str, message: str) -> None:
     """The message says which part is wrong."""
     with pytest.raises(TaxonomyError, match=message):
         Vocabulary.from_json(text)
+
+
+TREE = Tree.from_paths([("Clothing", "Shoes"), ("Sports",)])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            Vocabulary(aliases={"deal": "Sale"}, exclusions=frozenset({"sale"})),
+            "the alias 'deal' leads to 'Sale', which is excluded: neither is given; drop one of the two",
+        ),
+        (
+            Vocabulary({"men": "Men"}, {"gents": "gentlemen", "gentlemen": "men"}),
+            "the alias 'gents' leads to 'gentlemen', which is an alias itself; write 'Men'",
+        ),
+        (
+            Vocabulary(scopes={"men": ("Clothing > Shoes", "clothing>shoes")}),
+            "the scope of 'men' names 'clothing>shoes', which the tree has not; write it like 'A > B'",
+        ),
+        (
+            Vocabulary(scopes={"men": ()}),
+            "the scope of 'men' names no category, so that it is never given; exclude it or name some",
+        ),
+        (
+            Vocabulary({"men": "Men"}, {"gents": "men"}, scopes={"gents": ("Clothing",)}),
+            "the scope of 'gents' has no effect, for that is an alias; write 'Men'",
+        ),
+        (
+            Vocabulary(exclusions=frozenset({"sale"}), conflicts=(("new", "sale"),)),
+            "the conflict of 'sale' has no effect, for 'sale' is excluded; drop one of the two",
+        ),
+    ],
+)
+def test_what_has_no_effect_is_said(words: Vocabulary, said: str) -> None:
+    """One sentence with what it is and what to do, and none for what is right."""
+    assert words.oversights(TREE) == [said]
+
+
+def test_what_is_right_needs_no_word() -> None:
+    """Categories in another case, an alias of a tag, a conflict of two tags."""
+    words = Vocabulary({}, {"gents": "men"}, frozenset({"sale"}), {"men": ("clothing > SHOES",)}, (("men", "women"),))
+    assert words.oversights(TREE) == []
