@@ -36,6 +36,8 @@ FULL = 10
 """Products from which a category speaks for itself in the fit."""
 NEAREST = 10
 TEMPERATURE = 0.05
+LEAST = 1e-12
+"""Variance that no direction goes below: of copies alone, or products that have nothing to search by, there is none."""
 TIE = 0.02
 """Weight of plain variance beside between-category scatter when directions are ranked: with fewer categories than
 dimensions it decides about the rest, in which near-duplicates still differ."""
@@ -213,7 +215,7 @@ def _matrix(rows: Floats, nodes: Nodes, voices: Floats, shrinkage: float, dim: i
     width = len(within)
     shrunk = (1 - shrinkage) * within.astype(np.float64) + shrinkage * np.trace(within) / width * np.eye(width)
     values, vectors = np.linalg.eigh(shrunk)
-    whiten = vectors / np.sqrt(np.maximum(values, values[-1] * 1e-6))
+    whiten = vectors / np.sqrt(np.maximum(values, max(values[-1] * 1e-6, LEAST)))
     image = means @ whiten * np.sqrt(sizes)[:, None]
     between = image.T @ image
     spread = whiten.T @ whole @ whiten * values[None, :] * values[:, None]
