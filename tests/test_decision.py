@@ -18,14 +18,19 @@ CALIBRATION = Calibration(
 
 
 def thought(*levels: tuple[float, ...]) -> Probabilities:
-    """Return questions whose likeliest paths, from node 10 of the first downwards, have these probabilities."""
+    """Return questions whose likeliest paths, from node 10 of the first downwards, have these probabilities.
+
+    The last is that of the category itself, which is a leaf.
+    """
     depth = max(map(len, levels))
     line = np.full((len(levels), depth), -1, np.int32)
     likely = np.zeros((len(levels), depth), np.float32)
     for row, each in enumerate(levels):
         line[row, : len(each)] = 10 * (row + 1) + np.arange(len(each))
         likely[row, : len(each)] = each
-    return Probabilities(line[:, :1], likely[:, :1], line, likely)
+    ends = np.array([max(0, len(each) - 1) for each in levels])[:, None]
+    nodes, own = np.take_along_axis(line, ends, axis=1), np.take_along_axis(likely, ends, axis=1)
+    return Probabilities(nodes, own, line, likely)
 
 
 def decided(found: Probabilities, policy: Policy = "auto", *, precision: float = 0.95, nearest: float = 0.9) -> Decided:
