@@ -71,8 +71,7 @@ def ours(data: Set, split: Split, spec: str, pooled: Pooled) -> dict[str, Any]:
     truth = [split.label(product.category) for product in test]
     best = [_ranked(judged, row, split) for row in range(len(judged))]
     depth = judged.tree.depths[judged.truth] if not split.level else np.full(len(judged), split.level)
-    rows, leaf = np.arange(len(judged)), np.maximum((judged.line >= 0).sum(axis=1), 1)
-    likely = judged.levels[rows, (np.minimum(leaf, split.level) if split.level else leaf) - 1]
+    likely = judged.levels[:, split.level - 1] if split.level else judged.likely[:, 0]
     right = np.array([a == b[0] for a, b in zip(truth, best, strict=True)])
     pooled["likely"].append(likely.astype(np.float64))
     pooled["right"].append(right)
@@ -205,7 +204,7 @@ def table() -> str:
         "|---|---|---|---:|---:|---:|",
     ]
     sums = [
-        "| set | what | calibration error | asked .90: right / answered | .95 | .99 | flat vote answers .90 / .95 / .99 |",
+        "| set | what | calibration error | .90: right / answered | .95 | .99 | flat vote answers .90 / .95 / .99 |",
         "|---|---|---:|---:|---:|---:|---:|",
     ]
     for name in SETS:

@@ -66,7 +66,8 @@ def decide(
     likely = _deepest(found.levels, HALF)
     if policy == "leaf":
         deep = ends - 1
-        kind = np.where((sure == deep) & (wanted is not None), AUTO, SUGGEST)
+        own = found.own[:, 0] if found.own.shape[1] else np.zeros(len(rows))
+        kind = np.where(own >= (2 if wanted is None else wanted), AUTO, SUGGEST)
     else:
         deep = np.where(sure >= 0, sure, likely)
         kind = np.where(sure >= 0, AUTO, np.where(likely >= 0, SUGGEST, ABSTAIN))

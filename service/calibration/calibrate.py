@@ -69,9 +69,10 @@ class Told:
 class Probabilities:
     """What is thought of n questions over a tree of some depth.
 
-    nodes: int32 (n, m) candidates, likeliest first, -1 for none; own: float32 (n, m), their probabilities, summing to
-    at most 1. line: int32 (n, depth) the path of the likeliest, from the root, then -1; levels: float32 (n, depth) the
-    calibrated probability that the product belongs at or under each node of it, never rising on the way down.
+    nodes: int32 (n, m) candidates, likeliest first, -1 for none; own: float32 (n, m), the probability that the product
+    belongs in each itself and nowhere below, summing to at most 1. line: int32 (n, depth) the path of the likeliest,
+    from the root, then -1; levels: float32 (n, depth) the calibrated probability that the product belongs at or under
+    each node of it, never rising on the way down.
     """
 
     nodes: Nodes
@@ -138,7 +139,7 @@ def calibrate(told: Told, new: Told, lineage: Nodes, *, chosen: Calibration) -> 
     if not size:
         return chosen
     weights = _fitted(told, new)
-    levels, nodes, right = _cross_fitted(told, new, lineage)
+    levels, nodes, right, part = _cross_fitted(told, new, lineage)
     reliability = Reliability.fit(levels, nodes, right, lineage, counted)
     fold = np.arange(size) % FOLDS
     calibrated = np.zeros_like(levels)
@@ -149,6 +150,7 @@ def calibrate(told: Told, new: Told, lineage: Nodes, *, chosen: Calibration) -> 
     leaf = (nodes >= 0).sum(axis=1) - 1
     rows = np.arange(size)
     exact = right[rows, leaf] & (nodes[rows, leaf] == truth)
+    before, after = part * levels[rows, leaf], part * calibrated[rows, leaf]
     enough = size >= ENOUGH
     return Calibration(
         neighbours=chosen.neighbours,
@@ -157,7 +159,7 @@ def calibrate(told: Told, new: Told, lineage: Nodes, *, chosen: Calibration) -> 
         reliability=reliability,
         curves={
             "auto": Curve.of(calibrated, right, counted),
-            "leaf": Curve.of(calibrated[rows, leaf][:, None], exact[:, None], counted),
+            "leaf": Curve.of(after[:, None], exact[:, None], counted),
         }
         if enough
         else {},
@@ -165,8 +167,8 @@ def calibrate(told: Told, new: Told, lineage: Nodes, *, chosen: Calibration) -> 
         observations=size,
         accuracy=round(float(np.average(exact, weights=counted)), 4),
         error=(
-            round(expected_error(levels[rows, leaf], exact, counted), 4),
-            round(expected_error(calibrated[rows, leaf], exact, counted), 4),
+            round(expected_error(before, exact, counted), 4),
+            round(expected_error(after, exact, counted), 4),
         ),
         tags=chosen.tags,
     )
@@ -177,17 +179,22 @@ def _fitted(told: Told, new: Told) -> Doubles:
     return fit(every.evidence, every.truth, every.counted)
 
 
-def _cross_fitted(told: Told, new: Told, lineage: Nodes) -> tuple[Doubles, Nodes, npt.NDArray[np.bool_]]:
-    """Return mass, node and rightness of each level of the likeliest path, by the weights of the other fold."""
+def _cross_fitted(told: Told, new: Told, lineage: Nodes) -> tuple[Doubles, Nodes, npt.NDArray[np.bool_], Doubles]:
+    """Return mass, node and rightness of each level of the likeliest path, by the weights of the other fold.
+
+    The last is the part of the deepest level's mass that its category has itself, (n,): 1 for a leaf.
+    """
     size, depth = len(told), lineage.shape[1]
-    levels, nodes = np.zeros((size, depth)), np.full((size, depth), -1, np.int32)
+    levels, nodes, part = np.zeros((size, depth)), np.full((size, depth), -1, np.int32), np.ones(size)
     fold = np.arange(size) % FOLDS
     for each in range(FOLDS):
         here = fold == each
         found = _applied(told.evidence[here], _fitted(told[~here], new), Reliability(), lineage)
         levels[here], nodes[here] = found.levels, found.line
+        end = found.levels[np.arange(len(found.line)), np.maximum((found.line >= 0).sum(axis=1) - 1, 0)]
+        part[here] = np.divide(found.own[:, 0], end, out=np.ones_like(end), where=end > 0)
     right = (nodes == lineage[told.truth]) & (nodes >= 0)
-    return levels, nodes, right
+    return levels, nodes, right, part
 
 
 def _applied(evidence: Evidence, weights: Doubles, reliability: Reliability, lineage: Nodes) -> Probabilities:
@@ -201,8 +208,10 @@ def _applied(evidence: Evidence, weights: Doubles, reliability: Reliability, lin
     first = _likeliest(share, mass)
     each = np.arange(rows)
     line: Nodes = lines[each, first].astype(np.int32)
-    levels = reliability.apply(mass[each, first], line)
-    own = _consistent(share, first, levels[each, np.maximum((line >= 0).sum(axis=1) - 1, 0)])
+    levels, end = reliability.apply(mass[each, first], line), np.maximum((line >= 0).sum(axis=1) - 1, 0)
+    branch = mass[each, first, end]  # more than the category's own share where others lie below it
+    part = np.divide(share[each, first], branch, out=np.zeros(rows), where=branch > 0)
+    own = _consistent(share, first, part * levels[each, end])
     rank = own.copy()
     rank[each, first] = 2
     order = np.argsort(-np.where(evidence.nodes >= 0, rank, -1), axis=1, kind="stable")
@@ -233,11 +242,11 @@ def _likeliest(share: Doubles, mass: Doubles) -> npt.NDArray[np.int64]:
     return best
 
 
-def _consistent(share: Doubles, first: npt.NDArray[np.int64], leaf: Doubles) -> Doubles:
+def _consistent(share: Doubles, first: npt.NDArray[np.int64], likely: Doubles) -> Doubles:
     """Give the first place its calibrated probability and share the rest out as before."""
     rows = np.arange(len(share))
     before = share[rows, first]
-    left = np.divide(1 - leaf, 1 - before, out=np.zeros_like(leaf), where=before < 1)
+    left = np.divide(1 - likely, 1 - before, out=np.zeros_like(likely), where=before < 1)
     made: Doubles = share * left[:, None]
-    made[rows, first] = np.where(before > 0, leaf, 0)
+    made[rows, first] = np.where(before > 0, likely, 0)
     return made

@@ -51,8 +51,7 @@ def figures(evaluated: Evaluated, setting: Setting, *, seed: int = 0) -> dict[st
     judged = judged[np.flatnonzero(judged.labelled)]
     if not len(judged):
         raise ValueError("no product with a category was asked about")
-    leaf = np.maximum((judged.line >= 0).sum(axis=1) - 1, 0)
-    likely = judged.levels[np.arange(len(judged)), leaf].astype(np.float64)
+    likely = judged.likely[:, 0].astype(np.float64)
     measures = figures_of(Outcomes.of(judged, {}), seed=seed)
     tagged = any(judged.tags)
     if not tagged:

@@ -58,12 +58,11 @@ class Outcomes:
         judged = judged[np.flatnonzero(judged.labelled)]
         tree, best = judged.tree, judged.nodes[:, 0]
         number = np.array([names.setdefault(name_key(tree.text(node)), len(names)) for node in range(len(tree))] + [-1])
-        leaf = np.maximum((judged.line >= 0).sum(axis=1) - 1, 0)
         tags = np.array([_tags(*pair) for pair in zip(judged.given, judged.tags, strict=True)], np.float64)
         auto = judged.kind == AUTO
         columns = (
             judged.exact,
-            judged.levels[np.arange(len(judged)), leaf],
+            judged.likely[:, 0],
             judged.right.sum(axis=1),
             (judged.line >= 0).sum(axis=1),
             tree.depths[judged.truth],

@@ -10,12 +10,16 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+from taxonomy.names import SEPARATOR
+
 Said = dict[str, Any]
 
 RIGHT, WRONG, QUIET, LINE = "#1f7a6d", "#c8453b", "#9aa5b1", "#2b5c9e"
 PALETTE = ("#2b5c9e", "#e0823d", "#1f7a6d", "#8d5aa8", "#c2a01e", "#3fa0c9", "#a3493d", "#6b7f2a", "#c9679a", "#5c6b7a")
 BRANCHES = len(PALETTE)
-"""Top categories with a colour of their own on the map; the rest share one."""
+"""Branches with a colour of their own on the map; the rest share one."""
+ONE = 0.8
+"""A branch with this share of all products is parted further before it gets one colour."""
 TITLE = 60
 """Characters of a title or a path that a label shows."""
 
@@ -39,7 +43,9 @@ def plots(figures: Said) -> dict[str, str]:
     made = {name: draw(figures) for name, draw in drawn.items()}
     config = {"displaylogo": False, "responsive": True}
     return {
-        name: figure.to_html(full_html=False, include_plotlyjs=False, config=config, div_id=f"plot-{name}")
+        name: figure.to_html(
+            full_html=False, include_plotlyjs=False, config=config, div_id=f"plot-{name}", default_width="100%"
+        )
         for name, figure in made.items()
         if figure is not None
     }
@@ -193,11 +199,11 @@ def tags(figures: Said) -> go.Figure | None:
 
 
 def plane(figures: Said) -> go.Figure | None:
-    """Draw the products on a plane, near where alike; buttons colour them by top category or by right and wrong."""
+    """Draw the products on a plane, near where alike; buttons colour them by branch or by right and wrong."""
     points = figures["map"]
     if not points:
         return None
-    tops = [each["label"].split(" > ")[0] for each in points]
+    tops = _branches([each["label"].split(SEPARATOR) for each in points])
     common = [top for top, _ in Counter(tops).most_common(BRANCHES)]
     groups = [top if top in common else "others" for top in tops]
     figure = _figure("", "", height=680)
@@ -205,7 +211,7 @@ def plane(figures: Said) -> go.Figure | None:
     for name in named:
         colour = PALETTE[common.index(name)] if name in common else QUIET
         some = [point for point, group in zip(points, groups, strict=True) if group == name]
-        figure.add_trace(_points(some, _short(name, 40), colour))
+        figure.add_trace(_points(some, _short(name.split(SEPARATOR)[-1], 40), colour))
     for name, right, colour in (("right", True, QUIET), ("wrong", False, WRONG)):
         figure.add_trace(_points([point for point in points if point["right"] is right], name, colour, visible=False))
     by_category = [True] * len(named) + [False, False]
@@ -218,6 +224,15 @@ def plane(figures: Said) -> go.Figure | None:
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, scaleanchor="x")
     return figure
+
+
+def _branches(paths: Sequence[Sequence[str]]) -> list[str]:
+    """Return the branch of each path, at the first level where the largest has less than ONE of all."""
+    for level in range(1, max(map(len, paths)) + 1):
+        names = [SEPARATOR.join(path[:level]) for path in paths]
+        if Counter(names).most_common(1)[0][1] < ONE * len(names):
+            break
+    return names
 
 
 def _points(points: Sequence[Said], name: str, colour: str, *, visible: bool = True) -> go.Scattergl:
