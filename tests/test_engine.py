@@ -196,6 +196,19 @@ def test_fifty_copies_with_a_wrong_label_do_not_flip_a_right_neighbourhood(engin
     assert answer.decision != "abstain"
 
 
+def test_half_a_weight_is_half_a_voice(engine: Engine) -> None:
+    """Of two equal listings on two shelves the heavier label wins, by the share of its weight."""
+    kite = Product("K1", title="Stunt kite with two lines", category="Toys > Kites", weight=0.5)
+    other = replace(kite, id="K2", category="Sports > Kites", weight=1.0)
+    engine.put([kite, other])
+    answer = ask(engine, replace(kite, id="K3"))
+    weights = {each.id: each.weight for each in answer.neighbours}
+    assert weights["K2"] == pytest.approx(2 * weights["K1"], rel=1e-3)
+    assert answer.alternatives[0].path == "Sports > Kites"
+    engine.put([replace(kite, weight=2.0)])
+    assert ask(engine, replace(kite, id="K3")).alternatives[0].path == "Toys > Kites"
+
+
 def test_a_machine_s_label_has_no_voice_until_somebody_looked_at_it(engine: Engine) -> None:
     """It is shown among the neighbours and decides nothing."""
     kite = Product("K1", title="Stunt kite with two lines", category="Toys > Kites")

@@ -37,8 +37,8 @@ colours and sizes of one article carry the same, and a new article has no such b
 def tag_rules_of(built: Built, kernel: Kernel, read: Read, *, seed: int = 0) -> TagRules:
     """Return the rules of an index's tags, those that hold anywhere when it has none."""
     labels = built.contents.labels
-    every = np.flatnonzero(labels.known)
-    every = every[labels.voices(every) > 0]
+    known = np.flatnonzero(labels.known)
+    every = known[labels.voices(known) > 0]
     carried = labels.tags(every)
     carrying = every[np.unique(carried.row)]
     tags = labels.tag_names
@@ -55,7 +55,7 @@ def tag_rules_of(built: Built, kernel: Kernel, read: Read, *, seed: int = 0) -> 
     truth = labels.tags(some)
     right = np.zeros((len(some), len(tags)), np.bool_)
     right[truth.row, truth.tag] = True
-    return fit(said, right, tags, conflicting(carried.row, carried.tag.astype(np.int64), tags, len(every)))
+    return fit(said, right, tags, conflicting(carried.row, carried.tag.astype(np.int64), tags, len(known)))
 
 
 def tags_of_neighbours(
