@@ -40,7 +40,7 @@ class TagScore:
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A stored product found by search; weight is its share of the vote, 0 when it has no category."""
+    """A stored product found by search; weight is its share of the positive voices, 0 when it has no category."""
 
     id: str
     title: str

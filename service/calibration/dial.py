@@ -41,7 +41,7 @@ class Dial:
     """What one question asks for. precision: share of the `auto` answers that must be right, None for the service's.
 
     policy: "auto" answers with the deepest category that is sure enough, or abstains; "leaf" names the likeliest leaf
-    always; "coverage" answers always, with the deepest category that has more than half.
+    always; "coverage" answers as "auto", and where that would abstain with the likeliest root.
     """
 
     precision: float | None = None

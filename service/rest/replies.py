@@ -28,7 +28,7 @@ class Timings(BaseModel):
 class Answered(BaseModel):
     """Where the product belongs, and why. `category` is null when the decision is to abstain; `reason` says why.
 
-    `levels` descend the best path to its leaf, each with the share of the vote for its whole branch; `alternatives` are
+    `levels` descend the best path to its leaf, each with the probability of its whole branch; `alternatives` are
     the best categories, best first. The same snapshot, journal place and product give the same answer.
     """
 

@@ -71,7 +71,7 @@ function note() {
 function neighbour(each) {
   const much = el(
     "div", "much",
-    el("span", "", el("b", "", percent(each.weight)), " of the vote"),
+    el("span", "", el("b", "", percent(each.weight)), " of what speaks"),
     bar(each.weight),
   );
   const what = el(
