@@ -121,6 +121,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--encoder", default=DEFAULT)
     given = parser.parse_args()
+    result = "cold_start" if given.encoder == DEFAULT else f"cold_start-{given.encoder}"
     sets: dict[str, Any] = {}
     for name in given.sets:
         data = loaded(name, given.encoder)
@@ -135,8 +136,7 @@ def main() -> None:
             for step in runs[0]
         }
         sets[name] = {"asked": sizes, "labels": mean, "seeds": runs}
-    result = "cold_start" if given.encoder == DEFAULT else f"cold_start-{given.encoder}"
-    write(result, {"encoder": given.encoder, "steps": STEPS, "sets": sets})
+        write(result, {"encoder": given.encoder, "steps": STEPS, "sets": sets})
 
 
 if __name__ == "__main__":

@@ -98,7 +98,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     given = parser.parse_args()
     result = {"targets": TARGETS, "distillation_seconds": round(distilled(), 1), "speed": speeds()}
-    write("static", {**result, "sets": {name: accuracy(name, given.seeds) for name in given.sets}})
+    sets: dict[str, dict[str, dict[str, float]]] = {}
+    for name in given.sets:
+        sets[name] = accuracy(name, given.seeds)
+        write("static", {**result, "sets": sets})
 
 
 if __name__ == "__main__":

@@ -206,11 +206,13 @@ def main() -> None:
     parser.add_argument("--encoder", default=DEFAULT)
     parser.add_argument("--bare", action="store_true", help="take the specs away")
     given = parser.parse_args()
-    found = {name: measured(name, given.seeds or SETS[name], given.encoder, bare=given.bare) for name in given.sets}
     result = "-".join(
         ["tags", *(["bare"] if given.bare else []), *([given.encoder] if given.encoder != DEFAULT else [])]
     )
-    write(result, {"encoder": given.encoder, "specs": not given.bare, "sets": found})
+    found: dict[str, Any] = {}
+    for name in given.sets:
+        found[name] = measured(name, given.seeds or SETS[name], given.encoder, bare=given.bare)
+        write(result, {"encoder": given.encoder, "specs": not given.bare, "sets": found})
 
 
 if __name__ == "__main__":
