@@ -6,7 +6,7 @@ Each is a cache of the record store. They are filled by `indexer.build`, saved i
 
 from __future__ import annotations
 
-from collections import Counter
+from bisect import insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,8 +40,8 @@ class Contents:
     prototypes: Prototypes
     names: Names
     postings: Postings
-    listings: Counter[tuple[int, int, float]] = field(default_factory=Counter)
-    """How many products have a category, a content and a voice: in a prototype they count once."""
+    listings: dict[int, list[int]] = field(default_factory=dict)
+    """Keys, ascending, by a number for category, content and voice: in a prototype they count once, as the first."""
 
     def put(self, keys: Keys, labels: Sequence[Label], projected: Projected, space: Space) -> None:
         """File products under `keys` (n,), all different, replacing what was known of each."""
@@ -63,22 +63,52 @@ class Contents:
     def count(self, keys: Keys, space: Space, sign: int = 1) -> None:
         """Let stored products come into the prototypes, or go (-1), each with its voice.
 
-        Listings of one content and voice count once in a category.
-
-        Placed by their features, which give the same vectors whenever they are asked for: sums stay exact.
+        Listings of one content and voice count once in a category, as the one with the lowest key: so it makes no
+        difference in which order they came. Placed by their features, which give the same vectors whenever they are
+        asked for: sums stay exact.
         """
-        nodes, told, voices = self.labels.spoken(keys), np.zeros(len(keys), np.bool_), self.labels.voices(keys)
-        contents = self.features.fingerprints(keys)
-        for place, listing in enumerate(zip(nodes.tolist(), contents, voices.tolist(), strict=True)):
-            if listing[0] != UNLABELLED:
-                before = self.listings[listing]
-                self.listings[listing] = before + sign
-                told[place] = not (before and before + sign)
-        keys, nodes, voices = keys[told], nodes[told], voices[told]
+        gone, come = self._moved(keys, sign)
+        self._sum(gone, space, -1)
+        self._sum(come, space, 1)
+
+    def standing(self, keys: Keys) -> Keys:
+        """Return who stands for each of `keys` in the prototype of its category: itself or an equal listing."""
+        said = zip(keys.tolist(), self._said(keys), strict=True)
+        return np.array([key if listing is None else self.listings[listing][0] for key, listing in said], np.int64)
+
+    def _moved(self, keys: Keys, sign: int) -> tuple[list[int], list[int]]:
+        """File products under their listings, or take them out (-1); return who no longer stands for one, who now."""
+        gone: list[int] = []
+        come: list[int] = []
+        for key, listing in zip(keys.tolist(), self._said(keys), strict=True):
+            if listing is None:
+                continue
+            same = self.listings.setdefault(listing, [])
+            before = same[:1]
+            if sign > 0:
+                insort(same, key)
+            else:
+                same.remove(key)
+            if same[:1] != before:
+                gone += before
+                come += same[:1]
+            if not same:
+                del self.listings[listing]
+        return gone, come
+
+    def _said(self, keys: Keys) -> list[int | None]:
+        """Return a number for category, content and voice of each product, None for one that speaks for no category."""
+        nodes, voices = self.labels.spoken(keys).tolist(), self.labels.voices(keys).tolist()
+        said = zip(nodes, self.features.fingerprints(keys), voices, strict=True)
+        return [None if each[0] == UNLABELLED else hash(each) for each in said]
+
+    def _sum(self, counted: list[int], space: Space, sign: int) -> None:
+        keys = np.array(counted, np.int64)
+        nodes, voices = self.labels.spoken(keys), self.labels.voices(keys)
         for start in range(0, len(keys), BATCH):
-            some = keys[start : start + BATCH]
-            placed = space.place(self.features.raw(some), self.features.words(some))
-            self.prototypes.add(nodes[start : start + BATCH], placed, sign, voices[start : start + BATCH])
+            rows = slice(start, start + BATCH)
+            placed = space.place(self.features.raw(keys[rows]), self.features.words(keys[rows]))
+            self.prototypes.add(nodes[rows], placed, sign, voices[rows])
 
     def drop(self, keys: Keys, space: Space) -> None:
         """Forget `keys`; those that are not known are no error."""
@@ -108,7 +138,5 @@ class Contents:
         postings = Postings.of(features, np.flatnonzero(labels.known))
         prototypes, names = Prototypes.load(folder), Names.load(folder, parts)
         made = cls(labels, kinds.load(folder, kind), features, prototypes, names, postings)
-        keys = np.arange(labels.size)
-        said = labels.spoken(keys).tolist(), features.fingerprints(keys), labels.voices(keys).tolist()
-        made.listings.update(zip(*said, strict=True))
+        made._moved(np.arange(labels.size), 1)  # the sums were saved
         return made

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from indexer.contents import Contents
 from indexer.labels import Label, Labels
@@ -19,10 +21,10 @@ PARTS = {"text": 2}
 EAST, NORTH = [1.0, 0.0], [0.0, 1.0]
 
 
-def empty() -> tuple[Contents, Space]:
-    """Return the contents of an index without products, whose tree has one category, and its space."""
+def empty(nodes: int = 1) -> tuple[Contents, Space]:
+    """Return the contents of an index without products, whose tree has so many categories, and its space."""
     space = Space.raw(PARTS, Lexicon.blank())
-    return Contents.of(Labels(), ExactIndex(2), Features(PARTS), Names(PARTS, np.zeros((1, 2))), space), space
+    return Contents.of(Labels(), ExactIndex(2), Features(PARTS), Names(PARTS, np.zeros((nodes, 2))), space), space
 
 
 def put(contents: Contents, space: Space, **said: tuple[list[float], float]) -> None:
@@ -77,3 +79,104 @@ def test_voices_survive_a_restart(tmp_path: Path) -> None:
     loaded = Contents.load(tmp_path, "exact", PARTS)
     loaded.drop(np.array([2]), space)
     assert (loaded.prototypes.sums.tolist(), loaded.prototypes.counts.tolist()) == ([[1.0, 0.0]], [1.0])
+
+
+ANGLES = np.linspace(0, 2, 7)
+"""Directions of products that all have the same words."""
+
+
+def changed(contents: Contents, space: Space, rng: np.random.Generator) -> None:
+    """Put, move and drop some products: two kinds of words, in slightly different directions, three categories."""
+    keys = np.sort(rng.choice(12, int(rng.integers(1, 6)), replace=False))
+    angle, kind = rng.choice(ANGLES, len(keys)), rng.integers(0, 2, len(keys))
+    vectors = np.column_stack([np.cos(angle), np.sin(angle)]).astype(np.float32)
+    labels = [
+        Label(key, f"p{key}", int(rng.integers(-1, 3)), (), float(rng.choice([0.0, 0.5, 1.0]))) for key in keys.tolist()
+    ]
+    words = Lexicon.blank().rows([("steel mug", "garden hose")[each] for each in kind.tolist()])
+    contents.put(keys, labels, Projected(vectors, words, vectors), space)
+    contents.drop(rng.choice(14, 3, replace=False), space)
+
+
+def anew(contents: Contents, space: Space) -> Contents:
+    """Return contents that are made of what is stored, as a build does."""
+    return Contents.of(contents.labels, contents.vectors, contents.features, contents.names, space)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=15)
+def test_prototypes_do_not_depend_on_what_came_and_went(seed: int) -> None:
+    """After any changes they are what a build would make, though listings that count once are not quite the same."""
+    rng = np.random.default_rng(seed)
+    contents, space = empty(3)
+    for _ in range(12):
+        changed(contents, space, rng)
+        fresh = anew(contents, space)
+        np.testing.assert_allclose(contents.prototypes.sums, fresh.prototypes.sums, atol=1e-4)
+        assert contents.prototypes.counts.tolist() == fresh.prototypes.counts.tolist()
+        assert contents.listings == fresh.listings
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=10)
+def test_a_product_that_asks_finds_what_the_others_would_have_made(seed: int) -> None:
+    """Whichever of some listings that count once asks: its category is as if none of them were there."""
+    rng = np.random.default_rng(seed)
+    contents, space = empty(3)
+    for _ in range(6):
+        changed(contents, space, rng)
+    keys = np.flatnonzero(contents.labels.known)
+    nodes, voices = contents.labels.spoken(keys), contents.labels.voices(keys)
+    vectors, words = contents.features.raw(keys), contents.features.words(keys)
+    placed, counted = space.place(vectors, words), np.searchsorted(keys, contents.standing(keys))
+    own = contents.prototypes.without(nodes, placed[counted], voices)
+    said = list(zip(nodes.tolist(), contents.features.fingerprints(keys), voices.tolist(), strict=True))
+    for row, asked in enumerate(said):
+        first = {each: place for place, each in reversed(list(enumerate(said))) if each[0] == asked[0]}
+        others = np.array([place for each, place in first.items() if each != asked], np.int64)
+        if asked[0] >= 0:
+            expected = (voices[others, None] * placed[others]).sum(axis=0)
+            np.testing.assert_allclose(own.sums[row], expected, atol=1e-5)
+            assert len(others) == own.counts[row]
+
+
+def test_a_restart_goes_on_where_it_was(tmp_path: Path) -> None:
+    """The same changes make the same of contents that were saved and loaded between."""
+    contents, space = empty(3)
+    rng = np.random.default_rng(1)
+    for _ in range(10):
+        changed(contents, space, rng)
+    contents.save(tmp_path)
+    loaded = Contents.load(tmp_path, "exact", PARTS)
+    assert loaded.listings == contents.listings
+    for each in (contents, loaded):
+        again = np.random.default_rng(2)
+        for _ in range(10):
+            changed(each, space, again)
+    np.testing.assert_allclose(loaded.prototypes.sums, contents.prototypes.sums, atol=1e-4)
+    assert loaded.prototypes.counts.tolist() == contents.prototypes.counts.tolist()
+    words, vectors = Lexicon.blank().rows(["steel mug"]), np.array([EAST], np.float32)
+    assert contents.postings.search(words, 9).keys.tolist() == loaded.postings.search(words, 9).keys.tolist()
+    assert contents.vectors.search(vectors, 9).keys.tolist() == loaded.vectors.search(vectors, 9).keys.tolist()
+
+
+def test_a_product_that_lost_its_text_is_in_no_index() -> None:
+    """It keeps its label, and neither vectors nor words find it; one that is not known can be dropped."""
+    contents, space = empty()
+    put(contents, space, p1=(EAST, 1.0), p2=(NORTH, 1.0))
+    nothing = Projected(np.zeros((1, 2), np.float32), Lexicon.blank().rows([""]), np.zeros((1, 2), np.float32))
+    contents.put(np.array([1]), [Label(1, "p1", 0)], nothing, space)
+    assert (1, [2]) == (
+        len(contents.vectors),
+        contents.vectors.search(np.array([EAST], np.float32), 5).keys[0].tolist(),
+    )
+    assert [2, -1] == contents.postings.search(Lexicon.blank().rows(["word"]), 2).keys[0].tolist()
+    assert 2 == contents.labels.labelled
+    contents.drop(np.array([77]), space)
+
+
+def test_categories_that_join_have_room() -> None:
+    """Their names and prototypes are there before their first product."""
+    contents, _ = empty()
+    contents.grow(np.array([EAST, NORTH], np.float32))
+    assert (3, 3) == (len(contents.names), len(contents.prototypes.counts))

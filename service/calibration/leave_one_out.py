@@ -10,7 +10,6 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -72,7 +71,7 @@ def _without(built: Built, told: Keys) -> Built:
     here = present(placed)
     vectors = kinds.build(kinds.AUTO, space.dim, keys[here], placed[here])
     prototypes = Prototypes(len(built.tree), space.dim)
-    twin = replace(contents, vectors=vectors, prototypes=prototypes, listings=Counter())
+    twin = replace(contents, vectors=vectors, prototypes=prototypes, listings={})
     twin.count(keys, space)
     return replace(built, space=space, contents=twin)
 
@@ -91,8 +90,7 @@ def listings(built: Built, keys: Keys) -> npt.NDArray[np.float64]:
 
     Listings of the same words share one.
     """
-    words = built.contents.features.words(keys)
-    groups = [words.indices[start:end].tobytes() for start, end in pairwise(words.indptr.tolist())]
+    groups = built.contents.features.fingerprints(keys)
     sizes = Counter(groups)
     voices = built.contents.labels.voices(keys).astype(np.float64)
     alone = np.array([1.0 / sizes[group] for group in groups])
@@ -112,25 +110,31 @@ def ask(built: Built, keys: Keys, wanted: int) -> Asked:
     contents, features = built.contents, built.contents.features
     projected = stored(built, keys)
     found = neighbourhoods(built, projected, keys, wanted + COPIES)
-    copies = features.copies(projected.raw, projected.words, found.keys[:, : 2 * COPIES], COPY)
-    voters = found.voters.copy()
-    voters[:, : 2 * COPIES] &= ~copies
+    voters = found.voters & ~features.copies(projected.raw, projected.words, found.keys, COPY)
     voters &= np.cumsum(voters, axis=1) <= wanted
     labels = contents.labels
-    own = contents.prototypes.without(labels.spoken(keys), projected.vectors, labels.voices(keys))
+    counted = place_of(built.space, contents, contents.standing(keys))
+    own = contents.prototypes.without(labels.spoken(keys), counted, labels.voices(keys))
     return Asked(keys, projected, replace(found, voters=voters), own)
 
 
 def newcomers(built: Built, asked: Asked, remaining: int, wanted: int, rng: np.random.Generator) -> Asked:
-    """Return the same questions as if their category had `remaining` other products at most, taken by chance."""
+    """Return the same questions as if their category had `remaining` other products at most, taken by chance.
+
+    Near-copies of the asked product are not among them.
+    """
     contents, size = built.contents, len(asked.keys)
     nodes = contents.labels.spoken(np.arange(contents.labels.size))
-    kept = np.full((size, max(1, remaining)), -1, np.int64)
+    drawn = np.full((size, remaining + COPIES), -1, np.int64)
     for row, (key, node) in enumerate(zip(asked.keys.tolist(), asked.own.nodes.tolist(), strict=True)):
         others = np.flatnonzero(nodes == node)
-        some = rng.permutation(others[others != key])[:remaining]
-        kept[row, : len(some)] = some
-    rows, places = np.nonzero(kept >= 0)
+        some = rng.permutation(others[others != key])[: drawn.shape[1]]
+        drawn[row, : len(some)] = some
+    copies = contents.features.copies(asked.projected.raw, asked.projected.words, np.maximum(drawn, 0), COPY)
+    fit = (drawn >= 0) & ~copies
+    fit &= np.cumsum(fit, axis=1) <= remaining
+    kept = np.where(fit, drawn, -1)
+    rows, places = np.nonzero(fit)
     sums = np.zeros_like(asked.own.sums)
     remained = kept[rows, places]
     voices = contents.labels.voices(remained)

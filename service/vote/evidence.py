@@ -61,7 +61,8 @@ def without(built: Built, keys: Keys) -> Own:
     contents = built.contents
     stored = keys >= 0
     placed = np.zeros((len(keys), built.space.dim), np.float32)
-    placed[stored] = built.space.place(contents.features.raw(keys[stored]), contents.features.words(keys[stored]))
+    counted = contents.standing(keys[stored])
+    placed[stored] = built.space.place(contents.features.raw(counted), contents.features.words(counted))
     nodes = np.where(stored, contents.labels.spoken(keys), UNLABELLED).astype(np.int32)
     return contents.prototypes.without(nodes, placed, contents.labels.voices(keys))
 
