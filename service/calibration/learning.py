@@ -53,7 +53,8 @@ def calibration_of(
     read: gives stored products by key, for the words of their texts. tell(n) is called as n products were asked about.
     """
     chosen = Calibration(NEIGHBOURS[1], kernel(built).words)
-    folds = [(some[: sample // 2], twin) for some, twin in halves(built, seed)]
+    rng = np.random.default_rng(seed)  # keys follow the source, which may be sorted by category
+    folds = [(rng.permutation(some)[: sample // 2], twin) for some, twin in halves(built, seed)]
     folds = [(some, twin) for some, twin in folds if len(some)]
     if not folds:
         return replace(chosen, tags=tag_rules_of(built, kernel(built), read, seed=seed))
