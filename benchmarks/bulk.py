@@ -1,65 +1,81 @@
 """From a CSV to a tagged one: the whole command, cold, and where its time goes.
 
-    python -m benchmarks.bulk
+    python -m benchmarks.bulk [SET ...]
 
 `whole`: `aisle build` of flipkart_1050 and `aisle classify` of its first 1,000 products, each a process of its own,
 imports and model loading included. `shares`: encoding against all the rest (projection, search, vote, tags, the answer
-and its JSON), in the same process, for the small exact index and for flipkart_20k (IVF). `vote_and_search`: a batch of
-256 queries with k=50, the search beside vote and tags.
+and its JSON), in the same process, for an index of each set: the small exact flipkart_1050 and flipkart_20k (IVF).
+`vote_and_search`: a batch of 256 stored products, 50 neighbours of each by vector and by words; the search beside vote,
+decision and tags.
 """
 
 from __future__ import annotations
 
-import os
+import csv
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import orjson
-from benchmarks.vote import loaded
 
-from benchmarks.machine import DATA, INDEXES, write
+from benchmarks.data import loaded
+from benchmarks.machine import DATA, write
 from indexer.encoders import load
+from indexer.normalize import text_of
+from indexer.product import Product
+from indexer.settings import IndexSettings
 from indexer.sources import read
-from service.engine import Engine
+from service.engine import SERVICE, Engine
+from service.evaluation.trial import fill
+from service.hearing import Hearing, think
+from service.rebuild import rebuild
 from service.settings import ServiceSettings
-from service.tags import score_tags
-from service.vote import count
+from service.vote.evidence import heard, without
 from service.vote.search import neighbourhoods
+from service.vote.voices import kernel
 
+SETS = ("flipkart_1050", "flipkart_20k")
 PRODUCTS = 1_000
 BATCH = 64
+QUERIES, NEIGHBOURS = 256, 50
 PAIRS = 15
 
 
 def whole() -> dict[str, float]:
     """Return the seconds of both commands on flipkart_1050, cold."""
     aisle = Path(sys.executable).with_name("aisle")
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "products.csv"
-        with (DATA / "flipkart_1050" / "products.csv").open(newline="") as rows:
-            import csv
-
-            table = list(islice(csv.reader(rows), PRODUCTS + 1))
-            with source.open("w", newline="") as out:
-                csv.writer(out).writerows(table)
-        index, out_file = Path(folder) / "index", Path(folder) / "out.csv"
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        source, index, out = folder / "products.csv", folder / "index", folder / "out.csv"
+        with (DATA / "flipkart_1050" / "products.csv").open(newline="") as rows, source.open("w", newline="") as some:
+            csv.writer(some).writerows(islice(csv.reader(rows), PRODUCTS + 1))
         built = _timed([aisle, "build", DATA / "flipkart_1050", "--index", index])
-        classified = _timed([aisle, "classify", source, "-o", out_file, "--index", index])
-        lines = len(out_file.read_text().splitlines())
+        classified = _timed([aisle, "classify", source, "-o", out, "--index", index])
+        lines = len(out.read_text("utf-8").splitlines())
     return {"build_s": built, "classify_s": classified, "both_s": round(built + classified, 1), "output_lines": lines}
 
 
-def shares(name: str) -> dict[str, float]:
+def measured(name: str) -> tuple[dict[str, float], dict[str, Any]]:
+    """Return `shares` and `vote_and_search` of an index of every labelled product of a set, built for the purpose."""
+    data = loaded(name)
+    with TemporaryDirectory() as folder:
+        index = Path(folder) / "index"
+        fill(data.products, index, data.encoder)
+        rebuild(index, settings=IndexSettings(), encoder=data.encoder)
+        with closing(Engine.open(ServiceSettings(index=index), load())) as engine:
+            return shares(engine), vote_and_search(engine, data.products[:QUERIES])
+
+
+def shares(engine: Engine) -> dict[str, float]:
     """Return milliseconds per product of encoding and of all the rest, and their ratio, over the same products."""
-    engine = Engine.open(ServiceSettings(index=INDEXES / name), load())
     with read(DATA / "flipkart_1050", labelled=False) as rows:
         products = [row.product for row in islice(rows, PRODUCTS) if row.product is not None]
     batches = [products[start : start + BATCH] for start in range(0, len(products), BATCH)]
@@ -67,12 +83,12 @@ def shares(name: str) -> dict[str, float]:
     encoding, rest = 0.0, 0.0
     for batch in batches:
         began = time.process_time()
-        vectors = engine.encode(batch)
+        encoded = engine.live.encode(batch)
         between = time.process_time()
-        for answer in engine.answer(batch, vectors):
+        asked = engine.live.space.project(encoded, [text_of(product) for product in batch])
+        for answer in engine.answer(batch, asked):
             orjson.dumps(answer)
         encoding, rest = encoding + between - began, rest + time.process_time() - between
-    engine.close()
     each = 1_000 / len(products)
     return {
         "encode_cpu_ms": round(encoding * each, 3),
@@ -81,32 +97,26 @@ def shares(name: str) -> dict[str, float]:
     }
 
 
-def vote_and_search(name: str, kind: str) -> dict[str, float]:
-    """Return median milliseconds of a search for 256 queries with k=50, and of vote and tags over what it found."""
-    engine = Engine.open(ServiceSettings(index=INDEXES / name), load())
-    live, settings = engine.live, engine.settings
-    queries = loaded(name).vectors[:256]
-    itself = np.full(len(queries), -1)
-    found = neighbourhoods(live.vectors, live.labels, queries, itself, 49)
+def vote_and_search(engine: Engine, products: Sequence[Product]) -> dict[str, Any]:
+    """Return median milliseconds of the search for stored products, and of all that is made of what it found."""
+    live, calibration, asked = engine.live, engine.calibration, engine.encode(products)
+    itself = np.array([live.labels.key(product.id) for product in products], np.int64)
+    alike = kernel(live.built, calibration.words)
+    found = neighbourhoods(live.built, asked, itself, NEIGHBOURS)
 
     def search() -> None:
-        live.vectors.search(queries, 50)
+        neighbourhoods(live.built, asked, itself, NEIGHBOURS)
 
     def vote() -> None:
-        outcome = count(
-            found.similarity, found.labels, live.tree.lineage, live.tree.depths,
-            temperature=settings.temperature, threshold=settings.suggest, top=5,
-        )  # fmt: skip
-        carried = live.labels.tags(found.keys.ravel())
-        score_tags(outcome.vote.weights, carried.row, carried.tag, threshold=settings.tag_threshold, top=10)
+        said = heard(live.built, found, asked, alike, without(live.built, itself))
+        hearing = Hearing(asked, found, said, alike, calibration, engine.tagger())
+        think(live.built, engine.settings, products, hearing, SERVICE)
 
     times: dict[str, list[float]] = {"search_ms": [], "vote_and_tags_ms": []}
     for _ in range(PAIRS):
         times["search_ms"].append(_ms(search))
         times["vote_and_tags_ms"].append(_ms(vote))
-    engine.close()
-    said: dict[str, Any] = {who: round(median(some), 2) for who, some in times.items()}
-    return {"kind": live.vectors.kind, "expected_kind": kind, **said}
+    return {"kind": live.vectors.kind, **{who: round(median(some), 2) for who, some in times.items()}}
 
 
 def _ms(call: Callable[[], None]) -> float:
@@ -115,21 +125,20 @@ def _ms(call: Callable[[], None]) -> float:
     return 1_000 * (time.perf_counter() - began)
 
 
-def _timed(command: list[Any]) -> float:
+def _timed(command: Sequence[object]) -> float:
     began = time.perf_counter()
-    subprocess.run([str(part) for part in command], check=True, env={**os.environ})
+    subprocess.run([str(part) for part in command], check=True)
     return round(time.perf_counter() - began, 1)
 
 
 def main() -> None:
-    for name in ("flipkart_1050", "flipkart_20k"):
-        loaded(name)
+    found = {name: measured(name) for name in sys.argv[1:] or SETS}
     write(
         "bulk",
         {
             "whole": whole(),
-            "shares": {name: shares(name) for name in ("flipkart_1050", "flipkart_20k")},
-            "vote_and_search": [vote_and_search("flipkart_1050", "exact"), vote_and_search("flipkart_20k", "ivf")],
+            "shares": {name: said for name, (said, _) in found.items()},
+            "vote_and_search": {name: said for name, (_, said) in found.items()},
         },
     )
 
