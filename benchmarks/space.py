@@ -59,8 +59,10 @@ VOCABULARY, OWN = 60_000, 30
 """Words there are, and words of a category."""
 FROM_OWN, FROM_ALL = 10, 10
 """Words of a product: of its category, and of all."""
-SPREAD = 1.2
-"""Length of what a product's vector adds at random to its category's."""
+COMMON = 24
+"""Directions, the same everywhere, in which products of one category differ most, as by colour, size and brand."""
+SPREAD, REST = 2.0, 0.8
+"""Length of what a product's vector adds to its category's, at random: in these directions, and in all."""
 
 Floats = npt.NDArray[np.float32]
 Nodes = npt.NDArray[np.int32]
@@ -87,9 +89,11 @@ class Catalogue:
 
     def vectors(self, start: int, end: int) -> Floats:
         """Return the raw vectors of some products, float32 (n, DIM) unit rows."""
-        rng = np.random.default_rng([1, start])
-        noise = rng.standard_normal((end - start, DIM), np.float32) * np.float32(SPREAD / np.sqrt(DIM))
-        rows = self.directions[self.nodes[start:end]] + noise
+        rng, size = np.random.default_rng([1, start]), end - start
+        common = np.random.default_rng(1).standard_normal((COMMON, DIM), np.float32) * np.float32(SPREAD / np.sqrt(DIM))
+        rows = self.directions[self.nodes[start:end]]
+        rows += rng.standard_normal((size, COMMON), np.float32) @ common / np.sqrt(COMMON, dtype=np.float32)
+        rows += rng.standard_normal((size, DIM), np.float32) * np.float32(REST / np.sqrt(DIM))
         made: Floats = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         return made
 
