@@ -39,6 +39,8 @@ PULL = 1.0
 SELDOM, EXPECTED, OFTEN = 0.02, 5.0, 10
 """Two tags conflict when each is on OFTEN products or more, EXPECTED or more would by chance carry both, and under a
 fiftieth of the products of the rarer do."""
+COMMONEST = 2_000
+"""Tags that are compared, each with each, at most: 32 MB a table."""
 CONFLICTS = 20_000
 Conflict = tuple[str, str, float]
 """Two tags, and how much the log-odds of the one fall beside the other."""
@@ -145,7 +147,8 @@ def conflicting(row: Numbers, tag: Numbers, tags: Sequence[str], products: int) 
     most CONFLICTS of them.
     """
     carriers = np.bincount(tag, minlength=len(tags)).astype(np.float64)
-    often = np.flatnonzero(carriers >= OFTEN)
+    often = np.sort(np.argsort(-carriers, kind="stable")[:COMMONEST])
+    often = often[carriers[often] >= OFTEN]
     if len(often) < 2:
         return []
     seat = np.full(len(tags), -1)
@@ -174,7 +177,7 @@ def _together(row: Numbers, tag: Numbers, size: int) -> Doubles:
     for step in range(1, int(counts.max(initial=0))):
         left = np.flatnonzero(row[:-step] == row[step:]) if step < len(row) else np.zeros(0, np.int64)
         one, other = tag[left], tag[left + step]
-        together += np.bincount(np.minimum(one, other) * size + np.maximum(one, other), minlength=size * size)
+        np.add.at(together, np.minimum(one, other) * size + np.maximum(one, other), 1)
     made = together.reshape(size, size)
     return made + made.T
 
