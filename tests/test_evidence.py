@@ -74,11 +74,18 @@ def test_a_label_without_a_voice_says_nothing() -> None:
 
 
 def test_a_stored_product_is_no_evidence_about_itself() -> None:
-    """Without its own voice, and its category without its vector; the only one of its category leaves none there."""
+    """Neither by its own voice nor in its category's prototype."""
     two = by_category(ask(stored((1, 1), (1, 1), (2, 1), (3, 1)), itself=0).evidence)
     assert [0.5, 1] == two["B"][1:3]
-    one = by_category(ask(stored((1, 1), (2, 1), (2, 1), (3, 1)), itself=0).evidence)
-    assert one.get("B", [0, 0, 0, 0])[:3] == [0, 0, 0]
+
+
+def test_a_category_that_only_the_asked_product_is_in_is_no_candidate() -> None:
+    """A tree of labels would not have it; in one that was given a leaf stands empty and is known by its name."""
+    labels = (1, 1), (2, 1), (2, 1), (3, 1)
+    assert "B" not in by_category(ask(stored(*labels), itself=0).evidence)
+    assert [0, 0, 0] == by_category(ask(stored(*labels, grows=False), itself=0).evidence)["B"][:3]
+    branch = (0, 1), (2, 1), (2, 1), (3, 1)
+    assert "A" not in by_category(ask(stored(*branch, grows=False), itself=0).evidence)
 
 
 def test_a_category_without_products_is_known_by_its_name() -> None:
@@ -118,7 +125,7 @@ def candidates(voices: list[float], prototype: list[float], products: list[float
     """Choose the candidates of one question among categories 0, 1, 2, ..."""
     said = [np.array([column], np.float32) for column in (voices, prototype, products, name)]
     nodes: Nodes = np.arange(len(voices), dtype=np.int32)
-    return module._candidates(nodes, Evidence(nodes, *said))
+    return module._candidates(nodes, Evidence(nodes, *said), np.ones((1, len(nodes)), np.bool_))
 
 
 def test_candidates_come_in_by_voice_by_prototype_and_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,10 @@ def heard(built: Built, found: Neighbourhood, asked: Projected, kernel: Kernel, 
     scores = tally(spoken, np.where(found.voters, found.labels, UNLABELLED), nodes)
     prototype, products = contents.prototypes.similarity(asked.vectors, nodes, own)
     name = contents.names.similarity(asked.raw, nodes)
-    return Heard(spoken, _candidates(nodes, Evidence(nodes, scores, prototype, products, name)))
+    said = Evidence(nodes, scores, prototype, products, name)
+    # A category that only the asked product is in would not be there without it, unless it is meant to be filled.
+    able = (products > HALF) | _unfilled(built)[nodes]
+    return Heard(spoken, _candidates(nodes, said, able))
 
 
 def without(built: Built, keys: Keys) -> Own:
@@ -73,7 +76,13 @@ def shelves(built: Built) -> Nodes:
     Those with products; of a tree that was given, its leaves without as well: somebody means them to be filled.
     """
     stocked = built.contents.prototypes.counts[: len(built.tree)] > HALF
-    return np.flatnonzero(stocked | (built.tree.leaves & (not built.grows))).astype(np.int32)
+    return np.flatnonzero(stocked | _unfilled(built)).astype(np.int32)
+
+
+def _unfilled(built: Built) -> npt.NDArray[np.bool_]:
+    """Return which categories an answer may name although they have no product: bool (nodes of the tree,)."""
+    made: npt.NDArray[np.bool_] = built.tree.leaves & (not built.grows)
+    return made
 
 
 def tally(voices: Floats, labels: Nodes, nodes: Nodes) -> Floats:
@@ -87,12 +96,15 @@ def tally(voices: Floats, labels: Nodes, nodes: Nodes) -> Floats:
     return np.bincount(at, voices[told], minlength=rows * size).reshape(rows, size).astype(np.float32)
 
 
-def _candidates(nodes: Nodes, said: Evidence) -> Evidence:
-    """Keep the categories with most voice, and those whose prototypes or names are most alike, best first."""
+def _candidates(nodes: Nodes, said: Evidence, able: npt.NDArray[np.bool_]) -> Evidence:
+    """Keep the categories with most voice, and those whose prototypes or names are most alike, best first.
+
+    able: bool (n, m), which may be an answer at all.
+    """
     near = _most(np.where(said.products > HALF, said.prototype, -1), BY_PROTOTYPE)
-    near |= _most(np.where(said.products < FEW, said.name, -1), BY_NAME)
+    near |= _most(np.where(able & (said.products < FEW), said.name, -1), BY_NAME)
     likeness = np.maximum(said.prototype, said.name)
-    spoken = near | (said.voices != 0)
+    spoken = near | ((said.voices != 0) & able)
     rank = np.where(near, 1e3 + likeness, said.voices + 1e-6 * likeness)
     # Padding stands at the end of a row: who is not spoken of ranks behind who is spoken against.
     order = np.argsort(-np.where(spoken, rank, -np.inf), axis=1, kind="stable")[:, :CANDIDATES]
