@@ -120,9 +120,9 @@ def publish(index: Path, snapshot_id: str) -> None:
             shutil.rmtree(old.rename(old.with_name(f"{_TEMPORARY}{old.name}")))  # never seen half removed
 
 
-def read_manifest(index: Path) -> Manifest:
-    """Return the manifest of the published snapshot, its files unread; raises as `load` does."""
-    current = _current(index)
+def read_manifest(index: Path, snapshot_id: str | None = None) -> Manifest:
+    """Return the manifest of a snapshot, without an id the published one, its files unread; raises as `load` does."""
+    current = snapshot_id or _current(index)
     if current is None:
         raise SnapshotMissing(f"nothing was built in {index} yet; run: aisle build SOURCE --index {index}")
     if not _ID.fullmatch(current):
@@ -148,7 +148,7 @@ def load(index: Path, snapshot_id: str | None = None) -> Snapshot:
     Raises SnapshotMissing when nothing was published, SnapshotDamaged when a file is missing, truncated or altered,
     and SnapshotMismatch when another version of aisle wrote it.
     """
-    manifest = Manifest.read(index / "snapshots" / snapshot_id) if snapshot_id else read_manifest(index)
+    manifest = read_manifest(index, snapshot_id)
     folder = index / "snapshots" / manifest.id
     _verify(folder, manifest)
     try:

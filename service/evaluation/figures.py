@@ -53,9 +53,6 @@ def figures(evaluated: Evaluated, setting: Setting, *, seed: int = 0) -> dict[st
         raise ValueError("no product with a category was asked about")
     likely = judged.likely[:, 0].astype(np.float64)
     measures = figures_of(Outcomes.of(judged, {}), seed=seed)
-    tagged = any(judged.tags)
-    if not tagged:
-        measures.pop("tags_f1")
     return {
         "setting": asdict(setting),
         "method": evaluated.method,
@@ -74,17 +71,19 @@ def figures(evaluated: Evaluated, setting: Setting, *, seed: int = 0) -> dict[st
         "untaught": _untaught(judged),
         "categories": _categories(judged),
         "siblings": _siblings(judged),
-        "tags": _tags(judged) if tagged else None,
+        "tags": _tags(judged) if any(judged.tags) else None,
         "errors": _errors(judged, likely),
         "map": _map(judged, seed),
     }
 
 
-def compared(figures: dict[str, Any], other: Setting, comparisons: Sequence[Comparison]) -> dict[str, Any]:
-    """Return the figures with what the gate says beside another index."""
+def compared(
+    figures: dict[str, Any], other: Setting, products: int, comparisons: Sequence[Comparison]
+) -> dict[str, Any]:
+    """Return the figures with what the gate says beside another index; products: that both were asked about."""
     worse = [each.measure for each in comparisons if each.worse]
-    gate = {"other": asdict(other), "comparisons": [asdict(each) for each in comparisons], "worse": worse}
-    return figures | {"gate": gate}
+    said = [asdict(each) for each in comparisons]
+    return figures | {"gate": {"other": asdict(other), "products": products, "comparisons": said, "worse": worse}}
 
 
 def _share(some: npt.NDArray[np.bool_]) -> float:
@@ -92,15 +91,18 @@ def _share(some: npt.NDArray[np.bool_]) -> float:
 
 
 def _levels(judged: Judged) -> list[dict[str, Any]]:
-    """Return accuracy and calibration of each level, over the products whose label goes that deep."""
+    """Return for each level how often it is right, where the label goes that deep, and its calibration error.
+
+    The error is over the answers that go that deep, whatever their label does; None without any.
+    """
     true = judged.tree.lineage[judged.truth]
     found = []
-    for level in range(true.shape[1]):
-        here = true[:, level] >= 0
-        right = judged.right[here, level]
-        likely = judged.levels[here, level].astype(np.float64)
-        error = expected_error(likely, right, np.ones(len(right)))
-        found.append({"level": level + 1, "products": len(right), "accuracy": _share(right), "error": round(error, 4)})
+    for level in range(int(judged.tree.depths[judged.truth].max())):
+        labelled, told = true[:, level] >= 0, judged.line[:, level] >= 0
+        likely, right = judged.levels[told, level].astype(np.float64), judged.right[:, level]
+        error = round(expected_error(likely, right[told], np.ones(len(likely))), 4) if told.any() else None
+        share = _share(right[labelled])
+        found.append({"level": level + 1, "products": int(labelled.sum()), "accuracy": share, "error": error})
     return found
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from indexer.errors import SourceError
 from service.evaluation.judged import Judged
-from service.evaluation.measures import MEASURES, Outcomes, resampled
+from service.evaluation.measures import MEASURES, Outcomes, measured, resampled
 
 RESAMPLES = 2_000
 LEVEL = 0.05
@@ -34,16 +35,19 @@ class Comparison:
 def compare(this: Judged, other: Judged, *, tolerance: float = 0.0, seed: int = 0) -> list[Comparison]:
     """Compare two indexes on the products that both were asked about, by every measure that both have.
 
-    tolerance: how much worse is still let through. Raises ValueError when they share no product.
+    tolerance: how much worse is still let through. Raises SourceError when they share no product.
     """
     shared = set(this.ids) & set(other.ids)
     if not shared:
-        raise ValueError("the two indexes were asked about different products")
+        raise SourceError(
+            f"of {len(this):,} products that one index can be asked about and {len(other):,} of the other none is the "
+            "same; name a SOURCE with labelled products that are new to both"
+        )
     names: dict[str, int] = {}
     first, second = (Outcomes.of(_in_order(judged, shared), names) for judged in (this, other))
     even = np.ones(len(first))
     samples = [resampled(each, times=RESAMPLES, seed=seed) for each in (first, second)]
-    measures = [name for name in MEASURES if name != "tags_f1" or first.carried.any()]
+    measures = [name for name in measured(first) if name in measured(second)]
     share = LEVEL / len(measures)
     found = []
     for name in measures:

@@ -4,9 +4,9 @@ leaf              share of products whose likeliest category is that of their la
 macro_f1          mean F1 of the categories that occur, as a label or as an answer
 hierarchical_f1   F1 of the categories on the answered path and on the label's, summed (Kiritchenko and others 2005)
 automatic         share of products that are decided `auto`, and rightly
-precision         share of the products decided `auto` that belong at or under the category they got
+precision         share of the products decided `auto` that belong at or under the category they got; without any, none
 certainty         1 - Brier score of the probability of the likeliest category
-tags_f1           F1 of the tags of all products that carry any, summed (micro)
+tags_f1           F1 of the tags of all products that carry any, summed (micro); without any, none
 """
 
 from __future__ import annotations
@@ -114,6 +114,12 @@ MEASURES: Mapping[str, Measure] = {
 }
 
 
+def measured(some: Outcomes) -> list[str]:
+    """Return the measures that there is something to take of: no precision of no answers, no F1 of no tags."""
+    without = {"precision": not some.auto.any(), "tags_f1": not some.carried.any()}
+    return [name for name in MEASURES if not without.get(name)]
+
+
 def resampled(some: Outcomes, *, times: int = RESAMPLES, seed: int = 0) -> dict[str, Doubles]:
     """Return every measure of `times` bootstrap samples, float64 (times,); equal seeds and sizes draw equal samples."""
     rng, size = np.random.default_rng(seed), len(some)
@@ -135,12 +141,12 @@ class Figure:
 
 
 def figures_of(some: Outcomes, *, seed: int = 0) -> dict[str, Figure]:
-    """Return every measure with its bootstrap interval (percentile)."""
+    """Return the measures that there are, each with its bootstrap interval (percentile)."""
     even, samples = np.ones(len(some)), resampled(some, seed=seed)
     return {
         name: Figure(
-            round(measure(some, even), 4),
+            round(MEASURES[name](some, even), 4),
             *(round(float(each), 4) for each in np.quantile(samples[name], (LEVEL / 2, 1 - LEVEL / 2))),
         )
-        for name, measure in MEASURES.items()
+        for name in measured(some)
     }

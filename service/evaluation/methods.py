@@ -17,7 +17,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import numpy.typing as npt
 
 from indexer.build import Progress
 from indexer.errors import SourceError
@@ -34,8 +33,9 @@ from indexer.vectors import Keys
 from service.calibration.leave_one_out import BATCH, COPIES, COPY, ask, halves
 from service.calibration.tagging import VOTERS
 from service.engine import SERVICE, Engine
-from service.evaluation.groups import Groups, groups
+from service.evaluation.groups import groups
 from service.evaluation.judged import Judged
+from service.evaluation.samples import drawn, parts
 from service.evaluation.trial import Remembered, asked, trial
 from service.hearing import Hearing, think
 from service.vote.evidence import heard
@@ -65,50 +65,51 @@ class Evaluated:
     snapshot: str
 
 
-def held_out(engine: Engine, *, folds: int, every: bool, sample: int, seed: int, progress: Progress) -> Evaluated:
-    """Build an index without one of `folds` parts of the labelled products and ask it about these.
+def held_out(engine: Engine, *, folds: int, crossed: bool, sample: int, seed: int, progress: Progress) -> Evaluated:
+    """Build an index without one of `folds` parts of the products and ask it about the labelled ones of these.
 
-    every: hold out each part in turn. Categories are spread evenly over the parts, near-copies kept together. At most
+    crossed: hold out each part in turn. Categories are spread evenly over the parts, near-copies kept together. At most
     `sample` products are asked about in all. Raises SourceError when the index holds fewer labelled products than
-    folds, and what building an index raises.
+    folds, near-copies counted once, and what building an index raises.
     """
-    built, keys = engine.live.built, labelled(engine)
-    if len(keys) < max(folds, LEAST):
-        raise SourceError(
-            f"the index has {len(keys):,} labelled products, too few for {folds} parts; add some, or give fewer --folds"
-        )
-    progress.start("find copies", len(keys), "products")
-    part = parts(groups(built, keys, progress.at), built.contents.labels.spoken(keys), folds, seed)
+    live, keys = engine.live, labelled(engine)
+    _check_parts(len(keys), "labelled products", folds)
+    every = np.flatnonzero(live.labels.known)
+    progress.start("find copies", len(every), "products")
+    group, nodes = groups(live.built, every, progress.at), live.labels.spoken(every)
+    _check_parts(len(np.unique(group[nodes != UNLABELLED])), "labelled products that are no near-copies", folds)
+    part = parts(group, nodes, folds, seed)
     products = dict(_stored(engine))
-    encoder = Remembered(engine.live.encoder, engine.live.records)
-    taxonomy = None if engine.live.grows else engine.tree
-    rounds = range(folds if every else 1)
+    encoder = Remembered(live.encoder, live.records)
+    rounds = folds if crossed else 1
     rng = np.random.default_rng(seed)
     found = []
-    for fold in rounds:
-        out = keys[part == fold]
-        test = rng.permutation(out)[: -(-sample // len(rounds))]
-        away = set(out.tolist())
+    for fold in range(rounds):
+        share = sample * (fold + 1) // rounds - sample * fold // rounds
+        test = rng.permutation(every[(part == fold) & (nodes != UNLABELLED)])[:share].tolist()
+        if not test:
+            continue
+        away = set(every[part == fold].tolist())
         with TemporaryDirectory(prefix="aisle-evaluate-") as folder:
             found.append(
                 trial(
                     [product for key, product in products.items() if key not in away],
-                    [products[key] for key in np.sort(test).tolist()],
+                    [products[key] for key in sorted(test) if key in products],
                     Path(folder) / "index",
                     encoder=encoder,
                     index=_settings_of(engine),
                     service=engine.settings,
-                    taxonomy=taxonomy,
-                    vocabulary=engine.live.vocabulary,
+                    taxonomy=None if live.grows else engine.tree,
+                    vocabulary=live.vocabulary,
                     tree=engine.tree,
                     fold=fold,
                     progress=progress,
                 )
             )
     judged = Judged.joined(found)
-    method = f"cross-validated in {folds} parts" if every else f"1 of {folds} parts held out"
+    method = f"cross-validated in {folds} parts" if crossed else f"1 of {folds} parts held out"
     left = Counter({UNASKED: len(keys) - len(judged), UNLABELLED_LEFT: len(products) - len(keys)})
-    return Evaluated(judged, method, len(products), dict(+left), engine.live.manifest.id)
+    return Evaluated(judged, method, len(products), dict(+left), live.manifest.id)
 
 
 def left_out(
@@ -116,16 +117,22 @@ def left_out(
 ) -> Evaluated:
     """Ask an index about its own labelled products, or those of `ids`, each without itself and its near-copies.
 
-    Each half is asked in a space that only the other half has made. Raises SourceError when there are fewer than LEAST.
+    Each half is asked in a space that only the other half has made; the calibration is what the index has, which has
+    learnt from both. Raises SourceError when there are fewer than LEAST.
     """
     live = engine.live
     with live.reading():
         keys = some = labelled(engine)
         if ids is not None:
-            some = np.intersect1d(keys, [key for each in ids if (key := live.labels.key(each)) is not None])
+            shared = [key for each in ids if (key := live.labels.key(each)) is not None]
+            some = keys[np.isin(keys, shared)]
         if len(some) < LEAST:
-            raise SourceError(f"there are {len(some):,} labelled products to ask about; {LEAST} are needed at least")
-        chosen = np.random.default_rng(seed).permutation(some)[:sample]
+            both = "the index has" if ids is None else "the two indexes share"
+            raise SourceError(
+                f"{both} {len(some):,} labelled products to ask about, {LEAST} are needed at least; "
+                "label some, or name a SOURCE with labelled products"
+            )
+        chosen = some[drawn(live.labels.ids(some), seed)[:sample]]
         progress.start("ask", len(chosen), "products")
         found: list[Judged] = []
         for fold, (half, twin) in enumerate(halves(live.built, seed)):
@@ -143,10 +150,11 @@ def left_out(
 def of_source(engine: Engine, rows: Iterable[Row], *, sample: int, seed: int, progress: Progress) -> Evaluated:
     """Ask an index about the labelled products of a source, without those that it holds or has a near-copy of.
 
-    Raises what reading the rows raises, and SourceError when nothing is left to ask about.
+    They are looked at in an order by chance until `sample` are found. Raises what reading the rows raises, and
+    SourceError when nothing is left to ask about.
     """
     left, read = Counter[str](), 0
-    new: list[Product] = []
+    waiting: list[Product] = []
     placement = Placement(engine.tree, grows=engine.live.grows, separators=CANONICAL)
     taken = iter(rows)
     progress.start("read", None, "products")
@@ -157,29 +165,30 @@ def of_source(engine: Engine, rows: Iterable[Row], *, sample: int, seed: int, pr
         told = [product for product in products if product.category and product.voice > 0]
         left[REFUSED] += len(batch) - len(products)
         left[UNLABELLED_LEFT] += len(products) - len(told)
-        unheld = _unheld(engine, told)
-        left[HELD] += len(told) - len(unheld)
-        new += unheld
+        waiting += told
         progress.at(read)
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(new))[:sample])
-    left[UNSAMPLED] += len(new) - len(chosen)
-    if not len(chosen):
-        raise SourceError(f"none of the {read:,} rows can be asked about: {_said(left)}")
-    progress.start("ask", len(chosen), "products")
-    judged = asked(engine, [new[row] for row in chosen.tolist()], tell=progress.at)
+    progress.start("find copies", min(sample, len(waiting)), "products")
+    order = [waiting[place] for place in drawn([product.id for product in waiting], seed).tolist()]
+    new: list[Product] = []
+    for start in range(0, len(order), BATCH):
+        if len(new) >= sample:
+            break
+        some = order[start : start + BATCH]
+        unheld = _unheld(engine, some)
+        left[HELD] += len(some) - len(unheld)
+        new += unheld
+        progress.at(len(new))
+    new = new[:sample]
+    left[UNSAMPLED] += len(waiting) - left[HELD] - len(new)
+    if not new:
+        why = "; ".join(f"{many:,} {why}" for why, many in left.items() if many)
+        raise SourceError(
+            f"none of the {read:,} rows can be asked about: {why}; name a SOURCE with labelled products that the index "
+            "does not hold, or none, to ask it about its own"
+        )
+    progress.start("ask", len(new), "products")
+    judged = asked(engine, new, tell=progress.at)
     return Evaluated(judged, "products of a source", read, dict(+left), engine.live.manifest.id)
-
-
-def parts(group: Groups, nodes: npt.NDArray[np.int32], many: int, seed: int) -> npt.NDArray[np.int64]:
-    """Return which of `many` parts each product is in: int64 (n,), a group whole, categories spread evenly."""
-    rng = np.random.default_rng(seed)
-    _, first, of = np.unique(group, return_index=True, return_inverse=True)
-    order = rng.permutation(len(first))
-    order = order[np.argsort(nodes[first[order]], kind="stable")]
-    part = np.empty(len(first), np.int64)
-    part[order] = np.arange(len(first)) % many
-    made: npt.NDArray[np.int64] = part[of]
-    return made
 
 
 def _left_out(engine: Engine, twin: Built, keys: Keys, fold: int) -> Judged | None:
@@ -241,8 +250,12 @@ def _settings_of(engine: Engine) -> IndexSettings:
     manifest = engine.live.manifest
     if manifest.space == RAW:
         return IndexSettings(encoder=manifest.encoder_spec, space="raw")
-    return IndexSettings(encoder=manifest.encoder_spec, dim=manifest.dim)
+    return IndexSettings(encoder=manifest.encoder_spec, space="learnt", dim=manifest.dim)
 
 
-def _said(left: Counter[str]) -> str:
-    return "; ".join(f"{many:,} {why}" for why, many in left.items() if many)
+def _check_parts(many: int, of_what: str, folds: int) -> None:
+    if many < folds:
+        raise SourceError(
+            f"the index has {many:,} {of_what}, too few for {folds} parts; "
+            "label more, give fewer --folds (2 at least), or name a SOURCE with labelled products"
+        )

@@ -65,7 +65,8 @@ def evaluate(
         second = _asked(other, plan, source, progress, beside=engine)
         said = figures(first, _setting(engine), seed=plan.seed)
         gate = compare(first.judged, second.judged, tolerance=plan.tolerance, seed=plan.seed)
-        return compared(said, _setting(other), gate)
+        both = len(set(first.judged.ids) & set(second.judged.ids))
+        return compared(said, _setting(other), both, gate)
 
 
 def _asked(
@@ -78,17 +79,17 @@ def _asked(
     if plan.method == "leave-one-out":
         ids = None if beside is None else beside.live.labels.ids(labelled(beside))
         return left_out(engine, ids=ids, sample=plan.sample, seed=plan.seed, progress=progress)
-    every = plan.method == "cross-validated"
-    return held_out(engine, folds=plan.folds, every=every, sample=plan.sample, seed=plan.seed, progress=progress)
+    crossed = plan.method == "cross-validated"
+    return held_out(engine, folds=plan.folds, crossed=crossed, sample=plan.sample, seed=plan.seed, progress=progress)
 
 
 def _other(engine: Engine, against: str) -> Engine:
     """Open the index to compare with; an encoder that both have is loaded once."""
-    if against == PREVIOUS:
-        return Engine.open(engine.settings, engine.live.encoder, previous(Path(engine.settings.index)))
-    settings = engine.settings.model_copy(update={"index": Path(against)})
-    same = read_manifest(Path(against)).encoder == engine.live.manifest.encoder
-    return Engine.open(settings, engine.live.encoder if same else None)
+    index = Path(engine.settings.index) if against == PREVIOUS else Path(against)
+    snapshot_id = previous(index) if against == PREVIOUS else None
+    same = read_manifest(index, snapshot_id).encoder == engine.live.manifest.encoder
+    settings = engine.settings.model_copy(update={"index": index})
+    return Engine.open(settings, engine.live.encoder if same else None, snapshot_id)
 
 
 def _setting(engine: Engine) -> Setting:
