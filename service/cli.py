@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from service.console.options import (
     FILE,
@@ -213,7 +214,9 @@ def calibrate(sample: int, index: Path) -> None:
 
 
 @aisle.command()
-@click.option("--method", type=click.Choice(METHODS), default=METHODS[0], show_default=True, help="Without SOURCE.")
+@click.option(
+    "--method", type=click.Choice(METHODS), default=METHODS[0], show_default=True, help="How to ask it about its own."
+)
 @click.option("--folds", type=click.IntRange(2, 100), default=5, show_default=True, help="Parts to hold out one of.")
 @click.option("--sample", type=click.IntRange(min=2), default=10_000, show_default=True, help="Products asked about.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of every random choice.")
@@ -252,26 +255,33 @@ def evaluate(
     """
     from service.console.progress import Progress
     from service.console.words import evaluation_facts
-    from service.evaluation.report import FIGURES, write
+    from service.evaluation.report import FIGURES, check, write
     from service.evaluation.run import Plan
     from service.evaluation.run import evaluate as evaluate_index
+    from service.evaluation.tracking import Tracker
 
+    for option, text in (("--against", against), ("--mlflow", mlflow)):
+        if text == "":
+            raise click.UsageError(f"{option} is empty; leave it out, or say what it names")
+    for option in ("method", "folds"):
+        if source is not None and context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{option} asks an index about its own products; leave it out beside a SOURCE")
     settings = service_settings(index=index, precision=precision, policy=policy)
     plan = Plan(method, folds, sample, seed, against or "", tolerance)
     opened = None if source is None else (lambda mapper: source.open(mapper=mapper))
+    folder = out or settings.index / "evaluation"
+    check(folder)
+    tracker = Tracker.open(mlflow) if mlflow else None
     with Progress() as progress:
         figures = evaluate_index(settings, plan, source=opened, progress=progress)
         progress.start("draw", None, "")
-        page = write(figures, out or settings.index / "evaluation")
-    if mlflow:
-        from service.evaluation.tracking import track
-
-        run = track(figures, [page, page.with_name(FIGURES)], mlflow)
-        click.echo(f"logged at {mlflow} as run {run}", err=True)
+        page = write(figures, folder)
     if as_json:
         _print_json(figures)
     else:
         click.echo("\n".join(evaluation_facts(figures, page)))
+    if tracker is not None:
+        click.echo(f"logged at {mlflow} as run {tracker.log(figures, [page, page.with_name(FIGURES)])}", err=True)
     if against and figures["gate"]["worse"]:
         context.exit(WORSE)
 

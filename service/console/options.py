@@ -82,7 +82,7 @@ def source_options(command: _Command) -> Callable[..., Any]:
 
 
 def optional_source(command: _Command) -> Callable[..., Any]:
-    """Add the same, but SOURCE may be left out; then the command gets None."""
+    """Add the same, but SOURCE may be left out, and with it how it is written; then the command gets None."""
     return _with_source(command, required=False)
 
 
@@ -90,7 +90,12 @@ def _with_source(command: _Command, *, required: bool) -> Callable[..., Any]:
     @wraps(command)
     def with_source(**given: Any) -> Any:  # noqa: ANN401  (whatever the command takes besides)
         written = {field.name: given.pop(field.name) for field in fields(SourceOptions)}
-        return command(SourceOptions(**written) if written["source"] is not None else None, **given)
+        if written["source"] is not None:
+            return command(SourceOptions(**written), **given)
+        if idle := [f"--{name.replace('_', '-')}" for name, value in written.items() if value]:
+            said = ", ".join(idle).replace("--mapped", "--map")
+            raise click.UsageError(f"{said}: there is no SOURCE to read so; name one")
+        return command(None, **given)
 
     options = (
         click.argument("source", required=required),

@@ -97,12 +97,13 @@ def evaluation_facts(figures: Mapping[str, Any], page: Path) -> list[str]:
         )
     lines.append(f"  {'Calibration error':<20} {figures['calibration']['error']:>6.3f}")
     for each in figures["dial"]:
-        said = "no threshold is known to reach it"
+        said = "no answer is sure enough"
         if each["precision"] is not None:
             said = f"{each['coverage']:.1%} answered, {each['precision']:.2%} of it right"
         lines.append(f"  {'At precision ' + format(each['asked'], 'g'):<20} {said}")
     if gate := figures.get("gate"):
-        lines.append(f"beside {gate['other']['index']}, snapshot {gate['other']['snapshot']}:")
+        other = f"{gate['other']['index']}, snapshot {gate['other']['snapshot']}"
+        lines.append(f"beside {other}, on {gate['products']:,} products that both were asked about:")
         for each in gate["comparisons"]:
             verdict = "worse" if each["worse"] else ""
             bounds = f"({100 * each['low']:+.2f} to {100 * each['high']:+.2f})"

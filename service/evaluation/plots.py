@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from html import escape
+from html import escape as escaped
 from typing import Any
 
 import plotly.graph_objects as go
@@ -162,7 +162,7 @@ def siblings(figures: Said) -> go.Figure | None:
             visible=place == 0,
             hovertemplate="label %{y}<br>answer %{x}<br>%{text} products<extra></extra>",
         )
-        label = f"{_short(branch['path'] or 'all top categories')}: {branch['errors']} wrong"
+        label = f"{escape(_short(branch['path'] or 'all top categories'))}: {branch['errors']} wrong"
         shown = [each == place for each in range(len(branches))]
         buttons.append({"label": label, "method": "update", "args": [{"visible": shown}]})
     figure.update_layout(updatemenus=[{"buttons": buttons, "x": 0, "xanchor": "left", "y": 1.16, "yanchor": "top"}])
@@ -257,6 +257,11 @@ def _instead(category: Said) -> str:
     said = f"<b>{escape(category['path'])}</b>"
     taken = [f"{many} as {escape(path)}" for path, many in category["instead"]]
     return said + ("<br>taken: " + "<br>and ".join(taken) if taken else "")
+
+
+def escape(text: str) -> str:
+    """Return a text that plotly shows as it is: it reads some tags and entities, but knows none for quotes."""
+    return escaped(text, quote=False)
 
 
 def _short(text: str, limit: int = TITLE) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import orjson
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from markupsafe import Markup
 
+from indexer.errors import SettingError
 from service.evaluation.plots import plots, script
 
 PAGE, FIGURES = "report.html", "evaluation.json"
@@ -27,8 +29,18 @@ WORDS = {
 """For people: a name of each measure and what it is."""
 
 
+def check(folder: Path) -> None:
+    """Raise SettingError when `folder`, which need not be there yet, is no place to write a report to."""
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise SettingError(
+            f"the report cannot be written to {folder}: {there} is no folder that can be written to; "
+            "name another one with --out"
+        )
+
+
 def write(figures: dict[str, Any], folder: Path) -> Path:
-    """Write the page and the figures into `folder`, made if need be, and return the page's path."""
+    """Write the page and the figures into `folder`, made if need be, and return the page's path; `check` it before."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FIGURES).write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
     page = folder / PAGE
