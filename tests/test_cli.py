@@ -110,9 +110,12 @@ def test_a_build_says_what_it_did(run: Run) -> None:
     ended = run("build", "products.csv", "--index", "shop")
 
     assert (ended.code, ended.out) == (None, "")
-    lines = ended.err.splitlines()
+    # On a slow machine a stage may take the second from which it gets a line of its own.
+    lines = [
+        line for line in ended.err.splitlines() if not re.match(r"(encode|load|learn|index|calibrate|save): ", line)
+    ]
     assert lines[:1] == ["loading the encoder hashing:64"]
-    assert re.fullmatch(r"shop is built in \d\.\d s", lines[1])
+    assert re.fullmatch(r"shop is built in \d+(\.\d)? s", lines[1])
     assert lines[2:10] == [
         "  rows        6 read = 4 indexed + 2 quarantined",
         "  products    4 = 4 with a category + 0 without",
