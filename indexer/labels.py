@@ -167,7 +167,7 @@ class Labels:
                 np.load(folder / f"labels_{name}.npy", allow_pickle=False)
                 for name in ("nodes", "voices", "tag_counts", "tags")
             )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise SnapshotDamaged(f"the labels in {folder} cannot be read: {error}; rebuild the index") from error
         if not len(known["ids"]) == len(nodes) == len(voices) == len(counts) or int(counts.sum()) != len(pool):
             raise SnapshotDamaged(f"the labels in {folder} are of different lengths; rebuild the index")

@@ -184,9 +184,10 @@ def test_files_that_do_not_fit_together_are_damage(features: Features, tmp_path:
     np.save(tmp_path / name, np.load(tmp_path / name)[:-1])
     with pytest.raises(SnapshotDamaged, match="are of different lengths; rebuild the index"):
         Features.load(tmp_path, PARTS)
-    (tmp_path / name).write_bytes(b"no array")
-    with pytest.raises(SnapshotDamaged, match=r"cannot be read: .*; rebuild the index"):
-        Features.load(tmp_path, PARTS)
+    for content in (b"no array", b""):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(SnapshotDamaged, match=r"cannot be read: .*; rebuild the index"):
+            Features.load(tmp_path, PARTS)
 
 
 def test_another_encoder_s_features_are_refused(features: Features, tmp_path: Path) -> None:

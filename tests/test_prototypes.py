@@ -146,6 +146,7 @@ def test_files_that_do_not_fit_together_are_damage(tmp_path: Path, name: str) ->
     np.save(tmp_path / name, np.load(tmp_path / name)[:-1])
     with pytest.raises(SnapshotDamaged, match=r"the prototypes in .* are of different lengths; rebuild the index"):
         Prototypes.load(tmp_path)
-    (tmp_path / name).write_bytes(b"no array")
-    with pytest.raises(SnapshotDamaged, match=r"the prototypes in .* cannot be read: .*; rebuild the index"):
-        Prototypes.load(tmp_path)
+    for content in (b"no array", b""):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(SnapshotDamaged, match=r"the prototypes in .* cannot be read: .*; rebuild the index"):
+            Prototypes.load(tmp_path)

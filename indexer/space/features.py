@@ -213,7 +213,7 @@ class Features:
         made = cls(parts)
         try:
             raw, counts, columns, values = (np.load(folder / name, allow_pickle=False) for name in FILES)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise SnapshotDamaged(f"the features in {folder} cannot be read: {error}; rebuild the index") from error
         if raw.shape != (len(counts), made._edges[-1]) or not len(columns) == len(values) == int(counts.sum()):
             raise SnapshotDamaged(f"the features in {folder} are of different lengths; rebuild the index")

@@ -106,7 +106,7 @@ class Prototypes:
         """Read what `save` wrote; raises SnapshotDamaged when the arrays do not fit together."""
         try:
             sums, counts = (np.load(folder / name, allow_pickle=False) for name in FILES)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise SnapshotDamaged(f"the prototypes in {folder} cannot be read: {error}; rebuild the index") from error
         if sums.ndim != 2 or counts.shape != (len(sums),):
             raise SnapshotDamaged(f"the prototypes in {folder} are of different lengths; rebuild the index")
