@@ -1,4 +1,4 @@
-"""The `aisle` command: build, classify, similar, serve, info, taxonomy.
+"""The `aisle` command: build, classify, similar, calibrate, evaluate, serve, info, taxonomy, tags.
 
 Everything heavy is imported inside the command that needs it, so `aisle --help` answers at once. What a command prints
 about its work goes to stderr; stdout is its result. The words are in `service/console/words.py`, the options in
@@ -369,6 +369,29 @@ def taxonomy_infer(source: SourceOptions, out: Path) -> None:
         tree = infer(path_of(category) for category in labelled)
     write_tree(tree, out)
     click.echo(f"{len(tree):,} categories written to {out}", err=True)
+
+
+@aisle.group()
+def tags() -> None:
+    """Look after the tags."""
+
+
+@tags.command("suggest")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=30, show_default=True, help="How many phrases.")
+@json_option
+@index_option
+def tags_suggest(limit: int, index: Path, *, as_json: bool) -> None:
+    """List phrases of an index's titles and specs that would make new tags, the best first."""
+    from service.console.progress import Progress
+    from service.console.words import suggestion_table
+    from service.suggest import suggest
+
+    with Progress() as progress:
+        found = suggest(index, limit, progress)
+    if as_json:
+        _print_json(found)
+    else:
+        click.echo(suggestion_table(found))
 
 
 def _say_oversights(words: Vocabulary, index: Path, file: Path) -> None:

@@ -342,6 +342,34 @@ def test_a_build_takes_tag_words_and_says_what_has_no_effect(run: Run) -> None:
     assert (refused.code, refused.err[:50]) == (1, "aisle: w.json: a vocabulary has no part 'alias'; i")
 
 
+def test_tags_are_suggested_as_a_table_and_as_json(run: Run) -> None:
+    """What many titles say and no tag covers; nothing is said of a catalogue where nothing is said often."""
+    titles = [f"{size} {noun}, oak" for noun in ("lamp", "tray") for size in ("Big", "Low", "Old")]
+    rows = [f"{number},{f'{title}'!r}".replace("'", '"') for number, title in enumerate(titles)]
+    rows += [f"p{number},Thing {number},Sports" for number in range(8)]
+    Path("p.csv").write_text(
+        "\n".join(["id,title,category", *(row if row[0] == "p" else f"{row},Home" for row in rows)])
+    )
+    assert run("build", "p.csv", "--index", "i").code is None
+
+    table = run("tags", "suggest", "--index", "i").out.splitlines()
+    assert [re.split(r" {2,}", line) for line in table[:2]] == [
+        ["phrase", "products", "share", "most of them in", "as in"],
+        ["oak", "6", "42.9%", "Home 6", "Big lamp, oak"],
+    ]
+    (first,) = json.loads(run("tags", "suggest", "--index", "i", "--limit", "1", "--json").out)
+    assert first == {
+        "phrase": "oak",
+        "products": 6,
+        "share": 0.428571,
+        "categories": [{"path": "Home", "products": 6}],
+        "example": {"id": "0", "title": "Big lamp, oak"},
+    }
+    Path("p.csv").write_text("id,title,category\n1,Mug,Cups\n")
+    run("build", "p.csv", "--index", "i")
+    assert run("tags", "suggest", "--index", "i").out.startswith("no phrase that tags and categories do not cover yet")
+
+
 def test_a_build_says_who_gave_the_labels(run: Run) -> None:
     """All that do not say so themselves; a machine's labels alone are nothing to answer by."""
     Path("p.csv").write_text("id,title,category,label_provenance\n1,Big mug,Cups,\n2,Red mug,Cups,human\n")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from service.console.progress import seconds
+from taxonomy.names import SEPARATOR
 
 if TYPE_CHECKING:
     from indexer.build import Report
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
     from service.answer import Neighbour
     from service.calibration.calibrate import Calibration
     from service.console.table import Tally
+    from service.suggest import SuggestedTag, Where
     from taxonomy.rows import ReadReport
 
 REASONS = 3
 """Reasons of refusal that a report names."""
+TITLE = 50
+"""Characters of an example that are shown."""
 NOTES = 20
 """Oversights of a vocabulary that are named."""
 
@@ -151,6 +155,30 @@ def taxonomy_notes(report: ReadReport, file: Path) -> list[str]:
         ("second parents dropped, as a category has one here", report.dropped_parents),
     )
     return [f"{file}: {words}: {count:,}" for words, count in notes if count]
+
+
+def suggestion_table(found: Sequence[SuggestedTag]) -> str:
+    """Return one line for each suggested tag, the best first."""
+    if not found:
+        return "no phrase that tags and categories do not cover yet is said often enough"
+    cells = (
+        (
+            one_line(each.phrase),
+            f"{each.products:,}",
+            f"{each.share:.1%}",
+            ", ".join(_shelves(each.categories)),
+            one_line(each.example.title)[:TITLE],
+        )
+        for each in found
+    )
+    return "\n".join(aligned([("phrase", "products", "share", "most of them in", "as in"), *cells]))
+
+
+def _shelves(categories: Sequence[Where]) -> list[str]:
+    """Return categories with their numbers, by the last of their names, or by the path where that is one of several."""
+    last = [where.path.rpartition(SEPARATOR)[2] for where in categories]
+    names = [name if last.count(name) == 1 else where.path for name, where in zip(last, categories, strict=True)]
+    return [f"{name or 'no category'} {where.products:,}" for name, where in zip(names, categories, strict=True)]
 
 
 def vocabulary_notes(oversights: Sequence[str], file: Path) -> list[str]:

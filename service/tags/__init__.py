@@ -4,5 +4,10 @@ words     which known tags a product's own text names, and how plainly
 voted     which tags its neighbours carry, weighed by their voices
 rules     both to a probability for each tag; thresholds, conflicts
 tagger    gives a product its tags by the rules, within their scopes
-phrases   phrases of a catalogue that no tag covers yet
+tagger    gives products their tags by these
+
+wording      what a product says, as phrases
+phrases      the phrases of a catalogue, counted
+spread       how they lie over the categories
+suggestions  those that would make tags and are none yet
 """
