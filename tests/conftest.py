@@ -4,15 +4,17 @@ import itertools
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
+
+    from service.evaluation.judged import Judged
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -96,6 +98,78 @@ def reader(built_index: Path) -> Iterator["TestClient"]:
     limits = ServiceSettings(index=built_index, batch_items=5, body_bytes=2_000)
     with TestClient(create_app(limits)) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def judge() -> "Callable[..., Judged]":
+    """Return what puts answers beside labels, each a mapping with `label` and `answer`, paths or "" for none.
+
+    What else it may say is in JUDGED, with what it is otherwise: likely, of the answer and of each level of its path;
+    others, the categories that come next; decided, the category decided on, that of the answer when None. At a
+    precision it is `auto` where it is as likely as that. The tree has the categories in order of occurrence.
+    """
+    return judged_by_hand
+
+
+JUDGED: dict[str, Any] = {
+    "id": None,
+    "title": "",
+    "likely": 1.0,
+    "others": (),
+    "kind": "auto",
+    "decided": None,
+    "tags": (),
+    "given": (),
+    "taught": True,
+    "vector": (1.0, 0.0),
+    "fold": 0,
+}
+
+
+def judged_by_hand(*rows: dict[str, Any]) -> "Judged":
+    """Return what the fixture `judge` says."""
+    import numpy as np
+
+    from service.decision import KINDS
+    from service.evaluation.judged import DIAL, TOP, Judged
+    from taxonomy.tree import Tree
+
+    said = [JUDGED | {"id": f"J{number:03}"} | row for number, row in enumerate(rows, start=1)]
+    decided = [row["answer"] if row["decided"] is None else row["decided"] for row in said]
+    named = [path for row in said for path in (row["label"], row["answer"], *row["others"])]
+    tree = Tree.from_paths(tuple(path.split(" > ")) for path in [*named, *decided] if path)
+    place: dict[str, Any] = {path: tree.find(tuple(path.split(" > "))) for path in [*named, *decided] if path} | {
+        "": -1
+    }
+    best = np.array([place[row["answer"]] for row in said], np.int32)
+    likely = np.array([row["likely"] for row in said], np.float32)
+    nodes, share = np.full((len(said), TOP), -1, np.int32), np.zeros((len(said), TOP), np.float32)
+    nodes[:, 0], share[:, 0] = best, likely
+    for number, row in enumerate(said):
+        for rank, path in enumerate(row["others"], start=1):
+            nodes[number, rank] = place[path]
+    line = np.where(best[:, None] >= 0, tree.lineage[best], -1)
+    where = np.array([place[path] for path in decided], np.int32)
+    return Judged(
+        tree=tree,
+        truth=np.array([place[row["label"]] for row in said], np.int32),
+        taught=np.array([row["taught"] for row in said], np.bool_),
+        nodes=nodes,
+        likely=share,
+        line=line,
+        levels=np.where(line >= 0, likely[:, None], 0).astype(np.float32),
+        nearest=np.ones(len(said), np.float32),
+        decided=where,
+        kind=np.array([KINDS.index(row["kind"]) for row in said], np.int8),
+        dial=np.where(likely[:, None] >= np.array(DIAL, np.float32), where[:, None], -1).astype(np.int32),
+        vectors=np.array([row["vector"] for row in said], np.float32),
+        fold=np.array([row["fold"] for row in said], np.int32),
+        given=[dict.fromkeys(row["given"], 0.9) for row in said],
+        tags=[tuple(row["tags"]) for row in said],
+        ids=[row["id"] for row in said],
+        titles=[row["title"] for row in said],
+        paths=[row["label"] for row in said],
+    )
 
 
 def catalogue() -> list[dict[str, object]]:

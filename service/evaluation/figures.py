@@ -32,6 +32,8 @@ ERRORS = 200
 """Wrong answers that are listed, those held likeliest first."""
 MAPPED = 2_000
 """Products on the map at most; it is drawn by t-SNE (van der Maaten and Hinton 2008)."""
+FEWEST = 5
+"""Products on the map at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,10 +269,13 @@ def _errors(judged: Judged, likely: Doubles) -> list[dict[str, Any]]:
 
 
 def _map(judged: Judged, seed: int) -> list[dict[str, Any]]:
-    """Return where up to MAPPED products lie on a plane that keeps neighbours together: those of one index."""
+    """Return where up to MAPPED products lie on a plane that keeps neighbours together: those of one index.
+
+    Nothing where they are too few to have neighbours, or all the same.
+    """
     rows = np.flatnonzero((judged.fold == judged.fold.min()) & judged.vectors.any(axis=1))
     rows = np.sort(np.random.default_rng(seed).permutation(rows)[:MAPPED])
-    if len(rows) < 5:
+    if len(rows) < FEWEST or not np.ptp(judged.vectors[rows], axis=0).any():
         return []
     perplexity = min(30.0, (len(rows) - 1) / 3)
     made = TSNE(perplexity=perplexity, init="pca", metric="cosine", random_state=seed)

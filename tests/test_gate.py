@@ -1,0 +1,98 @@
+"""service/evaluation/gate.py: what is let through and what is not, beside another index on the same questions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from indexer.errors import SourceError
+from service.evaluation import gate
+from service.evaluation.gate import compare
+from service.evaluation.judged import Judged
+from service.evaluation.measures import MEASURES
+
+Judge = Callable[..., Judged]
+
+LABELS = ("Home > Pans", "Home > Cups", "Pets > Leads")
+
+
+@pytest.fixture(autouse=True)
+def _fewer_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw a fifth of the samples, with which these tests are as plain."""
+    monkeypatch.setattr(gate, "RESAMPLES", 400)
+
+
+def rows(right: np.ndarray[Any, np.dtype[np.bool_]], **said: Any) -> list[dict[str, Any]]:
+    """Return products of three categories in turn, the right ones and the wrong ones."""
+    return [
+        {"label": LABELS[n % 3], "answer": LABELS[n % 3 if good else (n + 1) % 3], "likely": 0.9, **said}
+        for n, good in enumerate(right.tolist())
+    ]
+
+
+def worse(this: Judged, other: Judged, tolerance: float = 0.0) -> list[str]:
+    """Return the measures that this is worse by."""
+    return [each.measure for each in compare(this, other, tolerance=tolerance) if each.worse]
+
+
+def test_an_index_is_not_worse_than_itself(judge: Judge) -> None:
+    """Every difference is nothing, with nothing for bounds."""
+    judged = judge(*rows(np.arange(60) % 5 > 0, tags=("a",), given=("a",)))
+    found = compare(judged, judged)
+    assert [each.measure for each in found] == list(MEASURES)
+    assert {(each.difference, each.low, each.high, each.worse) for each in found} == {(0.0, 0.0, 0.0, False)}
+    assert {each.measure: each.this for each in found}["leaf"] == 0.8
+
+
+def test_half_of_the_answers_wrong_is_worse_by_every_measure(judge: Judge) -> None:
+    """The difference is told as this minus the other, with its bounds below zero."""
+    bad, good = judge(*rows(np.arange(200) % 2 > 0)), judge(*rows(np.arange(200) >= 0))
+    leaf = compare(bad, good)[0]
+    assert (leaf.measure, leaf.this, leaf.other, leaf.difference) == ("leaf", 0.5, 1.0, -0.5)
+    assert leaf.low < -0.5 < leaf.high < 0
+    assert worse(bad, good) == [name for name in MEASURES if name != "tags_f1"]
+    assert worse(good, bad) == []
+
+
+def test_what_chance_explains_is_let_through(judge: Judge) -> None:
+    """Three more wrong of 200, beside two more right, are no sign of anything; thirty more wrong are."""
+    other = np.arange(200) % 10 > 0
+    few, many = other.copy(), other.copy()
+    few[[0, 10]], few[[1, 2, 3]] = True, False
+    many[1:34] = False
+    assert worse(judge(*rows(few)), judge(*rows(other))) == []
+    assert "leaf" in worse(judge(*rows(many)), judge(*rows(other)))
+
+
+def test_a_tolerance_lets_through_what_is_worse_by_no_more(judge: Judge) -> None:
+    """Beyond it the bounds of the difference still have to lie."""
+    bad, good = judge(*rows(np.arange(200) % 2 > 0)), judge(*rows(np.arange(200) >= 0))
+    assert worse(bad, good, tolerance=0.3) != []
+    assert worse(bad, good, tolerance=0.6) == []
+
+
+def test_only_products_that_both_were_asked_about_are_compared(judge: Judge) -> None:
+    """In whichever order they come."""
+    right = np.arange(40) % 4 > 0
+    said = [{**row, "id": f"P{n:02}"} for n, row in enumerate(rows(right))]
+    this, other = judge(*said), judge(*said[:1:-1], {"label": "A", "answer": "B", "id": "else"})
+    found = compare(this, other)
+    assert {each.difference for each in found} == {0.0}
+    assert found[0].this == round(float(right[2:].mean()), 4)
+
+
+def test_two_indexes_without_a_question_in_common_are_refused(judge: Judge) -> None:
+    """With how many each was asked, and what to name instead."""
+    this, other = judge({"label": "A", "answer": "A"}), judge({"label": "A", "answer": "A", "id": "other"})
+    with pytest.raises(SourceError, match=r"of 1 products .* and 1 of the other none is the same; name a SOURCE"):
+        compare(this, other)
+
+
+def test_precision_is_compared_only_where_both_decide(judge: Judge) -> None:
+    """An index that decides nothing is worse by what it decides, not by a precision that it does not have."""
+    good = np.arange(60) >= 0
+    this, other = judge(*rows(good, kind="suggest")), judge(*rows(good))
+    assert worse(this, other) == ["automatic"]
