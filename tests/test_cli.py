@@ -24,7 +24,8 @@ from indexer.product import PROVENANCES as KNOWN_PROVENANCES
 from indexer.settings import CacheSettings, IndexSettings
 from indexer.store.records import Records
 from indexer.update import STORE
-from service.cli import KINDS, PROVENANCES, aisle, main
+from service.cli import aisle, main
+from service.commands.indexes import KINDS, PROVENANCES
 from service.settings import ServiceSettings
 from taxonomy.files import read_tree
 

@@ -33,6 +33,13 @@ index_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
+def print_json(value: object) -> None:
+    """Print what a command found as JSON."""
+    import orjson
+
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))
+
+
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
     """Which products to read and how they are written, as given on the command line."""

@@ -1,0 +1,8 @@
+"""The commands, one file for what they are about; `service/cli.py` puts them together.
+
+indexes      build, calibrate, info: make an index and look at it
+answers      classify, similar, serve: ask it
+evaluating   evaluate: measure it
+taxonomies   taxonomy import, show, infer
+tagging      tags suggest
+"""
