@@ -235,8 +235,8 @@ def _branches(paths: Sequence[Sequence[str]]) -> list[str]:
     return names
 
 
-def _points(points: Sequence[Said], name: str, colour: str, *, visible: bool = True) -> go.Scattergl:
-    return go.Scattergl(
+def _points(points: Sequence[Said], name: str, colour: str, *, visible: bool = True) -> go.Scatter:
+    return go.Scatter(  # not the WebGL one, which draws nothing where there is none
         x=[point["x"] for point in points],
         y=[point["y"] for point in points],
         mode="markers",
