@@ -127,3 +127,13 @@ def test_parts_of_a_whole_are_the_whole_again(judged: Judged) -> None:
     assert judged[np.array([2, 0])].ids == ["n", "p"]
     with pytest.raises(ValueError, match="nothing was asked"):
         Judged.joined([])
+
+
+def test_indexes_with_spaces_of_different_widths_are_judged_together(judge: Judge) -> None:
+    """As where one fold has learnt a space and the next has not; each keeps its similarities."""
+    narrow, wide = (
+        judge({"label": "A", "answer": "A", "vector": (0.6, 0.8)}),
+        judge({"label": "A", "answer": "A", "vector": (0.0, 0.0, 1.0)}),
+    )
+    vectors = Judged.joined([narrow, wide]).vectors
+    assert vectors.tolist() == [[*narrow.vectors[0].tolist(), 0.0], [0.0, 0.0, 1.0]]

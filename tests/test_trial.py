@@ -1,158 +1,137 @@
-"""service/evaluation/trial.py: a real index of some products, and what it thinks of others."""
+"""service/evaluation/trial.py: an index of some products answers about others as a user's would."""
 
+from __future__ import annotations
+
+import json
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
+from itertools import product as combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from indexer import encoders
-from indexer.build import Quiet
-from indexer.encoders import Encoded
-from indexer.encoders import Progress as Told
+from indexer.encoders import Encoded, Encoder, Progress, load
 from indexer.errors import ProductError
-from indexer.normalize import normalize_many
 from indexer.product import Product
 from indexer.settings import IndexSettings
+from indexer.sources import read
 from indexer.store.records import Records
 from indexer.update import STORE
-from service.evaluation import trial as module
+from service.answer import Answer
+from service.decision import KINDS
+from service.engine import Engine
 from service.evaluation.trial import Remembered, fill, trial
+from service.rebuild import build
 from service.settings import ServiceSettings
 from taxonomy.tree import Tree
 from taxonomy.vocabulary import Vocabulary
 
-SETTINGS = IndexSettings(encoder="hashing:64", kind="exact")
-SHELVES = {"Home > Cups": "stoneware mug handle", "Home > Pans": "steel frying pan lid", "Pets": "dog lead nylon"}
+SETTINGS = IndexSettings(encoder="hashing:64")
+SHELVES = {"Desk > Lamps": ("brass lamp", "light"), "Desk > Trays": ("cork tray", "tidy"), "Bath": ("towel", "soft")}
+PRODUCTS = [
+    Product(f"{number:02}", f"{maker} {style} {noun}", category=path, tags=(tag, maker.lower()))
+    for number, ((path, (noun, tag)), maker, style) in enumerate(
+        combinations(SHELVES.items(), ("Arbel", "Lind", "Norr"), ("round", "oval", "plain", "tall"))
+    )
+]
+TEST = [each for each in PRODUCTS if " oval " in each.title]
+TRAIN = [each for each in PRODUCTS if each not in TEST]
 
 
 class Counting:
-    """The hashing encoder, counting what it is asked to encode."""
+    """The hashing encoder, and what it was asked to encode."""
 
     def __init__(self) -> None:
-        self.inner = encoders.load("hashing:64")
-        self.name, self.parts = self.inner.name, self.inner.parts
-        self.products = 0
+        self._encoder: Encoder = load("hashing:64")
+        self.name, self.parts = self._encoder.name, self._encoder.parts
+        self.titles: list[str] = []
 
-    def encode(self, products: Sequence[Product], progress: Told | None = None) -> Encoded:
-        """Encode and count."""
-        self.products += len(products)
-        return self.inner.encode(products, progress)
-
-
-class Stages(Quiet):
-    """Progress that keeps what it was told."""
-
-    def __init__(self) -> None:
-        self.seen: list[tuple[str, int | None, int]] = []
-
-    def start(self, name: str, total: int | None, unit: str) -> None:
-        """Keep a stage."""
-        del unit
-        self.seen.append((name, total, 0))
-
-    def at(self, done: int) -> None:
-        """Keep how far it is."""
-        self.seen[-1] = (*self.seen[-1][:2], done)
+    def encode(self, products: Sequence[Product], progress: Progress | None = None) -> Encoded:
+        """Encode and keep the titles."""
+        self.titles += [product.title for product in products]
+        return self._encoder.encode(products, progress)
 
 
-def products(size: int, start: int = 0) -> list[Product]:
-    """Return normalised products of three shelves in turn, no two of the same text."""
-    shelves = list(SHELVES.items())
-    made = [
-        Product(f"p{number}", f"{shelves[number % 3][1]} w{number} v{number % 7}", category=shelves[number % 3][0])
-        for number in range(start, start + size)
+def test_a_trial_answers_as_an_index_that_was_built_of_the_same_products(tmp_path: Path) -> None:
+    """Category, probability, decision and tags of products that neither has are the same."""
+    rows = [
+        {"id": each.id, "title": each.title, "category": each.category, "tags": "|".join(each.tags)} for each in TRAIN
     ]
-    return normalize_many(made)
+    (tmp_path / "p.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    build(read(tmp_path / "p.jsonl"), tmp_path / "built", settings=SETTINGS)
+    with closing(Engine.open(ServiceSettings(index=tmp_path / "built"))) as engine:
+        answers = [answer for answer in engine.classify(TEST) if isinstance(answer, Answer)]
+
+    judged = trial(TRAIN, TEST, tmp_path / "trial", encoder=load("hashing:64"), index=SETTINGS, fold=3)
+
+    assert judged.ids == [each.id for each in TEST]
+    assert judged.fold.tolist() == [3] * len(TEST)
+    tree = judged.tree
+    assert [tree.text(node) for node in judged.nodes[:, 0].tolist()] == [each.alternatives[0].path for each in answers]
+    assert [KINDS[kind] for kind in judged.kind.tolist()] == [each.decision for each in answers]
+    decided = [tree.text(node) if node >= 0 else None for node in judged.decided.tolist()]
+    assert decided == [each.category.path if each.category else None for each in answers]
+    likely = [level.probability for each in answers for level in each.levels]
+    assert judged.levels[judged.line >= 0].tolist() == pytest.approx(likely, abs=1e-4)
+    assert judged.given == [{tag.tag: tag.score for tag in each.tags} for each in answers]
 
 
-def test_a_trial_asks_an_index_about_products_that_it_never_saw(tmp_path: Path) -> None:
-    """All of them rightly here, in their order, labels kept from the index; every stage is told."""
-    stages = Stages()
-    made = trial(
-        products(60), products(9, 60), tmp_path / "index", encoder=Counting(), index=SETTINGS, progress=stages, fold=2
+def test_labels_of_what_is_asked_about_make_no_difference(tmp_path: Path) -> None:
+    """The index never sees them: with others the same is thought, and only judged differently."""
+    wrong = [replace(each, category="Bath > Robes", tags=("odd",)) for each in TEST]
+    one, other = (
+        trial(TRAIN, some, tmp_path / name, encoder=load("hashing:64"), index=SETTINGS)
+        for name, some in (("right", TEST), ("wrong", wrong))
     )
-    assert [f"p{number}" for number in range(60, 69)] == made.ids
-    assert [True] * 9 == made.exact.tolist() == made.taught.tolist()
-    assert [2] * 9 == made.fold.tolist()
-    assert [("store", 60, 60), ("ask", 9, 9)] == [stages.seen[0], stages.seen[-1]]
-    assert [60] == [done for name, _, done in stages.seen if name == "calibrate"]
+    assert [one.tree.text(node) for node in one.nodes[:, 0]] == [other.tree.text(node) for node in other.nodes[:, 0]]
+    assert one.likely.tolist() == other.likely.tolist()
+    assert one.given == other.given
+    assert (one.taught.tolist(), other.taught.tolist()) == ([True] * len(TEST), [False] * len(TEST))
+    assert {other.tree.text(node) for node in other.truth.tolist()} == {"Bath > Robes"}
 
 
-def test_categories_that_the_index_lacks_are_judged_as_such(tmp_path: Path) -> None:
-    """A label of the test joins the tree that is judged in; nothing can answer it, and it was not taught."""
-    kite = Product("kite", "stunt kite", category="Toys > Kites")
-    made = trial(products(30), [kite, *products(1, 30)], tmp_path / "index", encoder=Counting(), index=SETTINGS)
-    assert [False, True] == made.taught.tolist() == made.exact.tolist()
-    assert "Toys > Kites" == made.tree.text(int(made.truth[0]))
-
-
-def test_a_given_tree_and_vocabulary_hold_in_a_trial(tmp_path: Path) -> None:
-    """Shelves without a product can be answered, another's tag is spelt as the vocabulary says, and it stays closed."""
-    tree = Tree.from_paths([("Home", "Cups"), ("Home", "Pans"), ("Pets",), ("Kites",)])
-    words = Vocabulary({"red": "Red"})
-    test = [Product("x", "kites", category="Kites", tags=("red",))]
-    made = trial(
-        products(30),
-        test,
-        tmp_path / "i",
-        encoder=Counting(),
+def test_a_closed_tree_stays_closed_and_tags_are_those_of_the_vocabulary(tmp_path: Path) -> None:
+    """An empty leaf can be answered, a product of another category is refused, an excluded tag is none."""
+    tree = Tree.from_paths([("Desk", "Lamps"), ("Desk", "Trays"), ("Bath",), ("Garden",)])
+    vocabulary = Vocabulary.from_tags(["Light", "tidy", "soft"], exclusions=["arbel", "lind", "norr"])
+    new = Product("g", "garden shears", category="Garden")
+    judged = trial(
+        TRAIN,
+        [*TEST, new],
+        tmp_path / "closed",
+        encoder=load("hashing:64"),
         index=SETTINGS,
         taxonomy=tree,
-        vocabulary=words,
-        tree=tree,
+        vocabulary=vocabulary,
     )
-    assert [True] == made.taught.tolist()
-    assert [("Red",)] == made.tags
-    assert made.tree == tree
-    assert "Kites" in {made.tree.names[node] for node in made.nodes[0].tolist() if node >= 0}
-    with pytest.raises(ProductError):
-        fill([Product("y", "hat", category="Hats")], tmp_path / "j", Counting(), taxonomy=tree)
+    assert judged.tree == tree
+    assert judged.taught.tolist() == [True] * (len(TEST) + 1)
+    assert judged.tags[0] == ("Light",)
+    assert {tag for given in judged.given for tag in given} <= {"Light", "tidy", "soft"}
+    with pytest.raises(ProductError, match="Sports"):
+        fill([replace(new, category="Sports")], tmp_path / "refused", load("hashing:64"), taxonomy=tree)
 
 
-def test_settings_of_the_service_hold_in_a_trial(tmp_path: Path) -> None:
-    """A tag that all cups carry is given to another, unless no tags are."""
-    train = [replace(each, tags=("clay",) if "mug" in each.title else ()) for each in products(30)]
-    test = [Product("x", "stoneware mug handle w99")]
-    given = [
-        trial(train, test, tmp_path / name, encoder=Counting(), index=SETTINGS, service=service).given[0].keys()
-        for name, service in (("some", None), ("none", ServiceSettings(tag_limit=0)))
-    ]
-    assert [{"clay"}, set()] == given
-
-
-def test_products_are_asked_batch_by_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It makes no difference how many at a time; nobody to ask about is an error."""
-    train, test = products(30), products(8, 30)
-    whole = trial(train, test, tmp_path / "a", encoder=Counting(), index=SETTINGS)
-    monkeypatch.setattr(module, "BATCH", 3)
-    cut = trial(train, test, tmp_path / "b", encoder=Counting(), index=SETTINGS)
-    assert whole.ids == cut.ids
-    np.testing.assert_allclose(whole.likely, cut.likely, atol=1e-5)
+def test_nothing_to_ask_is_refused(tmp_path: Path) -> None:
+    """There would be no figure."""
     with pytest.raises(ValueError, match="nothing was asked"):
-        trial(train, [], tmp_path / "c", encoder=Counting(), index=SETTINGS)
+        trial(TRAIN[:4], [], tmp_path / "index", encoder=load("hashing:64"), index=SETTINGS)
 
 
-def test_what_a_record_store_knows_is_not_encoded_again(tmp_path: Path) -> None:
-    """Looked up by content under whatever id; the rest is encoded, each in its place."""
-    inner, some = Counting(), products(6)
-    fill(some[:4], tmp_path, inner)
-    assert 4 == inner.products
-    with closing(Records.open(tmp_path / STORE, create=False)) as records:
-        encoder = Remembered(inner, records)
-        assert (inner.name, inner.parts) == (encoder.name, encoder.parts)
-        asked = [some[5], Product("other", some[1].title), some[0], some[4]]
-        made = encoder.encode(asked)
-        assert 6 == inner.products
-        np.testing.assert_allclose(made.parts["text"], inner.inner.encode(asked).parts["text"], atol=1e-3)
-        assert [True] * 4 == made.mask["text"].tolist()
-        encoder.encode(some[:4])
-        assert 6 == inner.products
-
-
-def test_a_refused_product_ends_the_filling(tmp_path: Path) -> None:
-    """A trial of fewer products than were meant would be another trial."""
-    with pytest.raises(ProductError, match="neither text nor image"):
-        fill([*products(2), Product("empty")], tmp_path, Counting())
+def test_what_was_encoded_before_is_looked_up(tmp_path: Path) -> None:
+    """Only new content reaches the encoder, and every row is what it would have given."""
+    counting = Counting()
+    fill(TRAIN[:3], tmp_path / "index", counting)
+    counting.titles.clear()
+    with closing(Records.open(tmp_path / "index" / STORE, create=False)) as records:
+        remembered = Remembered(counting, records)
+        found = remembered.encode([TRAIN[2], TEST[0], TRAIN[0]])
+        assert counting.titles == [TEST[0].title]
+        remembered.encode([TRAIN[1]])
+        assert counting.titles == [TEST[0].title]
+    expected = load("hashing:64").encode([TRAIN[2], TEST[0], TRAIN[0]])
+    assert np.allclose(found.parts["text"], expected.parts["text"], atol=1e-3)
+    assert found.mask["text"].tolist() == [True] * 3
+    assert (remembered.name, remembered.parts) == (counting.name, counting.parts)

@@ -36,7 +36,8 @@ class Judged:
     (n, depth), the likeliest path and its probabilities; nearest float32 (n,), similarity of the nearest labelled
     product; decided int32 (n,), the category answered, and kind int8 (n,), a place in `service.decision.KINDS`; dial
     int32 (n, len(DIAL)), what is `auto` at each precision; vectors float32 (n, dim), where the products lie in the
-    space; fold int32 (n,), equal for products that were asked of one index. Given and true tags, ids, titles, paths.
+    space of the index that was asked; fold int32 (n,), equal for those asked of one. Given and true tags, ids, titles,
+    paths.
     """
 
     tree: Tree
@@ -117,14 +118,17 @@ class Judged:
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
-        """Return several batches over one tree as one; raises ValueError when there is none."""
+        """Return several batches over one tree as one; raises ValueError when there is none.
+
+        Where spaces are of different widths, as those of two folds may be, the narrower vectors end in zeros.
+        """
         if not parts:
             raise ValueError("nothing was asked")
         columns: dict[str, Any] = {"tree": parts[0].tree}
         for field in fields(cls)[1:]:
             values = [getattr(part, field.name) for part in parts]
             whole = isinstance(values[0], np.ndarray)
-            columns[field.name] = np.concatenate(values) if whole else [each for some in values for each in some]
+            columns[field.name] = _stacked(values) if whole else [each for some in values for each in some]
         return cls(**columns)
 
     def __getitem__(self, rows: npt.NDArray[np.int64]) -> Self:
@@ -160,6 +164,13 @@ class Judged:
         depths = self.tree.depths[nodes] - 1
         made: Mask = (self.tree.lineage[self.truth, depths] == nodes) & (nodes >= 0) & self.labelled
         return made
+
+
+def _stacked(arrays: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    width = max(array.shape[-1] for array in arrays) if arrays[0].ndim > 1 else 0
+    return np.concatenate(
+        [np.pad(array, ((0, 0), (0, width - array.shape[1]))) if width else array for array in arrays]
+    )
 
 
 def _position(tree: Tree, path: Sequence[str]) -> int:
