@@ -10,7 +10,7 @@ import pytest
 
 from indexer.errors import SourceError
 from service.evaluation import gate
-from service.evaluation.gate import compare
+from service.evaluation.gate import LEAST, compare
 from service.evaluation.judged import Judged
 from service.evaluation.measures import MEASURES
 
@@ -35,13 +35,13 @@ def rows(right: np.ndarray[Any, np.dtype[np.bool_]], **said: Any) -> list[dict[s
 
 def worse(this: Judged, other: Judged, tolerance: float = 0.0) -> list[str]:
     """Return the measures that this is worse by."""
-    return [each.measure for each in compare(this, other, tolerance=tolerance) if each.worse]
+    return [each.measure for each in compare(this, other, precision=0.95, tolerance=tolerance) if each.worse]
 
 
 def test_an_index_is_not_worse_than_itself(judge: Judge) -> None:
     """Every difference is nothing, with nothing for bounds."""
     judged = judge(*rows(np.arange(60) % 5 > 0, tags=("a",), given=("a",)))
-    found = compare(judged, judged)
+    found = compare(judged, judged, precision=0.95)
     assert [each.measure for each in found] == list(MEASURES)
     assert {(each.difference, each.low, each.high, each.worse) for each in found} == {(0.0, 0.0, 0.0, False)}
     assert {each.measure: each.this for each in found}["leaf"] == 0.8
@@ -50,7 +50,7 @@ def test_an_index_is_not_worse_than_itself(judge: Judge) -> None:
 def test_half_of_the_answers_wrong_is_worse_by_every_measure(judge: Judge) -> None:
     """The difference is told as this minus the other, with its bounds below zero."""
     bad, good = judge(*rows(np.arange(200) % 2 > 0)), judge(*rows(np.arange(200) >= 0))
-    leaf = compare(bad, good)[0]
+    leaf = compare(bad, good, precision=0.95)[0]
     assert (leaf.measure, leaf.this, leaf.other, leaf.difference) == ("leaf", 0.5, 1.0, -0.5)
     assert leaf.low < -0.5 < leaf.high < 0
     assert worse(bad, good) == [name for name in MEASURES if name != "tags_f1"]
@@ -79,16 +79,28 @@ def test_only_products_that_both_were_asked_about_are_compared(judge: Judge) -> 
     right = np.arange(40) % 4 > 0
     said = [{**row, "id": f"P{n:02}"} for n, row in enumerate(rows(right))]
     this, other = judge(*said), judge(*said[:1:-1], {"label": "A", "answer": "B", "id": "else"})
-    found = compare(this, other)
+    found = compare(this, other, precision=0.95)
     assert {each.difference for each in found} == {0.0}
     assert found[0].this == round(float(right[2:].mean()), 4)
 
 
-def test_two_indexes_without_a_question_in_common_are_refused(judge: Judge) -> None:
-    """With how many each was asked, and what to name instead."""
-    this, other = judge({"label": "A", "answer": "A"}), judge({"label": "A", "answer": "A", "id": "other"})
-    with pytest.raises(SourceError, match=r"of 1 products .* and 1 of the other none is the same; name a SOURCE"):
-        compare(this, other)
+def test_too_few_questions_in_common_are_refused(judge: Judge) -> None:
+    """A few answers that all happen to be better prove nothing; how many there are is said, and how to have more."""
+    said = rows(np.arange(LEAST) >= 0)
+    this, other = judge(*said), judge(*said[1:], {"label": "A", "answer": "A", "id": "else"})
+    assert len(compare(this, this, precision=0.95)) == 6
+    with pytest.raises(SourceError, match="both indexes were asked about 29 products, and a comparison needs 30 at"):
+        compare(this, other, precision=0.95)
+
+
+def test_precision_above_what_was_asked_for_is_no_goal(judge: Judge) -> None:
+    """From 100% to 97% nothing is lost where 95% was asked for; where 99% was, it is."""
+    exact, close = judge(*rows(np.arange(400) >= 0)), judge(*rows(np.arange(400) % 33 > 0))
+
+    def said(precision: float) -> list[bool]:
+        return [each.worse for each in compare(close, exact, precision=precision) if each.measure == "precision"]
+
+    assert (said(0.95), said(0.99)) == ([False], [True])
 
 
 def test_precision_is_compared_only_where_both_decide(judge: Judge) -> None:

@@ -89,14 +89,30 @@ def test_there_is_no_precision_of_no_answers_and_no_f1_of_no_tags(four: Judged, 
     assert list(figures_of(some)) == measured(some)
 
 
-def test_resampling_is_what_drawing_products_again_would_give(four: Judged) -> None:
-    """Each sample's measures are those of as many products drawn with replacement."""
-    some = Outcomes.of(four, {})
-    found, rng = resampled(some, times=20, seed=3), np.random.default_rng(3)
-    for time in range(20):
-        again = four[rng.integers(0, 4, 4)]
-        expected = {name: pytest.approx(value, abs=1e-6) for name, value in taken(again).items()}
+def test_a_weight_is_how_often_a_product_counts(four: Judged) -> None:
+    """Measured with weights is measured over a list in which each stands as often; the scale of weights is nothing."""
+    weight = np.array([2, 1, 0, 3])
+    some, expected = Outcomes.of(four, {}), taken(four[np.repeat(np.arange(4), weight)])
+    for scale in (1.0, 0.01):
+        found = {name: round(measure(some, scale * weight), 6) for name, measure in MEASURES.items()}
+        assert found == expected
+
+
+def test_every_sample_weighs_all_products(four: Judged) -> None:
+    """By exponential draws, which equal seeds repeat; so no category is ever missing, as a rare one often would be."""
+    some, rng = Outcomes.of(four, {}), np.random.default_rng(3)
+    found = resampled(some, times=3, seed=3)
+    for time in range(3):
+        weight = rng.exponential(size=4)
+        expected = {name: measure(some, weight) for name, measure in MEASURES.items()}
         assert {name: values[time] for name, values in found.items()} == expected
+
+
+def test_macro_f1_lies_inside_its_interval_where_categories_are_rare(judge: Judge) -> None:
+    """Of sixty categories with one product each, a third right; drawn with replacement, 22 would always be missing."""
+    said = [{"label": f"C{n:02}", "answer": f"C{n:02}" if n < 20 else f"C{(n + 1) % 60:02}"} for n in range(60)]
+    figure = figures_of(Outcomes.of(judge(*said), {}))["macro_f1"]
+    assert figure.low < figure.value < figure.high
 
 
 def test_an_interval_is_made_of_the_quantiles_of_its_samples(four: Judged) -> None:

@@ -2,7 +2,8 @@
 
 Paired bootstrap: both are measured on the same samples of the products, so that what is hard for both cancels out.
 A measure is worse when its difference lies under zero in all but a share of the samples. That share is LEVEL for all
-measures together (Bonferroni): of a hundred gates between equals, five at most are closed by chance.
+measures together (Bonferroni): of a hundred gates between equals, five at most are closed by chance. A precision above
+the one that was asked for is no goal: there it is no worse to be less precise.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from service.evaluation.measures import MEASURES, Outcomes, measured, resampled
 
 RESAMPLES = 2_000
 LEVEL = 0.05
+LEAST = 30
+"""Products under which a bootstrap takes chance for a difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +35,19 @@ class Comparison:
     worse: bool
 
 
-def compare(this: Judged, other: Judged, *, tolerance: float = 0.0, seed: int = 0) -> list[Comparison]:
+def compare(
+    this: Judged, other: Judged, *, precision: float, tolerance: float = 0.0, seed: int = 0
+) -> list[Comparison]:
     """Compare two indexes on the products that both were asked about, by every measure that both have.
 
-    tolerance: how much worse is still let through. Raises SourceError when they share no product.
+    precision: that was asked for. tolerance: how much worse is still let through. Raises SourceError when they share
+    fewer than LEAST products.
     """
     shared = set(this.ids) & set(other.ids)
-    if not shared:
+    if len(shared) < LEAST:
         raise SourceError(
-            f"of {len(this):,} products that one index can be asked about and {len(other):,} of the other none is the "
-            "same; name a SOURCE with labelled products that are new to both"
+            f"both indexes were asked about {len(shared):,} products, and a comparison needs {LEAST} at least; "
+            "name a SOURCE with more labelled products that are new to both, or give a larger --sample"
         )
     names: dict[str, int] = {}
     first, second = (Outcomes.of(_in_order(judged, shared), names) for judged in (this, other))
@@ -53,8 +59,10 @@ def compare(this: Judged, other: Judged, *, tolerance: float = 0.0, seed: int = 
     for name in measures:
         values = [MEASURES[name](each, even) for each in (first, second)]
         low, high = np.quantile(samples[0][name] - samples[1][name], (share, 1 - share)).tolist()
+        most = precision if name == "precision" else 1.0
+        capped = np.minimum(samples[0][name], most) - np.minimum(samples[1][name], most)
         this_value, other_value, difference = (round(value, 4) for value in (*values, values[0] - values[1]))
-        worse = bool(high < -tolerance)
+        worse = bool(np.quantile(capped, 1 - share) < -tolerance)
         found.append(Comparison(name, this_value, other_value, difference, round(low, 4), round(high, 4), worse))
     return found
 

@@ -1,5 +1,8 @@
 """The measures of an evaluation, each a weighted sum over products, so that resampling them is reweighing them.
 
+Intervals are of the Bayesian bootstrap (Rubin 1981): every product always counts a little. Drawn with replacement, the
+categories with one or two products would be missing from most samples, and macro-F1 would lie outside its interval.
+
 leaf              share of products whose likeliest category is that of their label
 macro_f1          mean F1 of the categories that occur, as a label or as an answer
 hierarchical_f1   F1 of the categories on the answered path and on the label's, summed (Kiritchenko and others 2005)
@@ -121,11 +124,14 @@ def measured(some: Outcomes) -> list[str]:
 
 
 def resampled(some: Outcomes, *, times: int = RESAMPLES, seed: int = 0) -> dict[str, Doubles]:
-    """Return every measure of `times` bootstrap samples, float64 (times,); equal seeds and sizes draw equal samples."""
+    """Return every measure of `times` samples, float64 (times,), in which each product has a weight by chance.
+
+    Equal seeds and sizes draw equal weights.
+    """
     rng, size = np.random.default_rng(seed), len(some)
     found: dict[str, list[float]] = {name: [] for name in MEASURES}
     for _ in range(times):
-        weight = np.bincount(rng.integers(0, size, size), minlength=size).astype(np.float64)
+        weight = rng.exponential(size=size)
         for name, measure in MEASURES.items():
             found[name].append(measure(some, weight))
     return {name: np.array(values) for name, values in found.items()}

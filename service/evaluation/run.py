@@ -64,7 +64,8 @@ def evaluate(
         first = _asked(engine, plan, source, progress, beside=other)
         second = _asked(other, plan, source, progress, beside=engine)
         said = figures(first, _setting(engine), seed=plan.seed)
-        gate = compare(first.judged, second.judged, tolerance=plan.tolerance, seed=plan.seed)
+        precision = settings.precision
+        gate = compare(first.judged, second.judged, precision=precision, tolerance=plan.tolerance, seed=plan.seed)
         both = len(set(first.judged.ids) & set(second.judged.ids))
         return compared(said, _setting(other), both, gate)
 
