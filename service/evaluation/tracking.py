@@ -38,7 +38,7 @@ class Tracker:
         try:
             from mlflow.tracking import MlflowClient
         except ModuleNotFoundError as error:
-            raise MissingExtra(str(error.name), "mlflow") from None
+            raise MissingExtra(_package(error), "mlflow") from None
         for name, patience in PATIENCE.items():
             os.environ.setdefault(name, patience)
         with _told(uri):
@@ -73,6 +73,10 @@ def metrics(figures: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
             yield f"precision_at_{each['asked']}", each["precision"]
 
 
+def _package(error: ModuleNotFoundError) -> str:
+    return str(error.name).partition(".")[0]
+
+
 @contextmanager
 def _told(uri: str) -> Iterator[None]:
     """Turn what MLflow raises into one line."""
@@ -82,8 +86,8 @@ def _told(uri: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise AisleError(
-            f"the evaluation cannot be logged at {uri}: {error.name} is not installed; give the address of a tracking "
-            "server, or install that"
+            f"the evaluation cannot be logged at {uri}: {_package(error)} is not installed; "
+            "give the address of a tracking server, or install that"
         ) from error
     except (MlflowException, OSError) as error:
         why = (str(error).splitlines() or [type(error).__name__])[0]
