@@ -184,10 +184,14 @@ KILLED = """
 import os, sys
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 sys.path[:0] = [sys.argv[2], sys.argv[2] + "/tests"]
+from indexer import snapshot
 from test_snapshot import publish
 
 index = Path(sys.argv[1])
+with TemporaryDirectory() as elsewhere:  # once, so that not every child has to import what writing needs
+    publish(Path(elsewhere))
 steps = ("open", "os.mkdir", "os.rename", "os.rmdir", "os.remove", "shutil.rmtree", "os.listdir", "os.scandir")
 
 def killed_at(step):
@@ -206,7 +210,6 @@ for step in count(1):
     child = os.fork() or killed_at(step)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     print(step, (index / "current").read_text().strip(), code, flush=True)
-    from indexer import snapshot
     loaded = snapshot.load(index)
     assert len(loaded.built.contents.labels) == len(loaded.built.contents.vectors) == loaded.manifest.counts["products"]
     print(len(loaded.built.contents.labels), flush=True)
