@@ -50,7 +50,7 @@ lock: ## resolve pyproject.toml anew into the two lock files, with the oldest Py
 	$(LOCKING)/bin/pip install --quiet --upgrade 'pip>=25.1' # the first that knows dependency groups
 	$(LOCKING)/bin/pip install --quiet --group build . '$(HOLD)'
 	{ echo '# Made by `make lock` from pyproject.toml: what aisle runs with, and what builds it.'; $(FREEZE); } > requirements.lock
-	$(LOCKING)/bin/pip install --quiet --group dev '.[postgresql]' '$(HOLD)'
+	$(LOCKING)/bin/pip install --quiet --group dev '.[mlflow,postgresql]' '$(HOLD)'
 	{ echo '# Made by `make lock` from pyproject.toml: what its tests and checks need besides.'; echo '-r requirements.lock'; \
 		$(FREEZE) | grep -vxFf requirements.lock; } > requirements-dev.lock
 	rm -rf $(LOCKING)
