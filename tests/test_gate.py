@@ -12,7 +12,7 @@ from indexer.errors import SourceError
 from service.evaluation import gate
 from service.evaluation.gate import LEAST, compare
 from service.evaluation.judged import Judged
-from service.evaluation.measures import MEASURES
+from service.evaluation.measures import MEASURES, Outcomes
 
 Judge = Callable[..., Judged]
 
@@ -58,13 +58,23 @@ def test_half_of_the_answers_wrong_is_worse_by_every_measure(judge: Judge) -> No
 
 
 def test_what_chance_explains_is_let_through(judge: Judge) -> None:
-    """Three more wrong of 200, beside two more right, are no sign of anything; thirty more wrong are."""
+    """Four more wrong of 200 and none more right are no sign of anything, as coins fall alike once in 16; ten are."""
     other = np.arange(200) % 10 > 0
     few, many = other.copy(), other.copy()
-    few[[0, 10]], few[[1, 2, 3]] = True, False
-    many[1:34] = False
+    few[1:5] = False
+    many[11:20], many[21] = False, False
     assert worse(judge(*rows(few)), judge(*rows(other))) == []
     assert "leaf" in worse(judge(*rows(many)), judge(*rows(other)))
+
+
+def test_the_chance_is_that_of_coins(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of n answers that differ, all for the worse, the toss that shows no less is one of 2 to the n."""
+    monkeypatch.setattr(gate, "RESAMPLES", 4_000)
+    other = Outcomes.of(judge(*rows(np.arange(40) >= 0)), {})
+    for n in (1, 3):
+        this = Outcomes.of(judge(*rows(np.arange(40) >= n)), {})
+        found = gate._chances(this, other, ["leaf"], {}, 0)
+        assert found["leaf"] == pytest.approx(0.5**n, rel=0.15)
 
 
 def test_a_tolerance_lets_through_what_is_worse_by_no_more(judge: Judge) -> None:
