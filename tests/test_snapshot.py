@@ -231,3 +231,18 @@ def test_killed_at_any_step_the_old_or_the_new_snapshot_is_served(tmp_path: Path
     assert served == ["4"] * served.count("4") + ["5"] * served.count("5")
     assert served.count("4") > 10
     assert served.count("5") > 1
+
+
+def test_the_snapshot_before_can_be_loaded_too(tmp_path: Path) -> None:
+    """It is kept until the next is published; without any the remedy is named."""
+    first = publish(tmp_path, products=2)
+    with pytest.raises(SnapshotMissing, match=f"keeps no snapshot from before {first.name}; build or calibrate it"):
+        snapshot.previous(tmp_path)
+    second, third = publish(tmp_path, products=3), publish(tmp_path, products=4)
+    assert snapshot.previous(tmp_path) == second.name
+    loaded = snapshot.load(tmp_path, second.name)
+    assert (loaded.manifest.id, loaded.manifest.counts) == (second.name, {"products": 3})
+    assert snapshot.read_manifest(tmp_path, second.name) == loaded.manifest
+    assert snapshot.load(tmp_path).manifest.id == third.name
+    with pytest.raises(SnapshotDamaged):
+        snapshot.load(tmp_path, first.name)

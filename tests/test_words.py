@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from indexer.build import Report
 from indexer.manifest import Manifest
@@ -12,7 +13,15 @@ from indexer.sources import Counts
 from indexer.store.records import StoreCounts
 from service.answer import Neighbour
 from service.console.table import Tally
-from service.console.words import build_report, classify_report, index_facts, neighbour_table, one_line, taxonomy_notes
+from service.console.words import (
+    build_report,
+    classify_report,
+    evaluation_facts,
+    index_facts,
+    neighbour_table,
+    one_line,
+    taxonomy_notes,
+)
 from taxonomy.rows import ReadReport
 from taxonomy.tree import Tree
 
@@ -137,3 +146,51 @@ def test_what_was_left_out_of_a_tree_is_said() -> None:
 def test_a_suppliers_text_does_nothing_to_a_terminal() -> None:
     """Line breaks and escape sequences become spaces."""
     assert one_line(" a\r\n b\x1b]0;title\x07c\u202e ") == "a b ]0;title c"
+
+
+def test_an_evaluation_says_each_measure_with_its_range() -> None:
+    """What was asked and what not, the dial, and the gate's verdict last before the report."""
+    figures: dict[str, Any] = {
+        "asked": 1_200,
+        "read": 1_500,
+        "left": {"not sampled": 298, "refused, as by a build": 2},
+        "method": "products of a source",
+        "measures": {
+            "leaf": {"value": 0.9123, "low": 0.9, "high": 0.925},
+            "tags_f1": {"value": 0.5, "low": 0.4, "high": 0.6},
+        },
+        "calibration": {"error": 0.0123},
+        "dial": [
+            {"asked": 0.9, "coverage": 0.875, "precision": 0.9266, "low": 0.9, "high": 0.95, "leaf": 0.8},
+            {"asked": 0.99, "coverage": 0.0, "precision": None, "low": 0.0, "high": 1.0, "leaf": 0.0},
+        ],
+    }
+    plain = [
+        "1,200 of 1,500 products asked about, products of a source",
+        "              298 not sampled",
+        "              2 refused, as by a build",
+        "  Category right        91.2%  (90.0 to 92.5)",
+        "  Tags, micro-F1        50.0%  (40.0 to 60.0)",
+        "  Calibration error     0.012",
+        "  At precision 0.9     87.5% answered, 92.66% of it right",
+        "  At precision 0.99    no answer is sure enough",
+    ]
+    page = "report: index/shop/evaluation/report.html"
+    assert evaluation_facts(figures, INDEX / "evaluation" / "report.html") == [*plain, page]
+    gate = {
+        "other": {"index": "index/old", "snapshot": "S"},
+        "products": 1_100,
+        "comparisons": [
+            {"measure": "leaf", "difference": -0.0412, "low": -0.06, "high": -0.02, "worse": True},
+            {"measure": "tags_f1", "difference": 0.001, "low": -0.02, "high": 0.03, "worse": False},
+        ],
+        "worse": ["leaf"],
+    }
+    assert evaluation_facts(figures | {"gate": gate}, INDEX / "evaluation" / "report.html") == [
+        *plain,
+        "beside index/old, snapshot S, on 1,100 products that both were asked about:",
+        "  Category right        -4.12  (-6.00 to -2.00) worse",
+        "  Tags, micro-F1        +0.10  (-2.00 to +3.00)",
+        "worse beyond noise",
+        page,
+    ]
