@@ -27,7 +27,7 @@ from indexer.sources import read
 from service.evaluation.trial import trial
 
 SETS = ("bestbuy_phones_3k", "mwpd_gpc_16k", "flipkart_20k")
-FIGURES = ("level_1", "level_2", "leaf", "macro_f1", "top_3")
+FIGURES = ("level_1", "level_2", "top_1", "macro_f1", "top_3")
 PRODUCTS = 2_000
 CHUNK = 200
 TARGETS = {"ratio": 20, "points_lost": 1}
