@@ -302,9 +302,7 @@ class Bench:
 
 def _figures(judged: Judged) -> dict[str, float]:
     """Return percentages: leaves right, macro-F1 over leaves, and the calibration error of the leaf."""
-    rows = np.arange(len(judged))
-    leaf = np.maximum((judged.line >= 0).sum(axis=1) - 1, 0)
-    error = expected_error(judged.levels[rows, leaf], judged.exact, np.ones(len(judged)))
+    error = expected_error(judged.likely[:, 0].astype(np.float64), judged.exact, np.ones(len(judged)))
     said = (judged.exact.mean(), f1_score(judged.truth, judged.nodes[:, 0], average="macro"), error)
     return {name: round(100 * float(value), 2) for name, value in zip(FIGURES, said, strict=True)}
 
