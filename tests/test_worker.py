@@ -55,6 +55,8 @@ async def busy(worker: Worker, doubler: Doubler) -> AsyncIterator[None]:
     yield
     doubler.held.set()
     await first
+    others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 def run(step_items: int, queue_items: int, test: Callable[[Worker], Coroutine[object, object, None]]) -> None:
