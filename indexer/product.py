@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from types import MappingProxyType
 from typing import Literal, get_args
 
+import numpy as np
+import numpy.typing as npt
+
 from indexer.errors import ProductError
+from indexer.picture import Picture
 
 ID_CHARS = 256
 TITLE_CHARS = 4_000
@@ -17,10 +24,13 @@ TAG_COUNT = 200
 TAG_CHARS = 200
 CATEGORY_CHARS = 2_000
 IMAGE_COUNT = 50
+PART_COUNT = 8
 WEIGHT_LEAST, WEIGHT_MOST = 0.001, 10.0
 
 Provenance = Literal["supplier", "human", "machine"]
 PROVENANCES: tuple[Provenance, ...] = get_args(Provenance)
+
+_NONE: Callable[[], Mapping[str, npt.NDArray[np.float32]]] = partial(MappingProxyType, {})  # read only, of nothing
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # the last range cannot be written as UTF-8
 
@@ -33,6 +43,9 @@ class Product:
     the source's order. `images` are file paths or URLs, the main picture first. `language` is an ISO 639-1 code,
     "und" when the text is too short to tell and "" before it was looked at. `provenance` says who gave the label, and
     `weight` how much it counts beside others, 1 being a full voice; what a machine gave has none, whatever its weight.
+
+    `pictures` are the images that were looked at, one for each of `images` in their order, or none when nobody has
+    looked yet. `vectors` are vectors made elsewhere by the name of the part they stand for, float32 (dim,).
     """
 
     id: str
@@ -46,6 +59,8 @@ class Product:
     language: str = field(default="", compare=False)
     provenance: Provenance = "supplier"
     weight: float = 1.0
+    pictures: tuple[Picture, ...] = ()
+    vectors: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=_NONE, compare=False, repr=False)
 
     @property
     def has_text(self) -> bool:
@@ -97,16 +112,21 @@ def _check_label(product: Product) -> None:
 
 
 def content_hash(product: Product) -> str:
-    """Return 32 hex digits (BLAKE2b, 128 bits) of what encoders see: text and images, never id or label.
+    """Return 32 hex digits (BLAKE2b, 128 bits) of what encoders see, never id or label.
 
+    That is the text, the pictures that were read, by their bytes and in their order, and vectors that were given.
     Two listings of the same content share one encoding, and a relabelled product needs none.
     """
     digest = hashlib.blake2b(digest_size=16)
     specs = [part for pair in product.specs for part in pair]
-    for group in ([product.title, product.description, product.brand], specs, product.images):
+    pictures = [picture.hash for picture in product.pictures if picture.hash]
+    for group in ([product.title, product.description, product.brand], specs, pictures):
         digest.update(len(group).to_bytes(4, "little"))
         for text in group:
             raw = text.encode("utf-8", "surrogatepass")
             digest.update(len(raw).to_bytes(4, "little"))
             digest.update(raw)
+    for part in sorted(product.vectors):
+        digest.update(f"{part}\0".encode())
+        digest.update(np.asarray(product.vectors[part], "<f4").tobytes())
     return digest.hexdigest()
