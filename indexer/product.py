@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
-from types import MappingProxyType
 from typing import Literal, get_args
 
 import numpy as np
@@ -29,8 +27,6 @@ WEIGHT_LEAST, WEIGHT_MOST = 0.001, 10.0
 
 Provenance = Literal["supplier", "human", "machine"]
 PROVENANCES: tuple[Provenance, ...] = get_args(Provenance)
-
-_NONE: Callable[[], Mapping[str, npt.NDArray[np.float32]]] = partial(MappingProxyType, {})  # read only, of nothing
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # the last range cannot be written as UTF-8
 
@@ -60,7 +56,7 @@ class Product:
     provenance: Provenance = "supplier"
     weight: float = 1.0
     pictures: tuple[Picture, ...] = ()
-    vectors: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=_NONE, compare=False, repr=False)
+    vectors: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def has_text(self) -> bool:
