@@ -226,6 +226,7 @@ class Drawn:
 
     name = "drawn@0"
     parts: Mapping[str, int] = PARTS
+    side = 0
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._rows = np.concatenate([catalogue.vectors(*batch) for batch in catalogue.batches()])

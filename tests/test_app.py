@@ -31,6 +31,7 @@ class Unsteady:
         self._encoder = encoder
         self.name = encoder.name
         self.parts = encoder.parts
+        self.side = encoder.side
         self.begun = threading.Event()
         self.release = threading.Event()
 

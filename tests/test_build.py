@@ -37,7 +37,7 @@ class Counting:
 
     def __init__(self) -> None:
         self.inner = encoders.load(SETTINGS.encoder)
-        self.name, self.parts = self.inner.name, self.inner.parts
+        self.name, self.parts, self.side = self.inner.name, self.inner.parts, self.inner.side
         self.products = 0
 
     def encode(self, products: Sequence[Product], progress: Told | None = None) -> Encoded:

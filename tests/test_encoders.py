@@ -134,7 +134,8 @@ def test_a_fingerprint_names_model_weights_and_preprocessing() -> None:
 def test_an_unknown_encoder_is_refused_with_the_choice() -> None:
     """The message lists what there is."""
     with pytest.raises(
-        EncoderError, match="no encoder 'word2vec'; choose one of sentence_transformers, static, hashing"
+        EncoderError,
+        match="no encoder 'word2vec'; choose one of auto, sentence_transformers, static, open_clip, precomputed, hash",
     ):
         encoders.load("word2vec:large")
 
@@ -338,3 +339,16 @@ def test_a_torchvision_that_works_is_left_alone(tmp_path: Path) -> None:
         path=torchvision(tmp_path, own),
     )
     assert (done.stdout, done.stderr) == ("False torchvision::nms(Tensor a, Tensor b, float c) -> Tensor\n", "")
+
+
+def test_what_an_encoder_cannot_see_is_said_with_its_cure() -> None:
+    """For the default without a model of pictures the command that gets one, for another one the spec that has both."""
+    assert "`aisle models pull`" in encoders.missing("sentence_transformers")
+    assert "`--encoder static+open_clip`" in encoders.missing("static")
+    assert "vectors made elsewhere" in encoders.missing("static+precomputed:image=512")
+    assert encoders.missing("sentence_transformers+open_clip:ViT-B-32/some") == ""
+
+
+def test_any_spec_but_auto_names_one_encoder_already() -> None:
+    """It is kept as it was written."""
+    assert encoders.resolved("static:some/model") == "static:some/model"

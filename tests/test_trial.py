@@ -45,7 +45,7 @@ class Counting:
 
     def __init__(self) -> None:
         self._encoder: Encoder = load("hashing:64")
-        self.name, self.parts = self._encoder.name, self._encoder.parts
+        self.name, self.parts, self.side = self._encoder.name, self._encoder.parts, self._encoder.side
         self.titles: list[str] = []
 
     def encode(self, products: Sequence[Product], progress: Progress | None = None) -> Encoded:

@@ -1,11 +1,13 @@
 """What every encoder answers, and the register of those that can be asked for by name.
 
-One file per technology, imported only when its name is asked for. An encoder is named `technology` or
-`technology:model`, as in `sentence_transformers:all-MiniLM-L6-v2` or `hashing`.
+One file per technology, imported only when its name is asked for. An encoder is named by its spec: `technology` or
+`technology:model`, as in `sentence_transformers:all-MiniLM-L6-v2` or `hashing`, or several joined by `+`, one for the
+text and one for the pictures. `auto` is the best of them that this machine has.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -20,8 +22,15 @@ from indexer.product import Product
 Vectors = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
+AUTO = "auto"
+"""The spec of whatever `resolved` finds."""
 DEFAULT = "sentence_transformers"
-TECHNOLOGIES = ("sentence_transformers", "static", "hashing")
+"""The encoder of texts that every machine has; what `auto` is without a model of pictures beside it."""
+PICTURES = "open_clip"
+"""The technology that makes vectors of pictures."""
+TECHNOLOGIES = ("sentence_transformers", "static", "open_clip", "precomputed", "hashing")
+
+_JOINT = re.compile(rf"\+(?=(?:{'|'.join(TECHNOLOGIES)})(?:[:+]|$))")  # any other plus belongs to a model's path
 
 TEXT_VERSION = 1
 """Of the text that encoders see, part of each fingerprint: raised when `normalize` changes what it gives for a product,
@@ -59,11 +68,29 @@ class Encoder(Protocol):
     def parts(self) -> Mapping[str, int]:
         """Part name -> dimension, e.g. {"text": 384}."""
 
+    @property
+    def side(self) -> int:
+        """The shorter side, in pixels, of the pictures that it wants to see; 0 when it looks at none."""
+
     def encode(self, products: Sequence[Product], progress: Progress | None = None) -> Encoded:
         """Return the raw vectors of `products`, in their order; `progress(n)` is called as n more are done.
 
         The vector of a product does not depend on which others are encoded with it, beyond 1e-5 of rounding.
         """
+
+
+@runtime_checkable
+class TakesVectors(Protocol):
+    """An encoder with parts that it does not make but takes from `product.vectors`."""
+
+    @property
+    def given(self) -> Mapping[str, int]:
+        """Those parts with their dimensions."""
+
+
+def given_parts(encoder: Encoder) -> Mapping[str, int]:
+    """Return the parts that `encoder` takes from `product.vectors` with their dimensions, for most encoders none."""
+    return encoder.given if isinstance(encoder, TakesVectors) else {}
 
 
 Say = Callable[[str], None]
@@ -75,14 +102,54 @@ def silent(_words: str) -> None:
 
 
 def load(spec: str = DEFAULT, say: Say = silent) -> Encoder:
-    """Return the encoder that `spec` ("technology" or "technology:model") names; `say` hears of what takes long.
+    """Return the encoder that `spec` names; `say` hears of what takes long.
 
-    Raises EncoderError for an unknown technology, ModelNotFound or ModelMismatch for its model, MissingExtra when the
-    package behind it is not installed.
+    Raises EncoderError for an unknown technology, or when two that are joined have one part; ModelNotFound or
+    ModelMismatch for a model, MissingExtra when the package behind it is not installed.
     """
+    encoders = [_load(each, say) for each in joints(resolved(spec))]
+    if len(encoders) == 1:
+        return encoders[0]
+    from indexer.encoders.joined import JoinedEncoder
+
+    return JoinedEncoder(encoders)
+
+
+def joints(spec: str) -> list[str]:
+    """Return the specs that are joined in one."""
+    return _JOINT.split(spec)
+
+
+def resolved(spec: str) -> str:
+    """Return the spec that names the same encoder on any other day, too: for `auto` what this machine has now.
+
+    That is DEFAULT, and beside it the default model of pictures when its weights are on disk.
+    """
+    if spec != AUTO:
+        return spec
+    pictures: str = import_module("indexer.models").default_on_disk()
+    return f"{DEFAULT}+{pictures}" if pictures else DEFAULT
+
+
+def missing(spec: str) -> str:
+    """Return in words what an index by the encoder of this resolved spec cannot see, with the cure; "" when nothing."""
+    technologies = [each.partition(":")[0] for each in joints(spec)]
+    if PICTURES in technologies:
+        return ""
+    if "precomputed" in technologies:
+        return "pictures are known by vectors made elsewhere: a picture that comes without one is not seen"
+    if spec == DEFAULT:
+        return (
+            "pictures are not seen: the index was built without a model for them; "
+            "get it once with `aisle models pull`, and the next build sees them"
+        )
+    return f"pictures are not seen by this encoder; build with `--encoder {spec}+{PICTURES}` to have both"
+
+
+def _load(spec: str, say: Say) -> Encoder:
     technology, _, model = spec.partition(":")
     if technology not in TECHNOLOGIES:
-        raise EncoderError(f"no encoder {technology!r}; choose one of {', '.join(TECHNOLOGIES)}")
+        raise EncoderError(f"no encoder {technology!r}; choose one of {', '.join((AUTO, *TECHNOLOGIES))}")
     module = import_module(f"indexer.encoders.{technology}")
     encoder: Encoder = module.load(model, say)
     return encoder

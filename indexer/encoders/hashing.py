@@ -44,6 +44,7 @@ class HashingEncoder:
     def __init__(self, dim: int) -> None:
         self.name = f"hashing:{dim} text={TEXT_VERSION}"
         self.parts = MappingProxyType({"text": dim})
+        self.side = 0
 
     def encode(self, products: Sequence[Product], progress: Progress | None = None) -> Encoded:
         """Return unit rows; a text without a letter or digit counts as none."""

@@ -80,6 +80,7 @@ class SentenceEncoder:
     def __init__(self, model_name: str, sha256: str, model: TextModel) -> None:
         self.name = f"sentence_transformers:{model_name}@{sha256[:12]} tokens={TOKENS} text={TEXT_VERSION}"
         self.parts = MappingProxyType({"text": model.dim})
+        self.side = 0
         self._model = model
 
     def encode(self, products: Sequence[Product], progress: Progress | None = None) -> Encoded:

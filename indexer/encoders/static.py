@@ -54,6 +54,7 @@ class StaticEncoder:
         self._model: StaticModel = StaticModel.from_pretrained(folder)
         self.name = f"static:{model_name}@{sha256[:12]} dim={self._model.dim} text={TEXT_VERSION}"
         self.parts = MappingProxyType({"text": self._model.dim})
+        self.side = 0
 
     def encode(self, products: Sequence[Product], progress: Progress | None = None) -> Encoded:
         """Return unit rows; a text without a token that the model knows counts as none."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from indexer.build import TAXONOMY, VOCABULARY, Quiet
 from indexer.build import Progress as Pipeline
-from indexer.encoders import Encoded, Encoder, Progress
+from indexer.encoders import Encoded, Encoder, Progress, given_parts
 from indexer.placement import CANONICAL, Placement
 from indexer.product import Product, content_hash
 from indexer.settings import IndexSettings
@@ -50,6 +50,16 @@ class Remembered:
     def parts(self) -> Mapping[str, int]:
         """Parts of the encoder itself."""
         return self._encoder.parts
+
+    @property
+    def side(self) -> int:
+        """Pictures that the encoder itself wants to see."""
+        return self._encoder.side
+
+    @property
+    def given(self) -> Mapping[str, int]:
+        """Parts that the encoder itself takes."""
+        return given_parts(self._encoder)
 
     def encode(self, products: Sequence[Product], progress: Progress | None = None) -> Encoded:
         """Return the raw vectors of products."""
