@@ -1,4 +1,4 @@
-"""indexer/store/records.py and schema.py: products, labels, raw vectors and journal in a real SQLite file."""
+"""indexer/store/records.py: products, labels, raw vectors and journal in a real SQLite file."""
 
 import sqlite3
 import threading
@@ -14,7 +14,7 @@ from indexer.encoders import Encoded
 from indexer.errors import RecordError, SchemaMismatch
 from indexer.product import Product, content_hash
 from indexer.store.records import Entry, RawVectors, Record, Records, StoreCounts, Written
-from indexer.store.schema import METADATA, VERSION
+from indexer.store.schema import VERSION
 
 ENCODER, PARTS = "toy@1", {"text": 2, "image": 1}
 
@@ -48,12 +48,6 @@ def table_sizes(tmp_path: Path) -> dict[str, int]:
     with closing(sqlite3.connect(tmp_path / "records.sqlite")) as connection:
         names = ("products", "labels", "vectors", "journal")
         return {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names}  # noqa: S608 - constants
-
-
-def test_every_column_has_a_sentence() -> None:
-    """Each table and column of the schema says in a sentence what it holds."""
-    said = [thing.comment or "" for table in METADATA.tables.values() for thing in (table, *table.columns)]
-    assert [text for text in said if not text.endswith(".")] == []
 
 
 def test_a_write_answers_in_the_order_given(records: Records) -> None:

@@ -5,10 +5,9 @@ Every function works inside the transaction of the connection it is given; `reco
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +16,12 @@ import sqlalchemy as sa
 from indexer.encoders import Encoded
 from indexer.normalize import text_of
 from indexer.product import Product
-from indexer.store.schema import insert_new, labels, products, vectors
+from indexer.store import pictures
+from indexer.store.schema import chunks, insert_new, labels, products, vectors
 
 Keys = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
-_T = TypeVar("_T")
 
-_CHUNK = 500  # ids, keys or hashes in one IN list, below the parameter bound of every database
 _TEXT = (products.c.title, products.c.description, products.c.brand, products.c.specs)
 _LABEL = (labels.c.category, labels.c.tags, labels.c.provenance, labels.c.weight)
 _BRIEF = sa.select(products.c.key, products.c.id, products.c.content_hash, *_TEXT, *_LABEL).join_from(products, labels)
@@ -43,7 +41,8 @@ class Slice:
     """Some stored products in ascending order of key, as an index needs them.
 
     `texts` are what encoders see of each; `voices` how much each label counts, as `Product.voice` says. `encoded` has
-    one row per key; `known` is False where the store has no raw vectors of that encoder.
+    one row per key; `known` is False where the store has no raw vectors of that encoder. `phashes` are the perceptual
+    hashes of the first picture of each that could be read, 64 bits, unsigned; None where there is none.
     """
 
     keys: Keys
@@ -54,6 +53,7 @@ class Slice:
     voices: Sequence[float]
     encoded: Encoded
     known: Mask
+    phashes: Sequence[int | None]
 
 
 def keep(connection: sa.Connection, raw: RawVectors) -> None:
@@ -121,16 +121,10 @@ def slice_after(  # noqa: PLR0917 - a place, a bound, a size and what to read
     return _slice(connection, connection.execute(query).all(), encoder, parts)
 
 
-def chunks(values: Iterable[_T]) -> Iterator[list[_T]]:
-    """Yield `values` in lists short enough for one IN."""
-    rest = iter(values)
-    while some := list(islice(rest, _CHUNK)):
-        yield some
-
-
 def _slice(connection: sa.Connection, rows: Sequence[Any], encoder: str, parts: Mapping[str, int]) -> Slice:
     encoded, there = by_content(connection, [row.content_hash for row in rows], encoder, parts)
     brief = [_brief(row) for row in rows]
+    main = pictures.main(connection, [row.key for row in rows])
     return Slice(
         keys=np.array([row.key for row in rows], np.int64),
         ids=[row.id for row in rows],
@@ -140,6 +134,7 @@ def _slice(connection: sa.Connection, rows: Sequence[Any], encoder: str, parts: 
         voices=[each.voice for each in brief],
         encoded=encoded,
         known=there,
+        phashes=[main.get(row.key) for row in rows],
     )
 
 

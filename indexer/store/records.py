@@ -1,7 +1,7 @@
-"""Products, labels, raw vectors and the journal of changes: the truth that every index is a cache of.
+"""Products, labels, pictures, raw vectors and the journal of changes: the truth that every index is a cache of.
 
-Every change is one transaction: products, labels, raw vectors and journal entries, or none of them. SQLite runs in
-WAL mode with synchronous=FULL, so a change that was acknowledged survives `kill -9` and power loss.
+Every change is one transaction: products with all that is theirs, raw vectors and journal entries, or none of them.
+SQLite runs in WAL mode with synchronous=FULL, so a change that was acknowledged survives `kill -9` and power loss.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from indexer.encoders import Encoded
 from indexer.errors import RecordError
 from indexer.product import Product
-from indexer.store import raw, rows, schema
+from indexer.store import pictures, raw, rows, schema
 from indexer.store.raw import RawVectors, Slice
 from indexer.store.rows import Entry, Outcome, Record, Stored, Written
 from indexer.store.schema import journal, labels, products
@@ -103,7 +103,7 @@ class Records:
             return [written for run in _runs(records) for written in rows.put(connection, run, now)]
 
     def delete(self, ids: Collection[str]) -> list[Written]:
-        """Remove products, labels and raw vectors that no other product shares; the answers are in order of `ids`."""
+        """Remove products, and the raw vectors and pictures that no other product shares; in the order of `ids`."""
         with self._changing() as connection:
             return rows.delete(connection, list(ids), _now())
 
@@ -121,6 +121,15 @@ class Records:
         """Return the stored products of keys, in their order; those that are not stored are left out."""
         found = self.by_keys(keys)
         return [found[key].record.product for key in keys if key in found]
+
+    def thumbnail(self, picture: str) -> bytes | None:
+        """Return the small JPEG of the picture with that hash, None when no product has such a picture."""
+        return self.thumbnails([picture]).get(picture)
+
+    def thumbnails(self, hashes: Collection[str]) -> dict[str, bytes]:
+        """Return the small JPEGs of those of `hashes` that are a stored picture's, by hash."""
+        with self._reading() as connection:
+            return pictures.thumbnails(connection, hashes)
 
     def page(self, after: int = 0, limit: int = 50) -> list[Stored]:
         """Return the `limit` products whose keys follow `after`, in order of key."""

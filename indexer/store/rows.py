@@ -6,14 +6,16 @@ Every function works inside the transaction of the connection it is given; `reco
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from indexer.picture import Picture
 from indexer.product import Product
-from indexer.store.raw import chunks, drop_orphans
-from indexer.store.schema import journal, labels, products
+from indexer.store import pictures
+from indexer.store.raw import drop_orphans
+from indexer.store.schema import chunks, journal, labels, products
 
 Outcome = Literal["created", "updated", "unchanged", "deleted", "missing"]
 Action = Literal["put", "delete"]
@@ -27,6 +29,7 @@ class Record:
     """A checked, normalised product and its label, as the store keeps them.
 
     `product.category` is a canonical path ("A > B") of the tree and `node_id` that node's id; both empty without one.
+    Of its pictures the store gives all but pixels and thumbnails; vectors that were given are kept as raw vectors only.
     """
 
     product: Product
@@ -75,7 +78,7 @@ def put(connection: sa.Connection, records: Sequence[Record], now: str) -> list[
     before = {
         stored.record.product.id: stored for stored in find(connection, products.c.id, [r.product.id for r in records])
     }
-    changed = [r for r in records if r.product.id not in before or before[r.product.id].record != r]
+    changed = [r for r in records if r.product.id not in before or not _same(before[r.product.id].record, r)]
     created = [r for r in changed if r.product.id not in before]
     updated = [(r, before[r.product.id]) for r in changed if r.product.id in before]
     keys = {id_: stored.key for id_, stored in before.items()} | _create(connection, created, now)
@@ -94,12 +97,13 @@ def put(connection: sa.Connection, records: Sequence[Record], now: str) -> list[
 
 
 def delete(connection: sa.Connection, ids: Sequence[str], now: str) -> list[Written]:
-    """Remove products, labels and raw vectors that no other product shares; the answers are in the order of `ids`."""
+    """Remove products, labels, and raw vectors and pictures that no other product shares; in the order of `ids`."""
     stored = {each.record.product.id: each for each in find(connection, products.c.id, ids)}
     found = {id_: stored[id_] for id_ in ids if id_ in stored}
     for some in chunks([each.key for each in found.values()]):
         connection.execute(products.delete().where(products.c.key.in_(some)))
     drop_orphans(connection, {each.record.content_hash for each in found.values()})
+    pictures.drop_orphans(connection, pictures.hashes_of(each.record.product for each in found.values()))
     seqs = _append(connection, "delete", [(each.key, id_) for id_, each in found.items()], now)
     gone = {
         id_: Written(each.key, id_, "deleted", each.version, seq)
@@ -112,13 +116,13 @@ def delete(connection: sa.Connection, ids: Sequence[str], now: str) -> list[Writ
 def find(connection: sa.Connection, column: sa.Column[Any], values: Collection[Any]) -> Iterator[Stored]:
     """Yield the stored products whose `column` is among `values`, in no order."""
     for some in chunks(values):
-        yield from map(_stored, connection.execute(_WHOLE.where(column.in_(some))))
+        yield from _stored(connection, connection.execute(_WHOLE.where(column.in_(some))).all())
 
 
 def page(connection: sa.Connection, after: int, limit: int) -> list[Stored]:
     """Return the `limit` products whose keys follow `after`, in order of key."""
     query = _WHOLE.where(products.c.key > after).order_by(products.c.key).limit(limit)
-    return [_stored(row) for row in connection.execute(query)]
+    return list(_stored(connection, connection.execute(query).all()))
 
 
 def last_seq(connection: sa.Connection) -> int:
@@ -134,6 +138,7 @@ def _create(connection: sa.Connection, records: Sequence[Record], now: str) -> d
     keys = connection.scalars(insert, rows).all()
     new = [_label_row(record, now) | {"key": key} for record, key in zip(records, keys, strict=True)]
     connection.execute(labels.insert(), new)
+    pictures.keep(connection, [(key, record.product.pictures) for record, key in zip(records, keys, strict=True)])
     return {record.product.id: key for record, key in zip(records, keys, strict=True)}
 
 
@@ -147,6 +152,7 @@ def _update(connection: sa.Connection, changes: Sequence[tuple[Record, Stored]],
     drop_orphans(
         connection, {old.record.content_hash for new, old in changes} - {new.content_hash for new, _ in changes}
     )
+    pictures.change(connection, [(old.key, old.record.product.pictures, new.product.pictures) for new, old in changes])
 
 
 def _append(connection: sa.Connection, action: Action, changed: Sequence[tuple[int, str]], now: str) -> Sequence[int]:
@@ -182,8 +188,27 @@ def _label_row(record: Record, now: str) -> dict[str, object]:
     }
 
 
-def _stored(row: sa.Row[Any]) -> Stored:
-    product = Product(
+def _same(stored: Record, new: Record) -> bool:
+    """Whether a record is what the store holds already; of pictures by what was read and what could not be."""
+    return _compared(stored) == _compared(new)
+
+
+def _compared(record: Record) -> tuple[Record, list[tuple[str, str]]]:
+    if not record.product.pictures:
+        return record, []
+    bare = replace(record, product=replace(record.product, pictures=()))
+    return bare, [(picture.hash, picture.problem) for picture in record.product.pictures]
+
+
+def _stored(connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> Iterator[Stored]:
+    seen = pictures.of(connection, [row.key for row in rows])
+    for row in rows:
+        record = Record(_product(row, seen.get(row.key, ())), row.content_hash, row.node_id)
+        yield Stored(row.key, record, row.version, row.created_at, row.updated_at)
+
+
+def _product(row: sa.Row[Any], seen: tuple[Picture, ...]) -> Product:
+    return Product(
         id=row.id,
         title=row.title,
         description=row.description,
@@ -195,5 +220,5 @@ def _stored(row: sa.Row[Any]) -> Stored:
         language=row.language,
         provenance=row.provenance,
         weight=row.weight,
+        pictures=seen,
     )
-    return Stored(row.key, Record(product, row.content_hash, row.node_id), row.version, row.created_at, row.updated_at)

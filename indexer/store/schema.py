@@ -5,16 +5,20 @@ Portable SQL: SQLite by default, PostgreSQL by URL. Only this file, `records` an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from indexer.errors import SchemaMismatch
 
-VERSION = 1
+VERSION = 2
 METADATA = sa.MetaData()
+
+_T = TypeVar("_T")
+_CHUNK = 500  # ids, keys or hashes in one IN list, below the parameter bound of every database
 
 _NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite numbers rows itself only under this very name
 
@@ -89,6 +93,46 @@ vectors = sa.Table(
     comment="Raw vectors, kept while any product has that content.",
 )
 
+pictures = sa.Table(
+    "pictures",
+    METADATA,
+    _column("hash", sa.Text(), "Hash of the picture's file; equal files are kept once.", primary_key=True),
+    _column("phash", sa.BigInteger(), "Perceptual hash: 64 bits, written as a signed number."),
+    _column("width", sa.Integer(), "Width of the whole picture in pixels, upright."),
+    _column("height", sa.Integer(), "Height of the whole picture in pixels, upright."),
+    _column("thumbnail", sa.LargeBinary(), "The picture as a small JPEG."),
+    comment="One row per picture that could be read, kept while any product has it.",
+)
+
+product_pictures = sa.Table(
+    "product_pictures",
+    METADATA,
+    sa.Column(
+        "key",
+        _NUMBER,
+        sa.ForeignKey("products.key", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+        comment="The product that is shown.",
+    ),
+    sa.Column(
+        "position",
+        sa.Integer,
+        primary_key=True,
+        autoincrement=False,
+        comment="Which of the product's images it is, the main one being 0.",
+    ),
+    sa.Column(
+        "hash",
+        sa.Text,
+        nullable=False,
+        index=True,
+        comment="The picture, by the hash of its file; empty when it could not be read.",
+    ),
+    _column("problem", sa.Text(), "Why the image could not be read; empty when it could."),
+    comment="One row per image of a product that was looked at.",
+)
+
 journal = sa.Table(
     "journal",
     METADATA,
@@ -112,7 +156,14 @@ meta = sa.Table(
 )
 
 Migration = Callable[[sa.Connection], None]
-MIGRATIONS: Mapping[int, Migration] = {}
+
+
+def _pictures(connection: sa.Connection) -> None:
+    """Make room for pictures; a store that was written before has none."""
+    METADATA.create_all(connection, [pictures, product_pictures])
+
+
+MIGRATIONS: Mapping[int, Migration] = {2: _pictures}
 """Migration n turns a store of version n - 1 into version n. A new store is made at VERSION by `migrate` itself."""
 
 
@@ -152,3 +203,10 @@ def insert_new(connection: sa.Connection, table: sa.Table) -> sa.Insert:
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table).on_conflict_do_nothing()
     return sqlite.insert(table).on_conflict_do_nothing()
+
+
+def chunks(values: Iterable[_T]) -> Iterator[list[_T]]:
+    """Yield `values` in lists short enough for one IN."""
+    rest = iter(values)
+    while some := list(islice(rest, _CHUNK)):
+        yield some
