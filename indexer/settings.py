@@ -41,3 +41,20 @@ class CacheSettings(BaseSettings):
     cache: Path = Field(
         default=Path("~/.cache/aisle"), description="Folder of what can be made again, such as distilled models."
     )
+
+
+class ImageSettings(BaseSettings):
+    """Which pictures are looked at, and the limits of each; what is over a limit costs its product that picture."""
+
+    model_config = SettingsConfigDict(env_prefix="AISLE_", frozen=True, extra="ignore")
+
+    image_bytes: int = Field(default=20_000_000, ge=1_000, le=2**30, description="Bytes of one image file at most.")
+    image_pixels: int = Field(
+        default=64_000_000, ge=1_000, le=89_000_000, description="Pixels of one image, width times height, at most."
+    )
+    image_count: int = Field(default=8, ge=1, le=50, description="Images of one product that are looked at, at most.")
+    fetch_images: bool = Field(default=False, description="Whether images that are named by a URL are fetched.")
+    fetch_seconds: float = Field(
+        default=10, gt=0, le=600, description="Seconds that fetching one image may take, redirects included."
+    )
+    fetch_redirects: int = Field(default=3, ge=0, le=20, description="Redirects that are followed for one image.")

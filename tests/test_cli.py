@@ -21,7 +21,7 @@ import pytest
 
 from indexer import snapshot, vectors
 from indexer.product import PROVENANCES as KNOWN_PROVENANCES
-from indexer.settings import CacheSettings, IndexSettings
+from indexer.settings import CacheSettings, ImageSettings, IndexSettings
 from indexer.store.records import Records
 from indexer.update import STORE
 from service.cli import aisle, main
@@ -423,7 +423,8 @@ def test_the_options_of_a_source_are_documented() -> None:
 def test_every_setting_is_documented() -> None:
     """With its variable and its default, in docs/cli.md."""
     page = (ROOT / "docs" / "cli.md").read_text("utf-8")
-    fields = {**IndexSettings.model_fields, **CacheSettings.model_fields, **ServiceSettings.model_fields}
+    kinds = (IndexSettings, CacheSettings, ImageSettings, ServiceSettings)
+    fields = {name: field for kind in kinds for name, field in kind.model_fields.items()}
     rows = re.findall(r"^\| `AISLE_([A-Z_]+)` \| `(.+?)` \|", page, re.MULTILINE)
     assert {(name.lower(), default) for name, default in rows} == {
         (name, str(field.default)) for name, field in fields.items()
