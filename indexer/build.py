@@ -22,26 +22,18 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from indexer import encoders, snapshot
-from indexer import vectors as kinds
-from indexer.contents import Contents
+from indexer import assembly, encoders, snapshot
 from indexer.encoders import Encoder
 from indexer.errors import SourceError
 from indexer.ingest import Ingest
-from indexer.labels import Labels
 from indexer.manifest import Manifest, Origin
 from indexer.placement import CANONICAL, Placement
 from indexer.product import Product
 from indexer.settings import IndexSettings
 from indexer.sources import Counts, Quarantine, Source
-from indexer.space import Space, present
-from indexer.space.features import Features
-from indexer.space.fit import fit, pooled, sample
-from indexer.space.lexicon import Lexicon, Rows
 from indexer.space.names import Names
-from indexer.store.records import Records, StoreCounts
-from indexer.update import STORE, completed, labels_of, named, path_of
-from indexer.vectors import Keys, Vectors
+from indexer.store.records import Records
+from indexer.update import STORE, named, path_of
 from taxonomy.files import infer, tree_from_json, tree_json
 from taxonomy.names import Path as CategoryPath
 from taxonomy.tree import Tree
@@ -52,9 +44,6 @@ TAXONOMY = "taxonomy"
 """The fact in the record store that holds the tree that was given; empty when it is inferred."""
 VOCABULARY = "vocabulary"
 """The fact in the record store that holds the tag words that were given; empty when there were none."""
-BATCH = 4_096
-"""Products that are placed in the space at a time."""
-
 Read = Callable[[Sequence[int]], Sequence[Product]]
 """Returns the stored products of some keys, in their order."""
 Calibrate = Callable[[snapshot.Built, Read, Callable[[int], None]], str]
@@ -198,12 +187,12 @@ def _rebuilt(
     tree, is_open = _tree(records)
     progress.start("load", size.products, "products")
     vocabulary = _vocabulary(records)
-    loaded = _loaded(records, size, encoder, tree=tree, vocabulary=vocabulary, progress=progress)
+    loaded = assembly.load(records, size, encoder, tree=tree, vocabulary=vocabulary, tell=progress.at)
     progress.start("learn", None, "")
-    space, features, learning = _learnt(loaded, encoder.parts, tree, settings)
+    space, features, learning = assembly.learn(loaded, encoder.parts, tree, settings)
     progress.start("index", None, "")
     names = Names(encoder.parts, named(records, encoder, tree, 0, encoder.encode))
-    contents = _filled(loaded, features, space, names, settings)
+    contents = assembly.fill(loaded, features, space, names, settings)
     origin = Origin(
         encoder_spec=settings.encoder,
         encoder=encoder.name,
@@ -214,7 +203,7 @@ def _rebuilt(
             **rows,
             "products": len(contents.labels),
             "labelled": contents.labels.labelled,
-            "vectors": len(contents.vectors),
+            "vectors": contents.searched,
         },
         learning=learning,
     )
@@ -225,72 +214,6 @@ def _rebuilt(
     manifest = snapshot.write(index, origin, built, calibration)
     snapshot.publish(index, manifest.id)
     return manifest
-
-
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    """Every product of the store: keys (n,), labels, raw parts float32 (n, all parts), and counted words in batches."""
-
-    keys: Keys
-    labels: Labels
-    raw: Vectors
-    counted: Sequence[Rows]
-
-
-def _loaded(
-    records: Records, size: StoreCounts, encoder: Encoder, *, tree: Tree, vocabulary: Vocabulary, progress: Progress
-) -> _Loaded:
-    labels, counted, filled = Labels(), [], 0
-    keys = np.empty(size.products, np.int64)
-    raw = np.empty((size.products, sum(encoder.parts.values())), np.float32)
-    lexicon = Lexicon.blank()
-    for some in records.scan(encoder.name, encoder.parts, up_to=size.last_key):
-        found = completed(records, encoder, some, encoder.encode)
-        if filled + len(found.keys) > len(keys):  # a service added some meanwhile; they are followed later
-            break
-        rows = slice(filled, filled := filled + len(found.keys))
-        keys[rows] = found.keys
-        np.concatenate([found.encoded.parts[part] for part in encoder.parts], axis=1, out=raw[rows])
-        counted.append(lexicon.count(found.texts))
-        labels.put(labels_of(found, tree, vocabulary))
-        progress.at(filled)
-    return _Loaded(keys[:filled], labels, raw[:filled], counted)
-
-
-def _learnt(
-    loaded: _Loaded, parts: Mapping[str, int], tree: Tree, settings: IndexSettings
-) -> tuple[Space, Features, dict[str, float]]:
-    """Return the space that was fitted, the features of every product, and what the fit chose and measured."""
-    lexicon, features = Lexicon.fit(loaded.counted), Features(parts)
-    start = 0
-    for counted in loaded.counted:
-        rows = slice(start, start := start + counted.shape[0])
-        features.put(loaded.keys[rows], loaded.raw[rows], lexicon.weigh(counted))
-    if settings.space == "raw":
-        return Space.raw(parts, lexicon), features, {}
-    some = sample(len(loaded.keys), settings.seed)
-    keys = loaded.keys[some]
-    nodes = pooled(loaded.labels.spoken(keys), tree.lineage)
-    voices = loaded.labels.voices(keys)
-    fitted = fit(
-        parts, loaded.raw[some], features.words(keys), nodes, voices=voices, dim=settings.dim, seed=settings.seed
-    )
-    learning = {"sample": len(some), "shrinkage": fitted.shrinkage, "agreement": round(fitted.agreement, 4)}
-    return Space(parts, lexicon, fitted.learnt), features, learning
-
-
-def _filled(loaded: _Loaded, features: Features, space: Space, names: Names, settings: IndexSettings) -> Contents:
-    """Return what the index holds: every product placed in the space, and what speaks for the categories."""
-    keys = loaded.keys
-    placed = np.empty((len(keys), space.dim), np.float32)
-    for start in range(0, len(keys), BATCH):
-        rows = slice(start, start + BATCH)
-        placed[rows] = space.place(loaded.raw[rows], features.words(keys[rows]))
-    here = present(placed)
-    vectors = kinds.build(
-        settings.kind, space.dim, keys[here], placed[here], recall_target=settings.recall_target, seed=settings.seed
-    )
-    return Contents.of(loaded.labels, vectors, features, names, space)
 
 
 def _tree(records: Records) -> tuple[Tree, bool]:

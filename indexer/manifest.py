@@ -16,7 +16,7 @@ import orjson
 from indexer.encoders import Encoder
 from indexer.errors import SnapshotDamaged, SnapshotMismatch
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "manifest.json"
 REBUILD = "build the index again; what was encoded is kept"
 
@@ -26,8 +26,8 @@ class Origin:
     """What a snapshot was made from.
 
     encoder_spec loads the encoder again, encoder is its fingerprint. seq: the journal place whose changes are all in
-    it. counts: of the build. learning: what the
-    fit of the space chose and measured, empty when nothing was learnt.
+    it. counts: of the build. learning: by view, what the fit of its space chose and measured, empty when nothing was
+    learnt.
     """
 
     encoder_spec: str
@@ -36,14 +36,14 @@ class Origin:
     store_id: str
     seq: int
     counts: Mapping[str, int]
-    learning: Mapping[str, float]
+    learning: Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """What `manifest.json` says. The id is a time that sorts and a hash of all the rest, file hashes included.
 
-    vectors: {kind, count, parameters}. taxonomy: {version, nodes, open}. files: name -> {bytes, sha256}.
+    views: name -> {dim, vectors: {kind, count, parameters}, learning}. taxonomy: {version, nodes, open}. files: name -> {bytes, sha256}.
     """
 
     format: int
@@ -54,9 +54,7 @@ class Manifest:
     encoder: str
     parts: Mapping[str, int]
     space: str
-    dim: int
-    learning: Mapping[str, float]
-    vectors: Mapping[str, Any]
+    views: Mapping[str, Mapping[str, Any]]
     taxonomy: Mapping[str, Any]
     store_id: str
     seq: int

@@ -17,14 +17,16 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import orjson
 
-from indexer import space as spaces
 from indexer.contents import Contents
 from indexer.errors import SnapshotMismatch, SnapshotMissing, VectorError
 from indexer.manifest import FORMAT, MANIFEST, REBUILD, Manifest, Origin, damaged
-from indexer.space import Space
+from indexer.space import views as spaces
+from indexer.space.views import Views
+from indexer.view import View
 from taxonomy.files import tree_from_json, tree_json
 from taxonomy.tree import TaxonomyError, Tree
 from taxonomy.vocabulary import Vocabulary
@@ -47,7 +49,7 @@ class Built:
 
     tree: Tree
     vocabulary: Vocabulary
-    space: Space
+    space: Views
     contents: Contents
     grows: bool
 
@@ -77,7 +79,7 @@ def write(index: Path, origin: Origin, built: Built, calibration: str) -> Manife
     (aside / VOCABULARY).write_text(built.vocabulary.to_json(), encoding="utf-8")
     (aside / CALIBRATION).write_text(calibration, encoding="utf-8")
     files = [*(aside / name for name in (TAXONOMY, VOCABULARY, CALIBRATION)), *space.save(aside), *contents.save(aside)]
-    vectors = contents.vectors
+    views = contents.views.items()
     now = datetime.now(UTC)
     manifest = Manifest(
         format=FORMAT,
@@ -88,19 +90,17 @@ def write(index: Path, origin: Origin, built: Built, calibration: str) -> Manife
         encoder=origin.encoder,
         parts=dict(origin.parts),
         space=space.name,
-        dim=space.dim,
-        learning=dict(origin.learning),
-        vectors={"kind": vectors.kind, "count": len(vectors), "parameters": dict(vectors.parameters)},
+        views={name: _facts(view) | {"learning": dict(origin.learning.get(name, {}))} for name, view in views},
         taxonomy={"version": tree.version, "nodes": len(tree), "open": built.grows},
         store_id=origin.store_id,
         seq=origin.seq,
         counts=dict(origin.counts),
-        files={file.name: {"bytes": file.stat().st_size, "sha256": _sha256(file)} for file in files},
+        files={file.relative_to(aside).as_posix(): {"bytes": file.stat().st_size, "sha256": _sha256(file)} for file in files},
     )
     stamp = f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z"
     manifest = replace(manifest, id=f"{stamp}-{manifest.fingerprint()}")
     (aside / MANIFEST).write_bytes(orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2))
-    for file in (*files, aside / MANIFEST, aside):
+    for file in (*files, aside / MANIFEST, *(aside / name for name in contents.views), aside):
         _flush(file)
     aside.rename(folder / manifest.id)
     _flush(folder)
@@ -152,13 +152,15 @@ def load(index: Path, snapshot_id: str | None = None) -> Snapshot:
     folder = index / "snapshots" / manifest.id
     _verify(folder, manifest)
     try:
+        kinds = {name: said["vectors"]["kind"] for name, said in manifest.views.items()}
+        space = spaces.load(folder, manifest.space, manifest.parts)
         return Snapshot(
             manifest=manifest,
             built=Built(
                 tree=tree_from_json((folder / TAXONOMY).read_bytes()),
                 vocabulary=Vocabulary.from_json((folder / VOCABULARY).read_bytes()),
-                space=spaces.load(folder, manifest.space, manifest.parts),
-                contents=Contents.load(folder, manifest.vectors["kind"], manifest.parts),
+                space=space,
+                contents=Contents.load(folder, kinds, space.spaces, manifest.parts),
                 grows=bool(manifest.taxonomy["open"]),
             ),
             calibration=(folder / CALIBRATION).read_text(encoding="utf-8"),
@@ -187,6 +189,12 @@ def _verify(folder: Path, manifest: Manifest) -> None:
             raise damaged(folder, f"{name} has {file.stat().st_size:,} bytes instead of {said['bytes']:,}")
         if _sha256(file) != said["sha256"]:
             raise damaged(folder, f"{name} was altered")
+
+
+def _facts(view: View) -> dict[str, Any]:
+    vectors = view.vectors
+    said = {"kind": vectors.kind, "count": len(vectors), "parameters": dict(vectors.parameters)}
+    return {"dim": view.space.dim, "vectors": said}
 
 
 def _version() -> str:

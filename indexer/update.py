@@ -29,7 +29,7 @@ from indexer.snapshot import Built, Snapshot
 from indexer.space.names import spoken_names
 from indexer.store.raw import Keys, RawVectors, Slice
 from indexer.store.records import Record, Records, Written
-from indexer.vectors import VectorIndex, Vectors
+from indexer.vectors import Vectors
 from taxonomy.names import SEPARATOR
 from taxonomy.tree import Tree
 from taxonomy.vocabulary import Vocabulary
@@ -72,11 +72,6 @@ class Live:
     def labels(self) -> Labels:
         """Ids, categories and tags by key."""
         return self.contents.labels
-
-    @property
-    def vectors(self) -> VectorIndex:
-        """The search vectors by key."""
-        return self.contents.vectors
 
     def close(self) -> None:
         """Let go of the record store."""
@@ -137,8 +132,8 @@ class Live:
             self.tree = tree
             if names is not None:
                 self.contents.grow(names)
-            self.contents.put(found.keys, list(labels_of(found, tree, self.vocabulary)), projected, self.space)
-            self.contents.drop(gone, self.space)
+            self.contents.put(found.keys, list(labels_of(found, tree, self.vocabulary)), projected)
+            self.contents.drop(gone)
             self.seq = seq
         if self._placement.tree != tree:
             self._placement = self._placed_in(tree)

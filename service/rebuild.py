@@ -54,8 +54,8 @@ def recalibrate(
             parts=manifest.parts,
             store_id=manifest.store_id,
             seq=live.seq,
-            counts={"products": len(labels), "labelled": labels.labelled, "vectors": len(live.vectors)},
-            learning=manifest.learning,
+            counts={"products": len(labels), "labelled": labels.labelled, "vectors": live.contents.searched},
+            learning={name: said["learning"] for name, said in manifest.views.items()},
         )
         snapshot.publish(index, snapshot.write(index, origin, live.built, calibration.to_json()).id)
     return calibration

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from indexer.errors import SnapshotDamaged
+from indexer.space import Space
 from indexer.space.learnt import edges_of
 from indexer.space.lexicon import COLUMNS, Rows
 
@@ -35,7 +36,7 @@ SHARPNESS = 2.5
 class Kernel:
     """How alike two products are: words * (cosine of their words) + sum over parts of weight * max(cosine, 0)**2.5.
 
-    weights: of each part of the encoder, in its order.
+    weights: of each part of the encoder, in its order; 0 for what is not looked at.
     """
 
     words: float
@@ -93,15 +94,30 @@ class Features:
         values = self._values[place].astype(np.float32)
         return sparse.csr_array((values, self._columns[place], ends.astype(np.int32)), shape=(len(keys), COLUMNS))
 
-    def fingerprints(self, keys: Keys) -> list[int]:
-        """Return a number for each key's content, equal for equal content: the words, or the parts without any."""
+    def fingerprints(self, keys: Keys, space: Space) -> list[int]:
+        """Return a number for each key's content in a view, equal for equal content: its words, or else its parts."""
+        if not space.words:
+            return [hash(self._raw[key, space.columns].tobytes()) for key in keys.tolist()]
         place, ends = self._places(keys)
         columns = self._columns[place]
         bounds = zip(keys.tolist(), pairwise(ends.tolist()), strict=True)
         return [
-            hash(columns[start:end].tobytes() if end > start else self._raw[key].tobytes())
+            hash(columns[start:end].tobytes() if end > start else self._raw[key, space.columns].tobytes())
             for key, (start, end) in bounds
         ]
+
+    def seen(self, keys: Keys, space: Space) -> npt.NDArray[np.bool_]:
+        """Return which keys have anything of a view: bool (n,)."""
+        made: npt.NDArray[np.bool_] = np.any(self._raw[keys, space.columns], axis=1)
+        return made | (self._count[keys] > 0) if space.words else made
+
+    def had(self, kernel: Kernel, raw: Floats, words: Rows) -> Kernel:
+        """Return the kernel without what a question, one row of each, lacks: it is not held against anybody."""
+        there = [bool(np.any(raw[0, start:end])) for start, end in pairwise(self._edges)]
+        if all(there) and words.nnz:
+            return kernel
+        weights = tuple(weight * here for weight, here in zip(kernel.weights, there, strict=True))
+        return Kernel(kernel.words if words.nnz else 0.0, weights)
 
     def alike(self, keys: Keys, asked: tuple[Floats, Rows], kernel: Kernel) -> Floats:
         """Return how alike m stored products are among each other and to one more: float32 (m, m + 1), that one last.
@@ -110,12 +126,13 @@ class Features:
         """
         raw, words = asked
         size = len(keys)
-        dense = np.empty((size + 1, self._edges[-1]), np.float32)
-        dense[:size], dense[size] = self._raw[keys], raw[0]
-        made = kernel.words * self._words_alike(keys, words)
+        made = np.zeros((size, size + 1), np.float32)
+        if kernel.words:
+            made += kernel.words * self._words_alike(keys, words)
         for weight, (start, end) in zip(kernel.weights, pairwise(self._edges), strict=True):
             if weight:
-                part = dense[:, start:end]
+                part = np.empty((size + 1, end - start), np.float32)
+                part[:size], part[size] = self._raw[keys, start:end], raw[0, start:end]
                 cosine = np.maximum((part @ part.T)[:size], 0)  # of a matrix and itself: half the work
                 root = np.sqrt(cosine)  # ** SHARPNESS, ten times as fast
                 cosine *= cosine
@@ -139,14 +156,19 @@ class Features:
         made: Floats = np.minimum(total / np.maximum(parts, 1), 1)
         return made
 
-    def copies(self, raw: Floats, words: Rows, others: Keys, least: float) -> npt.NDArray[np.bool_]:
+    def copies(
+        self, raw: Floats, words: Rows, others: Keys, least: float, space: Space | None = None
+    ) -> npt.NDArray[np.bool_]:
         """Return which of `others` (n, m) are as good as the product itself: bool (n, m).
 
         raw: float32 (n, all parts), words: n rows, of the products. The cosines of all that either has, its parts and
-        its words, are `least` at least in the mean.
+        its words, are `least` at least in the mean. space: of the view that is looked at alone.
         """
+        parts = [(start, end) for start, end in pairwise(self._edges) if space is None or _within(start, end, space)]
+        if space is not None and not space.words:
+            return self._raw_copies(raw, others, least, parts)
         total, many = np.zeros(others.shape, np.float32), np.ones(others.shape, np.float32)
-        for start, end in pairwise(self._edges):
+        for start, end in parts:
             asked = raw[:, start:end]
             near = self._raw[others, start:end].astype(np.float32)
             total += np.einsum("nd,nmd->nm", asked, near)
@@ -160,6 +182,18 @@ class Features:
             wordless = (np.diff(first.indptr) == 0) & (np.diff(second.indptr) == 0)
             at = row[some], place[some]
             alike[at] = np.where(wordless, total[at] >= least * (many[at] - 1), total[at] + cosine >= least * many[at])
+        return alike
+
+    def _raw_copies(
+        self, raw: Floats, others: Keys, least: float, parts: Sequence[tuple[int, int]]
+    ) -> npt.NDArray[np.bool_]:
+        """Return the same by some parts alone, without words; what has none of them is no copy."""
+        total, many = np.zeros(others.shape, np.float32), np.zeros(others.shape, np.float32)
+        for start, end in parts:
+            near = self._raw[others, start:end].astype(np.float32)
+            total += np.einsum("nd,nmd->nm", raw[:, start:end], near)
+            many += np.any(raw[:, start:end], axis=1)[:, None] | np.any(near, axis=2)
+        alike: npt.NDArray[np.bool_] = (total >= least * many) & (many > 0)
         return alike
 
     def _words_alike(self, keys: Keys, words: Rows) -> Floats:
@@ -242,3 +276,7 @@ class Features:
         self._columns[: len(place)], self._values[: len(place)] = columns, values
         self._start[: self._size] = ends[:-1]
         self._pooled = len(place)
+
+
+def _within(start: int, end: int, space: Space) -> bool:
+    return bool(space.columns.start <= start and end <= space.columns.stop)

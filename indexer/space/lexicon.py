@@ -78,3 +78,8 @@ class Lexicon:
         return HashingVectorizer(
             n_features=COLUMNS, ngram_range=(1, 2), alternate_sign=False, norm=None, dtype=np.float32
         )
+
+
+def none(size: int) -> Rows:
+    """Return the words of `size` texts without any."""
+    return sparse.csr_array((size, COLUMNS), dtype=np.float32)

@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 from indexer.errors import SnapshotDamaged
 from indexer.product import Product
+from indexer.space import IMAGE, Space, view_of
+from indexer.space.bridge import CAPTION
 from indexer.space.learnt import edges_of
 from taxonomy.tree import Tree
 
@@ -42,6 +44,7 @@ class Names:
 
     def __init__(self, parts: Mapping[str, int], raw: npt.ArrayLike | None = None) -> None:
         self._edges = edges_of(parts)
+        self._places = dict(zip(parts, pairwise(self._edges), strict=True))
         self._raw = np.zeros((0, self._edges[-1]), np.float32) if raw is None else np.asarray(raw, np.float32)
 
     def __len__(self) -> int:
@@ -52,15 +55,20 @@ class Names:
         """Append the raw parts (n, all parts) of categories that joined the tree."""
         self._raw = np.concatenate([self._raw, raw])
 
-    def similarity(self, raw: Floats, nodes: Nodes) -> Floats:
-        """Return how alike products (n, all parts) and the names of `nodes` (m,) are: float32 (n, m).
+    def similarity(self, raw: Floats, nodes: Nodes, space: Space) -> Floats:
+        """Return how alike products (n, all parts) and the names of `nodes` (m,) are in a view: float32 (n, m).
 
-        The mean cosine over the parts that both have; 0 where there is none.
+        The mean cosine over the parts that both have; 0 where there is none. A picture is compared with captions, where
+        one model makes both.
         """
         named = self._raw[nodes]
         total, parts = np.zeros((len(raw), len(nodes)), np.float32), np.zeros((len(raw), len(nodes)), np.float32)
-        for start, end in pairwise(self._edges):
-            asked, said = raw[:, start:end], named[:, start:end]
+        for part in space.parts:
+            start, end = self._places[part]
+            first, last = self._places.get(CAPTION, (0, 0)) if view_of(part) == IMAGE else (start, end)
+            if last - first != end - start:
+                continue
+            asked, said = raw[:, start:end], named[:, first:last]
             total += asked @ said.T
             parts += np.any(asked, axis=1)[:, None] & np.any(said, axis=1)
         made: Floats = (total / np.maximum(parts, 1)).astype(np.float32)

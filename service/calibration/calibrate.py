@@ -20,14 +20,16 @@ import numpy.typing as npt
 from service.calibration.dial import Curve
 from service.calibration.reliability import Reliability, expected_error
 from service.tags.rules import TagRules
-from service.vote.mixture import PRIOR, Doubles, Evidence, Nodes, fit, mixed
+from service.vote.mixture import PRIOR, Doubles, Evidence, Nodes, fit, mixed, prior
 
-VERSION = 1
+VERSION = 2
 FOLDS = 2
 FLOOR = 0.2
 """Similarity under which everything is far away, before a calibration says better."""
 NOVEL = 0.005
 """Share of the stored products, asked about without themselves, that would have been called far from everything."""
+NOTHING = Curve((), (), (), 0.0)
+"""Of answers of which nothing is known."""
 ENOUGH = 100
 """Observations under which nothing is called novel and no threshold is read off."""
 
@@ -87,7 +89,8 @@ class Calibration:
 
     observations: products asked about, 0 before any calibration; floor: similarity under which everything is far away.
     error: expected calibration error of the leaf before and after the reliability step, cross-fitted. tags: what was
-    learnt of the tags.
+    learnt of the tags. pattern: the views that the questions had from which it was learnt, and views: those that had a
+    say on them. others: what was learnt of other kinds of questions, by `key_of` their pattern.
     """
 
     neighbours: int = 100
@@ -100,10 +103,23 @@ class Calibration:
     accuracy: float = 0.0
     error: tuple[float, float] = (0.0, 0.0)
     tags: TagRules = field(default_factory=TagRules)
+    pattern: tuple[str, ...] = ()
+    views: tuple[str, ...] = ()
+    others: Mapping[str, Calibration] = field(default_factory=dict)
+
+    def of(self, pattern: tuple[str, ...]) -> Calibration:
+        """Return what was learnt of questions that have these views; where nothing was, no answer of theirs is sure."""
+        if not self.pattern or pattern == self.pattern:
+            return self
+        return self.others.get(key_of(pattern)) or replace(
+            Calibration(self.neighbours, self.words), pattern=pattern, curves={"auto": NOTHING, "leaf": NOTHING}
+        )
 
     def apply(self, evidence: Evidence, lineage: Nodes) -> Probabilities:
         """Return calibrated probabilities; lineage: int32 (N, depth) of the tree."""
-        return _applied(evidence, np.array(self.weights), self.reliability, lineage)
+        known = len(self.weights) == evidence.views * len(PRIOR)
+        weights = np.array(self.weights if known else prior(evidence.views))
+        return _applied(evidence, weights, self.reliability, lineage)
 
     def to_json(self) -> str:
         """Return everything as JSON text."""
@@ -119,13 +135,21 @@ class Calibration:
             said["reliability"] = Reliability.read(said["reliability"])
             said["curves"] = {name: Curve.read(curve) for name, curve in said["curves"].items()}
             said["tags"] = TagRules.read(said["tags"])
+            said["pattern"], said["views"] = tuple(said["pattern"]), tuple(said["views"])
+            others = said["others"].items()
+            said["others"] = {name: cls.from_json(json.dumps({"version": VERSION, **each})) for name, each in others}
             said["weights"], said["error"] = tuple(map(float, said["weights"])), tuple(said["error"])
             made = cls(**said)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"this calibration cannot be read ({error}); calibrate the index again") from error
-        if len(made.weights) != len(PRIOR) or not np.isfinite(made.weights).all():
+        if len(made.weights) % len(PRIOR) or not np.isfinite(made.weights).all():
             raise ValueError(f"this calibration has weights {made.weights}; calibrate the index again")
         return made
+
+
+def key_of(pattern: tuple[str, ...]) -> str:
+    """Return the name under which a calibration of questions with these views is kept."""
+    return "+".join(pattern)
 
 
 def calibrate(told: Told, new: Told, lineage: Nodes, *, chosen: Calibration) -> Calibration:
@@ -152,9 +176,8 @@ def calibrate(told: Told, new: Told, lineage: Nodes, *, chosen: Calibration) -> 
     exact = right[rows, leaf] & (nodes[rows, leaf] == truth)
     before, after = part * levels[rows, leaf], part * calibrated[rows, leaf]
     enough = size >= ENOUGH
-    return Calibration(
-        neighbours=chosen.neighbours,
-        words=chosen.words,
+    return replace(
+        chosen,
         weights=tuple(weights.tolist()),
         reliability=reliability,
         curves={
@@ -170,7 +193,6 @@ def calibrate(told: Told, new: Told, lineage: Nodes, *, chosen: Calibration) -> 
             round(expected_error(before, exact, counted), 4),
             round(expected_error(after, exact, counted), 4),
         ),
-        tags=chosen.tags,
     )
 
 

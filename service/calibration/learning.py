@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TypeVar
 
@@ -15,12 +15,13 @@ import numpy as np
 
 from indexer.snapshot import Built
 from indexer.vectors import Keys
-from service.calibration.calibrate import Calibration, Told, calibrate
-from service.calibration.leave_one_out import BATCH, Asked, ask, halves, listings, newcomers
+from service.calibration.calibrate import Calibration, Told, calibrate, key_of
+from service.calibration.leave_one_out import BATCH, Asked, ask, halves, having, listings, newcomers
 from service.calibration.tagging import Read, tag_rules_of
 from service.vote.evidence import heard
 from service.vote.mixture import fit, mixed
-from service.vote.voices import kernel
+from service.vote.questions import Pattern, nearest, saying
+from service.vote.voices import WORDS as WEIGHT
 
 SAMPLE = 10_000
 """Products asked about at most."""
@@ -39,7 +40,7 @@ lose: docs/ablations.md."""
 
 Fold = tuple[Keys, Built]
 """Products to ask about, and the index as if it had not learnt from them."""
-Question = tuple[Built, Asked]
+Put = tuple[Built, Asked]
 """Some of them as questions, and that index."""
 _Each = TypeVar("_Each")
 _Made = TypeVar("_Made")
@@ -50,79 +51,131 @@ def calibration_of(
 ) -> Calibration:
     """Return the calibration of an index: from at most `sample` of its labelled products, half of each fold.
 
-    read: gives stored products by key, for the words of their texts. tell(n) is called as n products were asked about.
+    Each kind of question, by text, by picture or by both, is calibrated by the products that could be asked about so;
+    for the settings of the vote the kind counts that most are of. read: gives stored products by key, for the words of
+    their texts. tell(n) is called as n products were asked about.
     """
-    chosen = Calibration(NEIGHBOURS[1], kernel(built).words)
+    chosen = Calibration(NEIGHBOURS[1], WEIGHT)
     rng = np.random.default_rng(seed)  # keys follow the source, which may be sorted by category
     folds = [(rng.permutation(some)[: sample // 2], twin) for some, twin in halves(built, seed)]
     folds = [(some, twin) for some, twin in folds if len(some)]
     if not folds:
-        return replace(chosen, tags=tag_rules_of(built, kernel(built), read, seed=seed))
-    chosen = _chosen(_first(folds, TRIAL), chosen)
-    chosen = replace(chosen, tags=tag_rules_of(built, kernel(built, chosen.words), read, seed=seed))
-    told = _told(folds, chosen, tell)
-    new = _told_anew(_first(folds, NEW), chosen, np.random.default_rng(seed), share=told.counted.sum() * NEWCOMERS)
+        return replace(chosen, tags=tag_rules_of(built, chosen.words, read, seed=seed))
+    kinds = [_kind(built, folds, pattern) for pattern in _patterns(built)]
+    if not any(kind.size for kind in kinds):  # products that no view sees
+        return replace(chosen, tags=tag_rules_of(built, chosen.words, read, seed=seed))
+    main = max(kinds, key=lambda kind: (kind.size, len(kind.pattern)))
+    chosen = _chosen(main.some(TRIAL), replace(chosen, pattern=main.pattern, views=main.views))
+    chosen = replace(chosen, tags=tag_rules_of(built, chosen.words, read, seed=seed))
+    made = _calibrated(built, main, chosen, seed, tell)
+    others = {
+        key_of(kind.pattern): _calibrated(built, kind.some(SAMPLE // 4), _plain(chosen, kind), seed, lambda _: None)
+        for kind in kinds
+        if kind is not main and kind.size
+    }
+    return replace(made, others=others)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Questions of one pattern: who can be asked so, in folds, and the views that have a say."""
+
+    folds: Sequence[Fold]
+    pattern: Pattern
+    views: Pattern
+
+    @property
+    def size(self) -> int:
+        """How many products can be asked about so."""
+        return sum(len(keys) for keys, _ in self.folds)
+
+    def some(self, many: int) -> Kind:
+        """Return the first of each fold, `many` together at most."""
+        return replace(self, folds=[(keys[: many // 2], twin) for keys, twin in self.folds])
+
+
+def _patterns(built: Built) -> list[Pattern]:
+    """Return the kinds of questions that an index may be asked: by every view alone, and by all together."""
+    views = tuple(built.contents.views)
+    return [(view,) for view in views] + ([views] if len(views) > 1 else [])
+
+
+def _kind(built: Built, folds: Sequence[Fold], pattern: Pattern) -> Kind:
+    able = [(keys[having(built, keys, pattern)], twin) for keys, twin in folds]
+    return Kind(able, pattern, saying(built, pattern))
+
+
+def _plain(chosen: Calibration, kind: Kind) -> Calibration:
+    return replace(Calibration(chosen.neighbours, chosen.words), pattern=kind.pattern, views=kind.views)
+
+
+def _calibrated(
+    built: Built, kind: Kind, chosen: Calibration, seed: int, tell: Callable[[int], None]
+) -> Calibration:
+    """Return what is learnt of one kind of questions, the settings of the vote being chosen."""
+    told = _told(kind, chosen, tell)
+    share = float(told.counted.sum()) * NEWCOMERS
+    new = _told_anew(kind.some(NEW), chosen, np.random.default_rng(seed), share=share)
     return calibrate(told, new, built.tree.lineage, chosen=chosen)
 
 
-def _first(folds: Sequence[Fold], many: int) -> list[Fold]:
-    return [(keys[: many // 2], twin) for keys, twin in folds]
-
-
-def _chosen(folds: list[Fold], first: Calibration) -> Calibration:
+def _chosen(kind: Kind, first: Calibration) -> Calibration:
     """Return the setting under which the truth is likeliest; of equal ones that with fewer voters."""
 
     @cache  # who votes does not depend on how much words count
-    def asked(neighbours: int) -> list[Question]:
-        return list(_side_by_side(lambda fold: _ask(fold, neighbours), _batches(folds)))
+    def asked(neighbours: int) -> list[Put]:
+        return list(_side_by_side(lambda fold: _ask(kind, fold, neighbours), _batches(kind.folds)))
 
     def loss(neighbours: int, words: float) -> float:
-        setting = Calibration(neighbours, words)
-        told = _counted(folds, list(_side_by_side(lambda each: _heard(each, setting), asked(neighbours))))
+        heard_so = _side_by_side(lambda each: _heard(each, words), asked(neighbours))
+        told = _counted(kind.folds, list(heard_so))
         weights = fit(told.evidence, told.truth, told.counted)
         found = told.evidence.nodes == told.truth[:, None]
         likely = (mixed(told.evidence, weights) * found).sum(axis=1)
         return float(-np.log(np.maximum(likely, 1e-3)).mean())
 
-    by_words = {words: loss(first.neighbours, words) for words in WORDS}
+    reads = any(twin.space.spaces[view].words for _, twin in kind.folds for view in kind.views)
+    weights = WORDS if reads else (first.words,)
+    by_words = {words: loss(first.neighbours, words) for words in weights}
     words = min(by_words, key=lambda each: (by_words[each], abs(each - first.words)))
     by_size = {size: by_words[words] if size == first.neighbours else loss(size, words) for size in NEIGHBOURS}
-    return Calibration(min(by_size, key=lambda size: (by_size[size], size)), words)
+    return replace(first, neighbours=min(by_size, key=lambda size: (by_size[size], size)), words=words)
 
 
-def _told(folds: Sequence[Fold], setting: Calibration, tell: Callable[[int], None]) -> Told:
+def _told(kind: Kind, setting: Calibration, tell: Callable[[int], None]) -> Told:
     """Ask each product without itself."""
     parts, done = [], 0
-    for part in _side_by_side(lambda fold: _heard(_ask(fold, setting.neighbours), setting), _batches(folds)):
+    for part in _side_by_side(
+        lambda fold: _heard(_ask(kind, fold, setting.neighbours), setting.words), _batches(kind.folds)
+    ):
         parts.append(part)
         tell(done := done + len(part))
-    return _counted(folds, parts)
+    return _counted(kind.folds, parts)
 
 
-def _told_anew(folds: Sequence[Fold], setting: Calibration, rng: np.random.Generator, *, share: float) -> Told:
+def _told_anew(kind: Kind, setting: Calibration, rng: np.random.Generator, *, share: float) -> Told:
     """Ask each product as if its category had hardly any others; together they count as much as `share`."""
     # Who is left out makes room for others, so that many more are looked for.
-    asked = _side_by_side(lambda fold: _ask(fold, 4 * setting.neighbours), _batches(folds))
+    asked = _side_by_side(lambda fold: _ask(kind, fold, 4 * setting.neighbours), _batches(kind.folds))
     anew = [
         (twin, newcomers(twin, each, some, setting.neighbours, rng))
         for twin, each in asked
         for some in REMAINING
         if some or not twin.grows
     ]
-    told = Told.joined(list(_side_by_side(lambda each: _heard(each, setting), anew)))
+    told = Told.joined(list(_side_by_side(lambda each: _heard(each, setting.words), anew)))
     return told.counting(share / max(1e-9, float(told.counted.sum())))
 
 
-def _ask(fold: Fold, wanted: int) -> Question:
+def _ask(kind: Kind, fold: Fold, wanted: int) -> Put:
     keys, twin = fold
-    return twin, ask(twin, keys, wanted)
+    return twin, ask(twin, keys, wanted, kind.pattern, kind.views)
 
 
-def _heard(question: Question, setting: Calibration) -> Told:
-    twin, asked = question
-    spoken = heard(twin, asked.found, asked.projected, kernel(twin, setting.words), asked.own)
-    nearest = np.where(asked.found.voters, asked.found.similarity, -1).max(axis=1, initial=-1)
-    return Told(spoken.evidence, asked.own.nodes, nearest.astype(np.float32), np.ones(len(asked.keys)))
+def _heard(put: Put, words: float) -> Told:
+    twin, asked = put
+    spoken = heard(twin, asked.questions, words)
+    return Told(spoken.evidence, asked.truth, nearest(asked.questions), np.ones(len(asked.keys)))
 
 
 def _counted(folds: Sequence[Fold], parts: Sequence[Told]) -> Told:

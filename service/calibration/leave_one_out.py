@@ -15,14 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer import vectors as kinds
-from indexer.contents import Contents
 from indexer.labels import UNLABELLED
 from indexer.snapshot import Built
-from indexer.space import Projected, Space, present
+from indexer.space import RAW, Projected, Space, present
 from indexer.space.fit import pooled, refit
-from indexer.space.prototypes import Own, Prototypes
-from indexer.vectors import Keys, Vectors
-from service.vote.search import Neighbourhood, neighbourhoods
+from indexer.space.prototypes import Own
+from indexer.space.views import learnt
+from indexer.vectors import Keys
+from indexer.view import View
+from service.vote.questions import Pattern, Question, Questions, first, questions, restricted
 
 Nodes = npt.NDArray[np.int32]
 
@@ -35,18 +36,17 @@ COPIES = 20
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Stored products as questions: keys int64 (n,), as projected, who may vote, and their category without them."""
+    """Stored products as questions: keys int64 (n,), truth int32 (n,) their categories, and what each view is asked."""
 
     keys: Keys
-    projected: Projected
-    found: Neighbourhood
-    own: Own
+    truth: Nodes
+    questions: Questions
 
 
 def halves(built: Built, seed: int) -> list[tuple[Keys, Built]]:
     """Return each half of the labelled products, in an order by chance, and the index that learnt from the other alone.
 
-    In the raw space, which learns nothing, that is the index itself.
+    Where nothing was learnt, that is the index itself.
     """
     every = np.arange(built.contents.labels.size)
     keys = every[built.contents.labels.spoken(every) != UNLABELLED]
@@ -58,39 +58,45 @@ def halves(built: Built, seed: int) -> list[tuple[Keys, Built]]:
 
 
 def _without(built: Built, told: Keys) -> Built:
-    """Return the index in the space that the products `told` alone would have made."""
-    if built.space.learnt is None or not len(told):
+    """Return the index in the spaces, and with the bridges, that the products `told` alone would have made."""
+    contents = built.contents
+    if built.space.name == RAW or not len(told):
         return built
-    contents, features = built.contents, built.contents.features
-    nodes = pooled(contents.labels.spoken(told), built.tree.lineage)
-    voices = contents.labels.voices(told)
-    learnt = refit(built.space.learnt, features.raw(told), features.words(told), nodes, voices)
-    space = replace(built.space, learnt=learnt)
-    keys = np.flatnonzero(contents.labels.known).astype(np.int64)
-    placed = place_of(space, contents, keys)
+    spaces = {name: _space_without(built, view, told) for name, view in contents.views.items()}
+    views = {
+        name: view if spaces[name] is view.space else _placed_in(view, spaces[name], len(built.tree))
+        for name, view in contents.views.items()
+    }
+    space = learnt(built.space, spaces, contents.features.raw(told)) if built.space.bridges else built.space
+    return replace(built, space=replace(space, spaces=spaces), contents=replace(contents, views=views))
+
+
+def _space_without(built: Built, view: View, told: Keys) -> Space:
+    some = told[view.seen(told)]
+    if view.space.learnt is None or not len(some):
+        return view.space
+    features = built.contents.features
+    nodes = pooled(view.labels.spoken(some), built.tree.lineage)
+    raw, words = features.raw(some)[:, view.space.columns], view.space.read(features.words(some))
+    return replace(view.space, learnt=refit(view.space.learnt, raw, words, nodes, view.labels.voices(some)))
+
+
+def _placed_in(view: View, space: Space, nodes: int) -> View:
+    moved = replace(view, space=space)
+    keys = np.flatnonzero(view.labels.known).astype(np.int64)
+    placed = moved.placed(keys)
     here = present(placed)
-    vectors = kinds.build(kinds.AUTO, space.dim, keys[here], placed[here])
-    prototypes = Prototypes(len(built.tree), space.dim)
-    twin = replace(contents, vectors=vectors, prototypes=prototypes, listings={})
-    twin.count(keys, space)
-    return replace(built, space=space, contents=twin)
-
-
-def place_of(space: Space, contents: Contents, keys: Keys) -> Vectors:
-    """Return the search vectors of stored products, float32 (n, dim)."""
-    placed = np.empty((len(keys), space.dim), np.float32)
-    for start in range(0, len(keys), BATCH):
-        rows = slice(start, start + BATCH)
-        placed[rows] = space.place(contents.features.raw(keys[rows]), contents.features.words(keys[rows]))
-    return placed
+    return moved.twin(kinds.build(kinds.AUTO, space.dim, keys[here], placed[here]), nodes)
 
 
 def listings(built: Built, keys: Keys) -> npt.NDArray[np.float64]:
     """Return how much each product counts, float64 (n,): its label's voice beside the others', which have the mean 1.
 
-    Listings of the same words share one.
+    Listings of the same words and pictures share one.
     """
-    groups = built.contents.features.fingerprints(keys)
+    views = built.contents.views.values()
+    said = [built.contents.features.fingerprints(keys, view.space) for view in views]
+    groups = list(zip(*said, strict=True))
     sizes = Counter(groups)
     voices = built.contents.labels.voices(keys).astype(np.float64)
     alone = np.array([1.0 / sizes[group] for group in groups])
@@ -100,48 +106,68 @@ def listings(built: Built, keys: Keys) -> npt.NDArray[np.float64]:
 
 def stored(built: Built, keys: Keys) -> Projected:
     """Return stored products as the index sees them."""
-    features = built.contents.features
-    raw, words = features.raw(keys), features.words(keys)
-    return Projected(raw, words, built.space.place(raw, words))
+    return built.space.placed(built.contents.features.raw(keys), built.contents.features.words(keys))
 
 
-def ask(built: Built, keys: Keys, wanted: int) -> Asked:
-    """Return stored products as questions, with up to `wanted` voters each; near-copies are not among them."""
-    contents, features = built.contents, built.contents.features
-    projected = stored(built, keys)
-    found = neighbourhoods(built, projected, keys, wanted + COPIES)
-    voters = found.voters & ~features.copies(projected.raw, projected.words, found.keys, COPY)
-    voters &= np.cumsum(voters, axis=1) <= wanted
-    labels = contents.labels
-    counted = place_of(built.space, contents, contents.standing(keys))
-    own = contents.prototypes.without(labels.spoken(keys), counted, labels.voices(keys))
-    return Asked(keys, projected, replace(found, voters=voters), own)
+def having(built: Built, keys: Keys, pattern: Pattern) -> npt.NDArray[np.bool_]:
+    """Return which stored products have all views of a pattern: bool (n,)."""
+    made: npt.NDArray[np.bool_] = np.all([built.contents.views[view].seen(keys) for view in pattern], axis=0)
+    return made
+
+
+def ask(built: Built, keys: Keys, wanted: int, pattern: Pattern, views: Pattern) -> Asked:
+    """Return stored products as questions of a pattern, with up to `wanted` voters in each of `views`.
+
+    Near-copies are not among the voters: in each view the products that are as good as the asked one there.
+    """
+    itself = stored(built, keys)
+    asked = questions(built, restricted(built, itself, pattern), views, keys, wanted + COPIES)
+    apart = {name: _apart(built.contents.views[name], each, itself, wanted) for name, each in asked.items()}
+    return Asked(keys, built.contents.labels.spoken(keys), apart)
+
+
+def _apart(view: View, question: Question, itself: Projected, wanted: int) -> Question:
+    found = question.found
+    copies = view.features.copies(itself.raw, itself.words, found.keys, COPY, view.space)
+    return first(replace(question, found=replace(found, voters=found.voters & ~copies)), wanted)
 
 
 def newcomers(built: Built, asked: Asked, remaining: int, wanted: int, rng: np.random.Generator) -> Asked:
     """Return the same questions as if their category had `remaining` other products at most, taken by chance.
 
-    Near-copies of the asked product are not among them.
+    Near-copies of the asked product in any view are not among them.
     """
-    contents, size = built.contents, len(asked.keys)
+    contents = built.contents
     nodes = contents.labels.spoken(np.arange(contents.labels.size))
-    drawn = np.full((size, remaining + COPIES), -1, np.int64)
-    for row, (key, node) in enumerate(zip(asked.keys.tolist(), asked.own.nodes.tolist(), strict=True)):
+    drawn = np.full((len(asked.keys), remaining + COPIES), -1, np.int64)
+    for row, (key, node) in enumerate(zip(asked.keys.tolist(), asked.truth.tolist(), strict=True)):
         others = np.flatnonzero(nodes == node)
         some = rng.permutation(others[others != key])[: drawn.shape[1]]
         drawn[row, : len(some)] = some
-    copies = contents.features.copies(asked.projected.raw, asked.projected.words, np.maximum(drawn, 0), COPY)
-    fit = (drawn >= 0) & ~copies
+    itself, others = stored(built, asked.keys), np.maximum(drawn, 0)
+    fit = drawn >= 0
+    for name in asked.questions:
+        fit &= ~contents.features.copies(itself.raw, itself.words, others, COPY, contents.views[name].space)
     fit &= np.cumsum(fit, axis=1) <= remaining
     kept = np.where(fit, drawn, -1)
-    rows, places = np.nonzero(fit)
-    sums = np.zeros_like(asked.own.sums)
+    made = {
+        name: _thinned(contents.views[name], question, asked.truth, kept, wanted)
+        for name, question in asked.questions.items()
+    }
+    return replace(asked, questions=made)
+
+
+def _thinned(view: View, question: Question, truth: Nodes, kept: Keys, wanted: int) -> Question:
+    """Return a question as if of its category, `truth`, only the products `kept` (n, r), -1 for none, were stored."""
+    rows, places = np.nonzero(kept >= 0)
     remained = kept[rows, places]
-    voices = contents.labels.voices(remained)
-    np.add.at(sums, rows, voices[:, None] * place_of(built.space, contents, remained))
-    counts = np.bincount(rows, minlength=size).astype(np.float32)
-    found = asked.found
-    here = (found.keys[:, :, None] == kept[:, None, :]).any(axis=2)
-    voters = found.voters & (here | (found.labels != asked.own.nodes[:, None]))
-    voters &= np.cumsum(voters, axis=1) <= wanted
-    return replace(asked, found=replace(found, voters=voters), own=replace(asked.own, sums=sums, counts=counts))
+    here = view.seen(remained)
+    rows, remained = rows[here], remained[here]
+    sums = np.zeros_like(question.own.sums)
+    np.add.at(sums, rows, view.labels.voices(remained)[:, None] * view.placed(remained))
+    counts = np.bincount(rows, minlength=len(kept)).astype(np.float32)
+    found = question.found
+    among = (found.keys[:, :, None] == kept[:, None, :]).any(axis=2)
+    voters = found.voters & (among | (found.labels != truth[:, None]))
+    own = Own(truth.astype(np.int32), sums, counts)
+    return first(replace(question, found=replace(found, voters=voters), own=own), wanted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +18,9 @@ from service.calibration.leave_one_out import BATCH, stored
 from service.tags.rules import TagRules, Weighed, conflicting, fit, weighed
 from service.tags.voted import Voted, voted
 from service.tags.words import TagWords
-from service.vote.search import Neighbourhood, neighbourhoods
-from service.vote.voices import voices
+from service.vote.questions import Pattern, questions, restricted, saying
+from service.vote.search import Neighbourhood, together
+from service.vote.voices import kernel, voices
 
 Read = Callable[[Sequence[int]], Sequence[Product]]
 """Returns the stored products of some keys, in their order."""
@@ -34,8 +36,8 @@ ALIKE = 0.85
 colours and sizes of one article carry the same, and a new article has no such brothers yet."""
 
 
-def tag_rules_of(built: Built, kernel: Kernel, read: Read, *, seed: int = 0) -> TagRules:
-    """Return the rules of an index's tags, those that hold anywhere when it has none."""
+def tag_rules_of(built: Built, weight: float, read: Read, *, seed: int = 0) -> TagRules:
+    """Return the rules of an index's tags, those that hold anywhere when it has none; weight: of words."""
     labels = built.contents.labels
     known = np.flatnonzero(labels.known)
     every = known[labels.voices(known) > 0]
@@ -47,7 +49,8 @@ def tag_rules_of(built: Built, kernel: Kernel, read: Read, *, seed: int = 0) -> 
     some = np.random.default_rng(seed).permutation(carrying)[: max(1, min(SAMPLE, PAIRS // len(tags)))]
     some.sort()
     words = TagWords.of(tags, {word: built.vocabulary.canonical(tag) for word, tag in built.vocabulary.aliases.items()})
-    parts = [_asked(built, some[start : start + BATCH], kernel, words, read) for start in range(0, len(some), BATCH)]
+    alike = kernel(built, weight)
+    parts = [_asked(built, some[start : start + BATCH], alike, words, read) for start in range(0, len(some), BATCH)]
     said = Weighed(
         np.concatenate([part.row + place * BATCH for place, part in enumerate(parts)]),
         *(np.concatenate([getattr(part, name) for part in parts]) for name in ("tag", "share", "level")),
@@ -59,7 +62,7 @@ def tag_rules_of(built: Built, kernel: Kernel, read: Read, *, seed: int = 0) -> 
 
 
 def tags_of_neighbours(
-    built: Built, found: Neighbourhood, asked: Projected, kernel: Kernel, but: npt.NDArray[np.bool_] | None = None
+    built: Built, found: Neighbourhood, asked: Projected, alike: Kernel, but: npt.NDArray[np.bool_] | None = None
 ) -> Voted:
     """Return the tags that neighbours carry: the first VOTERS with a voice that carry any, without a category too.
 
@@ -74,13 +77,25 @@ def tags_of_neighbours(
         near &= ~but
     near &= np.cumsum(near, axis=1) <= VOTERS
     weights = np.where(near, np.maximum(labels.voices(found.keys), 0), 0).astype(np.float32)
-    spoken = voices(built.contents.features, found.keys, weights, asked, kernel)
+    spoken = voices(built.contents.features, found.keys, weights, asked, alike)
     return voted(spoken, carried.row, carried.tag)
 
 
-def _asked(built: Built, keys: Keys, kernel: Kernel, words: TagWords, read: Read) -> Weighed:
+def _asked(built: Built, keys: Keys, alike: Kernel, words: TagWords, read: Read) -> Weighed:
     projected = stored(built, keys)
-    found = neighbourhoods(built, projected, keys, VOTERS + SPARE)
-    alike = built.contents.features.copies(projected.raw, projected.words, found.keys, ALIKE)
-    votes = tags_of_neighbours(built, found, projected, kernel, alike)
-    return weighed(votes, words.named(read(keys.tolist())), len(built.contents.labels.tag_names))
+    votes = [
+        _votes(built, projected[np.array(rows)], np.array(rows), keys[rows], alike, pattern)
+        for pattern, rows in built.space.patterns(projected).items()
+    ]
+    order = np.lexsort((np.concatenate([each.tag for each in votes]), np.concatenate([each.row for each in votes])))
+    said = Voted(*(np.concatenate([getattr(v, name) for v in votes])[order] for name in ("row", "tag", "share")))
+    return weighed(said, words.named(read(keys.tolist())), len(built.contents.labels.tag_names))
+
+
+def _votes(built: Built, asked: Projected, rows: Keys, keys: Keys, alike: Kernel, pattern: Pattern) -> Voted:
+    """Return the tags of the neighbours of some questions of one pattern, under their rows in the batch."""
+    put = questions(built, restricted(built, asked, pattern), saying(built, pattern), keys, VOTERS + SPARE)
+    found = together([each.found for each in put.values()], VOTERS + SPARE)
+    copies = built.contents.features.copies(asked.raw, asked.words, found.keys, ALIKE)
+    votes = tags_of_neighbours(built, found, asked, alike, copies)
+    return replace(votes, row=rows[votes.row])

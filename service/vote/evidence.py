@@ -6,6 +6,7 @@ Between search and decision: `service/vote/search.py` finds who may vote, here i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,18 +15,18 @@ import numpy.typing as npt
 from indexer.labels import UNLABELLED
 from indexer.snapshot import Built
 from indexer.space import Projected
-from indexer.space.features import Kernel
 from indexer.space.prototypes import HALF, Own
 from indexer.vectors import Keys
+from indexer.view import View
 from service.vote.mixture import Evidence
-from service.vote.search import Neighbourhood
-from service.vote.voices import voices
+from service.vote.questions import Question, Questions
+from service.vote.voices import kernel, voices
 
 Floats = npt.NDArray[np.float32]
 Nodes = npt.NDArray[np.int32]
 
 CANDIDATES = 32
-"""Categories that are weighed for one question, at most."""
+"""Categories that are weighed for one question, at most, for each view that has a say."""
 BY_PROTOTYPE = 8
 """Of these, how many come in by their prototype alone."""
 BY_NAME = 4
@@ -35,39 +36,39 @@ FEW = 5
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What was heard of n questions: the voice of each neighbour, float32 (n, k), and the evidence they come to."""
+    """What was heard of n questions: by view the voice of each neighbour, float32 (n, k), and what they come to."""
 
-    voices: Floats
+    voices: Mapping[str, Floats]
     evidence: Evidence
 
 
-def heard(built: Built, found: Neighbourhood, asked: Projected, kernel: Kernel, own: Own) -> Heard:
-    """Let the neighbours speak for their categories, and every category's prototype and name for itself.
+def heard(built: Built, questions: Questions, words: float) -> Heard:
+    """Let the neighbours of each view speak for their categories, and every category's prototype and name for itself.
 
-    own: the category of each question that is about a stored product, as if that were not in it.
+    words: weight of words in the comparison of products.
     """
-    contents = built.contents
-    weights = np.where(found.voters, contents.labels.voices(found.keys), 0).astype(np.float32)
-    spoken = voices(contents.features, found.keys, weights, asked, kernel)
     nodes = shelves(built)
-    scores = tally(spoken, np.where(found.voters, found.labels, UNLABELLED), nodes)
-    prototype, products = contents.prototypes.similarity(asked.vectors, nodes, own)
-    name = contents.names.similarity(asked.raw, nodes)
-    said = Evidence(nodes, scores, prototype, products, name)
+    voices, said = {}, []
+    for name, question in questions.items():
+        voices[name], spoken = _heard(built, built.contents.views[name], question, nodes, words)
+        said.append(spoken)
+    every = Evidence(nodes, *(np.stack(each, axis=2) for each in zip(*said, strict=True)))
     # A category that only the asked product is in would not be there without it, unless it is meant to be filled.
-    able = (products > HALF) | _unfilled(built)[nodes]
-    return Heard(spoken, _candidates(nodes, said, able))
+    able = (every.products > HALF).any(axis=2) | _unfilled(built)[nodes]
+    return Heard(voices, _candidates(nodes, every, able))
 
 
-def without(built: Built, keys: Keys) -> Own:
-    """Return the category of each stored product (n,), -1 where a key is -1, as if the product were not in it."""
-    contents = built.contents
-    stored = keys >= 0
-    placed = np.zeros((len(keys), built.space.dim), np.float32)
-    counted = contents.standing(keys[stored])
-    placed[stored] = built.space.place(contents.features.raw(counted), contents.features.words(counted))
-    nodes = np.where(stored, contents.labels.spoken(keys), UNLABELLED).astype(np.int32)
-    return contents.prototypes.without(nodes, placed, contents.labels.voices(keys))
+def _heard(
+    built: Built, view: View, question: Question, nodes: Nodes, words: float
+) -> tuple[Floats, tuple[Floats, Floats, Floats, Floats]]:
+    """Return the neighbours' voices in one view, and what they, prototypes and names say of `nodes`: (n, m) each."""
+    found, asked = question.found, question.asked
+    weights = np.where(found.voters, view.labels.voices(found.keys), 0).astype(np.float32)
+    spoken = voices(view.features, found.keys, weights, asked, kernel(built, words, view.name))
+    scores = tally(spoken, np.where(found.voters, found.labels, UNLABELLED), nodes)
+    prototype, products = view.prototypes.similarity(asked.vectors[view.name], nodes, question.own)
+    name = built.contents.names.similarity(asked.raw, nodes, view.space)
+    return spoken, (scores, prototype, products, name)
 
 
 def shelves(built: Built) -> Nodes:
@@ -75,7 +76,7 @@ def shelves(built: Built) -> Nodes:
 
     Those with products; of a tree that was given, its leaves without as well: somebody means them to be filled.
     """
-    stocked = built.contents.prototypes.counts[: len(built.tree)] > HALF
+    stocked = built.contents.counts[: len(built.tree)] > HALF
     return np.flatnonzero(stocked | _unfilled(built)).astype(np.int32)
 
 
@@ -97,20 +98,24 @@ def tally(voices: Floats, labels: Nodes, nodes: Nodes) -> Floats:
 
 
 def _candidates(nodes: Nodes, said: Evidence, able: npt.NDArray[np.bool_]) -> Evidence:
-    """Keep the categories with most voice, and those whose prototypes or names are most alike, best first.
+    """Keep the categories with most voice, and those whose prototypes or names are most alike in a view, best first.
 
     able: bool (n, m), which may be an answer at all.
     """
-    near = _most(np.where(said.products > HALF, said.prototype, -1), BY_PROTOTYPE)
-    near |= _most(np.where(able & (said.products < FEW), said.name, -1), BY_NAME)
-    likeness = np.maximum(said.prototype, said.name)
-    spoken = near | ((said.voices != 0) & able)
-    rank = np.where(near, 1e3 + likeness, said.voices + 1e-6 * likeness)
+    near = np.zeros_like(able)
+    for view in range(said.views):
+        near |= _most(np.where(said.products[..., view] > HALF, said.prototype[..., view], -1), BY_PROTOTYPE)
+        near |= _most(np.where(able & (said.products[..., view] < FEW), said.name[..., view], -1), BY_NAME)
+    likeness = np.maximum(said.prototype, said.name).max(axis=2)
+    spoken = near | ((said.voices != 0).any(axis=2) & able)
+    rank = np.where(near, 1e3 + likeness, said.voices.sum(axis=2) + 1e-6 * likeness)
     # Padding stands at the end of a row: who is not spoken of ranks behind who is spoken against.
-    order = np.argsort(-np.where(spoken, rank, -np.inf), axis=1, kind="stable")[:, :CANDIDATES]
+    order = np.argsort(-np.where(spoken, rank, -np.inf), axis=1, kind="stable")[:, : CANDIDATES * said.views]
     kept = np.take_along_axis(spoken, order, axis=1)
     chosen = np.where(kept, nodes[order] if len(nodes) else order, -1).astype(np.int32)
-    return Evidence(chosen, *(np.take_along_axis(each, order, axis=1) * kept for each in said.said))
+    return Evidence(
+        chosen, *(np.take_along_axis(each, order[..., None], axis=1) * kept[..., None] for each in said.said)
+    )
 
 
 def _most(likeness: Floats, many: int) -> npt.NDArray[np.bool_]:

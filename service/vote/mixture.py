@@ -2,7 +2,7 @@
 
     p(category | question) = softmax over its candidates of weights . terms(evidence)
 
-McFadden 1974. One convex fit finds the temperature of the vote and how its parts are mixed. Weights are drawn to a
+McFadden 1974. Where a product is known by text and by picture, each view adds its terms with weights of its own. One convex fit finds the temperature of the vote and how its parts are mixed. Weights are drawn to a
 prior that was measured on other catalogues, so that few observations change little and none nothing.
 """
 
@@ -30,9 +30,9 @@ PRIOR_WEIGHT = 1.0
 class Evidence:
     """What speaks for which category, for n questions with at most m candidates each.
 
-    nodes: int32 (n, m) tree positions, distinct in a row, -1 at its end where there are fewer. voices: float32 (n, m),
-    summed ridge weights of the neighbours that carry it. prototype: float32 (n, m), cosine to its prototype. products:
-    float32 (n, m), how many are in it. name: float32 (n, m), cosine to what it says of itself. All 0 on padding.
+    nodes: int32 (n, m) tree positions, distinct in a row, -1 at its end where there are fewer. The rest float32
+    (n, m, v), of each of v views: voices, summed ridge weights of the neighbours that carry it; prototype, cosine to
+    its prototype; products, how many are in it; name, cosine to what it says of itself. All 0 on padding.
     """
 
     nodes: Nodes
@@ -44,6 +44,11 @@ class Evidence:
     def __len__(self) -> int:
         """Return the number of questions."""
         return len(self.nodes)
+
+    @property
+    def views(self) -> int:
+        """How many views have a say."""
+        return int(self.voices.shape[2])
 
     @staticmethod
     def joined(parts: list[Evidence]) -> Evidence:
@@ -61,7 +66,9 @@ class Evidence:
     def padded(self, wide: int) -> Evidence:
         """Return the same with room for `wide` candidates."""
         more = ((0, 0), (0, wide - self.nodes.shape[1]))
-        return Evidence(np.pad(self.nodes, more, constant_values=-1), *(np.pad(each, more) for each in self.said))
+        return Evidence(
+            np.pad(self.nodes, more, constant_values=-1), *(np.pad(each, (*more, (0, 0))) for each in self.said)
+        )
 
     def __getitem__(self, rows: npt.NDArray[np.bool_]) -> Evidence:
         """Return the questions of a mask."""
@@ -69,9 +76,11 @@ class Evidence:
 
 
 def terms(evidence: Evidence) -> Doubles:
-    """Return what the weights multiply: float64 (n, m, TERMS).
+    """Return what the weights multiply: float64 (n, m, v * TERMS), the terms of one view after those of another.
 
-    The fewer products a category has, the more it counts that it has few, and what it is called.
+    The fewer products a category has, the more it counts that it has few, and what it is called. A view that is not
+    sure says nearly the same of all candidates, and so moves none of them: how much it counts depends on the question,
+    whatever its weights.
     """
     voices, prototype = evidence.voices.astype(np.float64), evidence.prototype.astype(np.float64)
     products = np.maximum(evidence.products.astype(np.float64), 0)
@@ -85,7 +94,12 @@ def terms(evidence: Evidence) -> Doubles:
         thin,
         thin * evidence.name,
     )
-    return np.stack(columns, axis=2)
+    return np.stack(columns, axis=3).reshape(*voices.shape[:2], -1)
+
+
+def prior(views: int) -> tuple[float, ...]:
+    """Return the weights that are known beforehand, of so many views: each has its part."""
+    return tuple(weight / views for weight in PRIOR) * views
 
 
 def mixed(evidence: Evidence, weights: Doubles) -> Doubles:
@@ -94,12 +108,12 @@ def mixed(evidence: Evidence, weights: Doubles) -> Doubles:
 
 
 def fit(evidence: Evidence, truth: Nodes, counted: Doubles) -> Doubles:
-    """Return the weights, float64 (TERMS,), under which the true categories are likeliest, by Newton's method.
+    """Return the weights, float64 (v * TERMS,), under which the true categories are likeliest, by Newton's method.
 
     truth: int32 (n,); counted: float64 (n,), how much each observation counts. Questions whose truth is not among
     their candidates tell the weights nothing and are left out.
     """
-    prior = np.array(PRIOR)
+    known = np.array(prior(evidence.views))
     found = evidence.nodes == truth[:, None]
     told = found.any(axis=1) & (counted > 0) & (truth >= 0)
     x, right, here, weight = terms(evidence)[told], found[told].argmax(axis=1), evidence.nodes[told] >= 0, counted[told]
@@ -108,16 +122,16 @@ def fit(evidence: Evidence, truth: Nodes, counted: Doubles) -> Doubles:
 
     def loss(at: Doubles) -> float:
         likely = _softmax(x @ at, here)[rows, right]
-        return float(-weight @ np.log(np.maximum(likely, 1e-300)) + PRIOR_WEIGHT / 2 * ((at - prior) ** 2).sum())
+        return float(-weight @ np.log(np.maximum(likely, 1e-300)) + PRIOR_WEIGHT / 2 * ((at - known) ** 2).sum())
 
     def bends(at: Doubles) -> tuple[Doubles, Doubles]:
         share = _softmax(x @ at, here)
         mean = np.einsum("nm,nmt->nt", share, x)
         spread = np.einsum("nm,nmt,nmu->tu", share * weight[:, None], x, x, optimize=True)
-        slope = weight @ mean - chosen + PRIOR_WEIGHT * (at - prior)
-        return slope, spread - (mean * weight[:, None]).T @ mean + PRIOR_WEIGHT * np.eye(len(prior))
+        slope = weight @ mean - chosen + PRIOR_WEIGHT * (at - known)
+        return slope, spread - (mean * weight[:, None]).T @ mean + PRIOR_WEIGHT * np.eye(len(known))
 
-    return minimum(prior, loss, bends)
+    return minimum(known, loss, bends)
 
 
 def _softmax(logits: Doubles, here: npt.NDArray[np.bool_]) -> Doubles:

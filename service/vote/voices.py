@@ -36,9 +36,15 @@ ALONE = 32
 """Questions under which another thread costs more than it saves."""
 
 
-def kernel(built: Built, words: float = WORDS) -> Kernel:
-    """Return how an index compares its products; `words`: weight of their words beside PART for each part."""
-    return Kernel(words, (PART,) * len(built.space.parts))
+def kernel(built: Built, words: float = WORDS, view: str | None = None) -> Kernel:
+    """Return how an index compares its products, in one view or, without, in all of them together.
+
+    words: weight of their words beside PART for each part.
+    """
+    spaces = [space for name, space in built.space.spaces.items() if view in {None, name}]
+    looked = {part for space in spaces for part in space.parts}
+    weights = tuple(PART if part in looked else 0.0 for part in built.space.parts)
+    return Kernel(words if any(space.words for space in spaces) else 0.0, weights)
 
 
 def voices(features: Features, keys: Keys, weights: Floats, asked: Projected, kernel: Kernel) -> Floats:
@@ -54,9 +60,8 @@ def voices(features: Features, keys: Keys, weights: Floats, asked: Projected, ke
         for row in rows:
             voters = np.flatnonzero(weights[row] > 0)
             if len(voters):
-                alike = features.alike(
-                    keys[row, voters], (asked.raw[row : row + 1], asked.words[row : row + 1]), kernel
-                )
+                some = asked.raw[row : row + 1], asked.words[row : row + 1]
+                alike = features.alike(keys[row, voters], some, features.had(kernel, *some))
                 made[row, voters] = ridge(alike, NOISE / weights[row, voters])
 
     middle = len(keys) // 2
