@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-from indexer.encoders import Encoder
+from indexer.encoders import Encoder, given_parts
 from indexer.errors import ProductError, ProductNotFound, SnapshotDamaged
 from indexer.normalize import text_of
 from indexer.product import Product
@@ -82,7 +82,8 @@ class Engine:
 
         A stored product (same id) is asked about without its own vote. dial: what differs from the service's settings.
         """
-        prepared = [clean(product) for product in products]
+        given = given_parts(self.live.encoder)
+        prepared = [clean(product, given) for product in products]
         good = [product for product in prepared if isinstance(product, Product)]
         answers = iter(self.answer(good, self.encode(good), dial) if good else ())
         return [next(answers) if isinstance(product, Product) else product for product in prepared]
@@ -106,7 +107,8 @@ class Engine:
 
         Raises ProductNotFound for an unknown id and ProductError for a product that is refused.
         """
-        product = self.get(query).record.product if isinstance(query, str) else clean(query)
+        given = given_parts(self.live.encoder)
+        product = self.get(query).record.product if isinstance(query, str) else clean(query, given)
         if isinstance(product, ProductError):
             raise product
         asked = self.encode([product])
