@@ -94,10 +94,12 @@ DEFAULT = MODELS[0].name
 class Found:
     """A model on this machine. sha256: of its weights, as they are now; known: what vouches for that hash.
 
-    known is "register", "first use" (the hash that was kept when they were got), or "" for nothing.
+    known is "register", "first use" (the hash that was kept when they were got), or "" for nothing. A folder that was
+    given as such has its own name, no repository, and nothing that vouches for it.
     """
 
     name: str
+    repository: str
     folder: Path
     weights: Path
     sha256: str
@@ -194,14 +196,15 @@ def found(name: str) -> Found:
     file = weights(where)
     sha256 = sha256_of(file)
     if Path(name).expanduser().is_dir():
-        return Found(name, where, file, sha256, "")
-    expected, known = vouched(repository(name))
+        return Found(where.name, "", where, file, sha256, "")
+    repo = repository(name)
+    expected, known = vouched(repo)
     if expected not in ("", sha256):
         raise ModelMismatch(
             f"the weights of {name} in {file} have SHA-256 {sha256}, expected by {known} is {expected}; delete "
             f"{file.resolve()} and get them anew with: {command(name)}"
         )
-    return Found(name, where, file, sha256, known)
+    return Found(name, repo, where, file, sha256, known)
 
 
 def vouched(repository: str) -> tuple[str, str]:
