@@ -176,6 +176,14 @@ def test_pixels_are_as_many_as_are_needed(kind: str, side: int) -> None:
     assert abs(width / height - 4 / 3) < 0.01
 
 
+def test_a_very_long_picture_is_reduced_below_the_side() -> None:
+    """Whatever its proportions, it has 64 times the side squared pixels at most; 16 times as long as wide is kept."""
+    long = pixels_of(read_picture(png(40_000, 200, bytes(200 * 120_001)), 100))
+    kept = pixels_of(read_picture(png(3_184, 199, bytes(199 * 9_553)), 100))
+    assert long.shape == (50, 10_000, 3)
+    assert kept.shape == (199, 3_184, 3)
+
+
 def test_a_reduced_jpeg_looks_like_the_whole_one() -> None:
     """Decoded at a quarter and averaged to a quarter it differs by a few grey levels."""
     image = photo(1_600, 1_200).resize((400, 300)).resize((1_600, 1_200), Image.Resampling.BICUBIC)
