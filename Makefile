@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 AISLE := $(BIN)/aisle
 INDEX := index/sample
 # The line that `make run` prints three products with: their path, tags and neighbours.
-SHOW_THREE := $(AISLE) classify data/sample --index $(INDEX) --show 3
+SHOW_THREE := $(AISLE) classify data/sample --images data/sample --index $(INDEX) --show 3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -22,7 +22,7 @@ install: $(VENV)/.installed ## make .venv with .venv/bin/aisle in it, from requi
 dev: $(VENV)/.dev ## install, and the tools that test and check need, from requirements-dev.lock
 
 run: install ## build the index of data/sample, show three products, serve on 127.0.0.1:8000
-	$(AISLE) build data/sample --index $(INDEX) --vocabulary data/sample/vocabulary.json
+	$(AISLE) build data/sample --images data/sample --index $(INDEX) --vocabulary data/sample/vocabulary.json
 	$(SHOW_THREE)
 	$(AISLE) serve --index $(INDEX) --host $(HOST) --port $(PORT)
 

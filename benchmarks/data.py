@@ -21,8 +21,9 @@ from indexer.encoders import DEFAULT, Encoder, load
 from indexer.product import Product
 from indexer.settings import IndexSettings
 from indexer.sources import read
+from indexer.sources.vectors import RowVectors
 from indexer.store.records import Records, Stored
-from indexer.update import STORE
+from indexer.update import STORE, whole
 from service.console.progress import Progress
 from service.evaluation.trial import Remembered
 from taxonomy.tree import SEPARATOR
@@ -62,15 +63,21 @@ class Split:
         return SEPARATOR.join(path.split(SEPARATOR)[: self.level]) if self.level else path
 
 
-def loaded(name: str, spec: str = DEFAULT) -> Set:
-    """Read and encode a set into its own store under index/benchmarks, so that a second run encodes nothing."""
-    folder, encoder = INDEXES / (name if spec == DEFAULT else f"{name}-{spec}"), load(spec)
+def loaded(name: str, spec: str = DEFAULT, vectors: str = "") -> Set:
+    """Read and encode a set into its own store under index/benchmarks, so that a second run encodes nothing.
+
+    vectors: file beside the set with vectors of its pictures; the encoder of them is joined to that of `spec`.
+    """
+    given = RowVectors(DATA / name / vectors) if vectors else None
+    folder = INDEXES / "-".join([name, *([spec] if spec != DEFAULT else []), *(["vectors"] if given else [])])
+    spec = f"{spec}+precomputed:image={given.dim}@{given.path.stem}" if given else spec
+    encoder = load(spec)
     if not (folder / STORE).is_file():
-        with read(DATA / name) as rows, Progress() as progress:
+        with read(DATA / name, vectors=given or False) as rows, Progress() as progress:
             build(rows, folder, settings=IndexSettings(encoder=spec), encoder=encoder, progress=progress)
     records = Records.open(folder / STORE)  # open as long as the set is in use
-    stored = [each for first in _pages(records) for each in first]
-    products = [each.record.product for each in stored if each.record.product.category]
+    stored = [each for first in _pages(records) for each in first if each.record.product.category]
+    products = whole(records, encoder, stored)
     source = next((DATA / name).glob("products.csv*"))
     columns = pd.read_csv(source, keep_default_na=False, dtype=str).set_index("id")
     return Set(name, products, columns.loc[[product.id for product in products]], Remembered(encoder, records))

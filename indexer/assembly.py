@@ -1,4 +1,4 @@
-"""From the record store to an index in memory: products loaded, spaces learnt, views filled. Part of `indexer.build`."""
+"""From the record store to an index in memory: products loaded, spaces learnt, views filled; for `indexer.build`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from indexer import vectors as kinds
-from indexer.contents import Contents
+from indexer.contents import Contents, pictured
 from indexer.encoders import Encoder
+from indexer.images.lookalikes import Lookalikes
 from indexer.labels import Labels
 from indexer.settings import IndexSettings
 from indexer.space import Space, present
@@ -33,12 +34,16 @@ Learning = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Every product of the store: keys (n,), labels, raw parts float32 (n, all parts), and counted words in batches."""
+    """Every product of the store: keys (n,), labels, raw parts float32 (n, all parts), and counted words in batches.
+
+    lookalikes: the perceptual hashes of their pictures.
+    """
 
     keys: Keys
     labels: Labels
     raw: Vectors
     counted: Sequence[Rows]
+    lookalikes: Lookalikes
 
 
 def load(
@@ -50,8 +55,8 @@ def load(
     vocabulary: Vocabulary,
     tell: Callable[[int], None],
 ) -> Loaded:
-    """Return what the store held at `size`; what `encoder` has never seen is encoded, tell(n) called as n are loaded."""
-    labels, counted, filled = Labels(), [], 0
+    """Return what the store held at `size`; what `encoder` has never seen is encoded. tell(n): n are loaded."""
+    labels, counted, lookalikes, filled = Labels(), [], Lookalikes(), 0
     keys = np.empty(size.products, np.int64)
     raw = np.empty((size.products, sum(encoder.parts.values())), np.float32)
     lexicon = Lexicon.blank()
@@ -64,8 +69,9 @@ def load(
         np.concatenate([found.encoded.parts[part] for part in encoder.parts], axis=1, out=raw[rows])
         counted.append(lexicon.count(found.texts))
         labels.put(labels_of(found, tree, vocabulary))
+        lookalikes.put(*pictured(found.keys, found.phashes))
         tell(filled)
-    return Loaded(keys[:filled], labels, raw[:filled], counted)
+    return Loaded(keys[:filled], labels, raw[:filled], counted, lookalikes)
 
 
 def learn(
@@ -109,7 +115,7 @@ def _fitted(
 def fill(loaded: Loaded, features: Features, views: Views, names: Names, settings: IndexSettings) -> Contents:
     """Return what the index holds: every product placed in each view, and what speaks for the categories."""
     vectors = {name: _vectors(space, loaded, features, settings) for name, space in views.spaces.items()}
-    return Contents.of(loaded.labels, features, names, views.spaces, vectors)
+    return Contents.of(loaded.labels, features, names, loaded.lookalikes, spaces=views.spaces, vectors=vectors)
 
 
 def _vectors(space: Space, loaded: Loaded, features: Features, settings: IndexSettings) -> VectorIndex:

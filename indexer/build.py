@@ -1,6 +1,6 @@
 """The offline pipeline: a source into the record store, and the store into a published snapshot.
 
-    build      rows -> normalize -> place -> encode what is new -> records.write, or quarantine     [indexer.ingest]
+    build      rows -> look -> normalize -> place -> encode what is new -> records.write, or quarantine [indexer.ingest]
     rebuild    records -> tree -> lexicon -> space -> contents -> calibration -> snapshot.write -> snapshot.publish
 
 What the answers are calibrated by is the service's affair: `service/rebuild.py` hands its calibration in.
@@ -23,9 +23,10 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer import assembly, encoders, snapshot
-from indexer.encoders import Encoder
+from indexer.encoders import Encoder, given_parts
 from indexer.errors import SourceError
-from indexer.ingest import Ingest
+from indexer.images.gallery import Gallery
+from indexer.ingest import Ingest, PictureCounts
 from indexer.manifest import Manifest, Origin
 from indexer.placement import CANONICAL, Placement
 from indexer.product import Product
@@ -76,7 +77,8 @@ class Report:
     """What a build did.
 
     rows: what became of the source's rows. encoded: contents that no build before had encoded. removed: products that
-    the store held and the source lacks. quarantine: the file of refused rows.
+    the store held and the source lacks. quarantine: the file of refused rows. pictures: what became of the images of
+    the products; None when nobody looked at them.
     """
 
     manifest: Manifest
@@ -85,6 +87,7 @@ class Report:
     removed: int
     quarantine: Path
     seconds: float
+    pictures: PictureCounts | None = None
 
 
 def build(
@@ -95,6 +98,7 @@ def build(
     taxonomy: Tree | None = None,
     vocabulary: Vocabulary | None = None,
     encoder: Encoder | None = None,
+    gallery: Gallery | None = None,
     calibrate: Calibrate | None = None,
     progress: Progress | None = None,
 ) -> Report:
@@ -102,22 +106,23 @@ def build(
 
     taxonomy: closes the tree, so that rows of other categories are quarantined; without it the tree is inferred from
     the labels, and categories that come later join it. vocabulary: of tags; without one each tag gets its commonest
-    spelling. encoder: saves loading the one that `settings` names.
+    spelling. encoder: saves loading the one that `settings` names. gallery: where the products' images are; without
+    one nobody looks at them. An image that cannot be read costs its product only the image, whose reason is kept.
     calibrate: returns the calibration that the snapshot keeps; without it the snapshot is not calibrated.
 
     Products that the store held and the source lacks are removed once the whole source was read; what a service adds
     meanwhile stays. Raises SourceError when the source breaks off or no row of it can be indexed; then none is removed.
-    Memory: the rows that `source.expected` reads ahead, one batch, and then as `rebuild`.
+    Memory: the rows that `source.expected` reads ahead, one batch, pictures that are read ahead, and then as `rebuild`.
     """
     began = time.monotonic()
-    progress = progress or Quiet()
+    progress, settings = progress or Quiet(), _settled(settings)
     index.mkdir(parents=True, exist_ok=True)
     encoder = encoder or encoders.load(settings.encoder)
     records = Records.open(index / STORE)
     try:
         with Quarantine(index / QUARANTINE) as quarantine:
             placement = Placement(taxonomy or Tree.empty(), grows=taxonomy is None, separators=CANONICAL)
-            ingest = Ingest(records, encoder, placement, quarantine)
+            ingest = Ingest(records, encoder, placement, quarantine, gallery)
             progress.start("encode", source.expected(), "products")
             ingest.run(source, progress.at)
         rows = ingest.counts
@@ -127,12 +132,18 @@ def build(
         records.set_fact(TAXONOMY, "" if taxonomy is None else tree_json(taxonomy))
         records.set_fact(VOCABULARY, "" if vocabulary is None else vocabulary.to_json())
         counts = {"read": rows.read, "indexed": rows.indexed, "skipped": rows.skipped, "quarantined": rows.quarantined}
+        seen = ingest.pictures
+        if gallery:
+            counts |= {"pictures": seen.read, "unread": seen.unread.total(), "pictureless": seen.without}
+        if given_parts(encoder):
+            counts["given"] = seen.given
         manifest = _rebuilt(
             records, index, settings, encoder=encoder, rows=counts, calibrate=calibrate, progress=progress
         )
     finally:
         records.close()
-    return Report(manifest, rows, ingest.encoded, removed, quarantine.path, time.monotonic() - began)
+    duration = time.monotonic() - began
+    return Report(manifest, rows, ingest.encoded, removed, quarantine.path, duration, seen if gallery else None)
 
 
 def rebuild(
@@ -148,6 +159,7 @@ def rebuild(
     Only what the encoder has never seen is encoded. Raises RecordError when there is no store. Memory: the raw parts
     and the search vectors, float32 (products, width), an index of about that size again, labels and words.
     """
+    settings = _settled(settings)
     encoder = encoder or encoders.load(settings.encoder)
     records = Records.open(index / STORE, create=False)
     try:
@@ -171,6 +183,11 @@ def shelves(index: Path) -> tuple[Tree, npt.NDArray[np.int64]]:
             if node is not None:
                 products[node] = count
     return tree, products
+
+
+def _settled(settings: IndexSettings) -> IndexSettings:
+    """Return settings whose encoder is the same on any other day: a manifest keeps no `auto`."""
+    return settings.model_copy(update={"encoder": encoders.resolved(settings.encoder)})
 
 
 def _rebuilt(

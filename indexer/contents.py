@@ -14,6 +14,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from indexer.images.lookalikes import Lookalikes
 from indexer.labels import Label, Labels
 from indexer.space import Projected, Space
 from indexer.space.features import Features
@@ -26,19 +27,27 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """The stored products by key, what their categories are called, and how they are found: by view, in order."""
+    """The stored products by key, what their categories are called, and how they are found: by view, in order.
+
+    lookalikes: the perceptual hash of each product's main picture.
+    """
 
     labels: Labels
     features: Features
     names: Names
+    lookalikes: Lookalikes
     views: Mapping[str, View]
 
-    def put(self, keys: Keys, labels: Sequence[Label], projected: Projected) -> None:
+    def put(
+        self, keys: Keys, labels: Sequence[Label], projected: Projected, phashes: Sequence[int | None] = ()
+    ) -> None:
         """File products under `keys` (n,), all different, replacing what was known of each."""
         for view in self.views.values():
             view.leave(keys)
         self.labels.put(labels)
         self.features.put(keys, projected.raw, projected.words)
+        self.lookalikes.drop(keys)
+        self.lookalikes.put(*pictured(keys, phashes))
         for name, view in self.views.items():
             view.enter(keys, projected.vectors[name])
 
@@ -55,6 +64,7 @@ class Contents:
             view.drop(keys)
         self.labels.drop(keys)
         self.features.drop(keys)
+        self.lookalikes.drop(keys)
 
     @property
     def counts(self) -> Floats:
@@ -70,7 +80,9 @@ class Contents:
 
     def save(self, folder: Path) -> list[Path]:
         """Write everything into `folder`, each view into a folder of its own, and return the files written."""
-        files = [file for part in (self.labels, self.features, self.names) for file in part.save(folder)]
+        files = [
+            file for part in (self.labels, self.features, self.names, self.lookalikes) for file in part.save(folder)
+        ]
         return files + [file for name, view in self.views.items() for file in view.save(folder / name)]
 
     @classmethod
@@ -79,14 +91,17 @@ class Contents:
         labels: Labels,
         features: Features,
         names: Names,
+        lookalikes: Lookalikes,
+        *,
         spaces: Mapping[str, Space],
         vectors: Mapping[str, VectorIndex],
     ) -> Self:
         """Return the contents with these labels, features and names, and in each space these vectors."""
         views = {
-            name: View.of(name, space, labels, features, vectors[name], len(names)) for name, space in spaces.items()
+            name: View.of(name, space, labels, features, vectors=vectors[name], nodes=len(names))
+            for name, space in spaces.items()
         }
-        return cls(labels, features, names, views)
+        return cls(labels, features, names, lookalikes, views)
 
     @classmethod
     def load(
@@ -95,7 +110,13 @@ class Contents:
         """Read what `save` wrote; kinds: of the vectors by view. Raises SnapshotDamaged when a file is not whole."""
         labels, features = Labels.load(folder), Features.load(folder, parts)
         views = {
-            name: View.load(name, space, labels, features, folder / name, kinds[name]) for name, space in spaces.items()
+            name: View.load(name, space, labels, features, folder=folder / name, kind=kinds[name])
+            for name, space in spaces.items()
         }
-        return cls(labels, features, Names.load(folder, parts), views)
+        return cls(labels, features, Names.load(folder, parts), Lookalikes.load(folder), views)
 
+
+def pictured(keys: Keys, phashes: Sequence[int | None]) -> tuple[Keys, npt.NDArray[np.uint64]]:
+    """Return the keys that have a perceptual hash, and those hashes."""
+    some = [(key, phash) for key, phash in zip(keys.tolist(), phashes, strict=False) if phash is not None]
+    return np.array([key for key, _ in some], np.int64), np.array([phash for _, phash in some], np.uint64)

@@ -2,30 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
-from itertools import islice
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from indexer.encoders import Encoded, Encoder
+from indexer.encoders import Encoded, Encoder, given_parts
 from indexer.errors import ProductError
+from indexer.images.gallery import Gallery
 from indexer.placement import Placement
 from indexer.product import Product
 from indexer.sources import Counts, Problem, Quarantine, Row
+from indexer.sources.pictured import batches, pictured
 from indexer.store.records import Record, Records
 from indexer.update import prepare, store
 
 BATCH = 512
 """Rows that are encoded and stored at a time, in one transaction."""
 
+_VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|\([^()]*\)|\d[\d,.]*")
+
+
+@dataclass(slots=True)
+class PictureCounts:
+    """What became of the images of the products that were indexed: looked at = read + the sum of `unread`, by reason.
+
+    without: products that have no picture that could be read. given: products that came with vectors made elsewhere.
+    """
+
+    read: int = 0
+    unread: Counter[str] = field(default_factory=Counter)
+    without: int = 0
+    given: int = 0
+
+    def add(self, product: Product) -> None:
+        """Count the pictures of one product."""
+        problems = [reason(picture.problem) for picture in product.pictures if picture.problem]
+        self.unread.update(problems)
+        self.read += len(product.pictures) - len(problems)
+        self.without += len(product.pictures) == len(problems)
+        self.given += bool(product.vectors)
+
+
+def reason(problem: str) -> str:
+    """Return what problems of one sort have in common: no names, no numbers, no remedy."""
+    return " ".join(_VARYING.sub("…", problem.partition(";")[0]).split())
+
 
 class Ingest:
-    """Rows to records. `counts` add up after every batch; `encoded` counts contents that the encoder had not seen."""
+    """Rows to records. `counts` add up after every batch; `encoded` counts contents that the encoder had not seen.
 
-    def __init__(self, records: Records, encoder: Encoder, placement: Placement, quarantine: Quarantine) -> None:
+    gallery: where the products' images are; without one they are not looked at. `pictures` says what became of them.
+    """
+
+    def __init__(
+        self,
+        records: Records,
+        encoder: Encoder,
+        placement: Placement,
+        quarantine: Quarantine,
+        gallery: Gallery | None = None,
+    ) -> None:
         self.counts = Counts()
+        self.pictures = PictureCounts()
         self.encoded = 0
+        self._gallery = gallery
         self._records = records
         self._encoder = encoder
         self._placement = placement
@@ -34,13 +77,16 @@ class Ingest:
 
     def run(self, rows: Iterable[Row], tell: Callable[[int], None]) -> None:
         """Store every row that can be; `tell(n)` is called as n rows are done. Raises what reading the rows raises."""
-        for batch in _batches(rows):
+        looked = pictured(rows, self._gallery, self._encoder.side) if self._gallery else iter(rows)
+        for batch in batches(looked, BATCH):
             new = self._sort_out(batch)
             written = store(self._records, self._encoder.name, new, lambda some: self._encode(some, tell))
             keys = np.array([each.key for each in written], np.int64)
             self._absent[keys[keys < len(self._absent)]] = False
             self.counts.indexed += len(new)
             self.counts.read += len(batch)
+            for record in new:
+                self.pictures.add(record.product)
             tell(self.counts.read)
 
     def remove_absent(self) -> int:
@@ -56,7 +102,8 @@ class Ingest:
 
     def _sort_out(self, batch: Sequence[Row]) -> list[Record]:
         """Return the records of a batch; its other rows go into quarantine, in order."""
-        prepared = iter(prepare([row.product for row in batch if row.product], self._placement))
+        given = given_parts(self._encoder)
+        prepared = iter(prepare([row.product for row in batch if row.product], self._placement, given))
         new: list[Record] = []
         for row in batch:
             made = next(prepared) if row.product else row.problem
@@ -82,12 +129,6 @@ class Ingest:
 
 def _problem(error: ProductError) -> Problem:
     """Return why a row is refused that was a product until it was cleaned and placed."""
-    codes = {"category": "invalid_category", "title": "no_content"}
+    codes = {"category": "invalid_category", "title": "no_content", "vectors": "invalid_vector"}
     code = "invalid_label" if error.field in {"provenance", "weight"} else codes.get(error.field, "too_long")
     return Problem(code, str(error))
-
-
-def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    rest = iter(rows)
-    while batch := list(islice(rest, BATCH)):
-        yield batch

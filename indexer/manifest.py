@@ -43,7 +43,8 @@ class Origin:
 class Manifest:
     """What `manifest.json` says. The id is a time that sorts and a hash of all the rest, file hashes included.
 
-    views: name -> {dim, vectors: {kind, count, parameters}, learning}. taxonomy: {version, nodes, open}. files: name -> {bytes, sha256}.
+    views: name -> {dim, vectors: {kind, count, parameters}, learning}. taxonomy: {version, nodes, open}. files: path in
+    the folder -> {bytes, sha256}.
     """
 
     format: int

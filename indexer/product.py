@@ -76,8 +76,7 @@ def check(product: Product) -> None:
     for name, text in (("id", product.id), *(("images", image) for image in product.images)):
         if _CONTROL.search(text):
             raise ProductError(f"{name} {text[:40]!r} has control characters or half a character; remove them", name)
-    if not product.has_text and not product.images:
-        raise ProductError("the product has neither text nor image; give it at least a title", "title")
+    _check_content(product)
     limits = (
         ("id", len(product.id), ID_CHARS, "characters"),
         ("title", len(product.title), TITLE_CHARS, "characters"),
@@ -88,11 +87,26 @@ def check(product: Product) -> None:
         ("tags", len(product.tags), TAG_COUNT, "entries"),
         ("tags", max(map(len, product.tags), default=0), TAG_CHARS, "characters in one tag"),
         ("images", len(product.images), IMAGE_COUNT, "entries"),
+        ("vectors", len(product.vectors), PART_COUNT, "entries"),
     )
     for name, size, limit, unit in limits:
         if size > limit:
             raise ProductError(f"{name} has {size:,} {unit}, the limit is {limit:,}; shorten it", name)
     _check_label(product)
+
+
+def _check_content(product: Product) -> None:
+    """Refuse a product with nothing to go by; an image that nobody has looked at yet is taken for one that is there."""
+    if product.has_text or product.vectors:
+        return
+    if not product.images:
+        raise ProductError("the product has neither text nor image; give it at least a title", "title")
+    if product.pictures and all(picture.problem for picture in product.pictures):
+        raise ProductError(
+            f"the product has no text and no image that can be read ({product.pictures[0].problem}); "
+            "give it a title, or an image that can",
+            "title",
+        )
 
 
 def _check_label(product: Product) -> None:

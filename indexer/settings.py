@@ -19,7 +19,10 @@ class IndexSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="AISLE_", frozen=True, extra="ignore")
 
-    encoder: str = Field(default="sentence_transformers", description='Encoder as "technology" or "technology:model".')
+    encoder: str = Field(
+        default="auto",
+        description='Encoder as "technology" or "technology:model", several joined by "+"; auto is the best there is.',
+    )
     kind: Kind = Field(
         default="auto", description="Kind of vector index; auto is exact for small indexes and IVF beyond."
     )

@@ -95,7 +95,10 @@ def write(index: Path, origin: Origin, built: Built, calibration: str) -> Manife
         store_id=origin.store_id,
         seq=origin.seq,
         counts=dict(origin.counts),
-        files={file.relative_to(aside).as_posix(): {"bytes": file.stat().st_size, "sha256": _sha256(file)} for file in files},
+        files={
+            file.relative_to(aside).as_posix(): {"bytes": file.stat().st_size, "sha256": _sha256(file)}
+            for file in files
+        },
     )
     stamp = f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z"
     manifest = replace(manifest, id=f"{stamp}-{manifest.fingerprint()}")

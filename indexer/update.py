@@ -10,15 +10,18 @@ take the same way, and following twice does no harm.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from indexer import encoders, snapshot
-from indexer.encoders import Encoded, Encoder
+from indexer.encoders import Encoded, Encoder, given_parts
+from indexer.encoders.precomputed import fitted
 from indexer.errors import ProductError, SnapshotMismatch
 from indexer.labels import UNLABELLED, Label, Labels
 from indexer.manifest import REBUILD, check_encoder
@@ -28,7 +31,7 @@ from indexer.product import Product, check, content_hash
 from indexer.snapshot import Built, Snapshot
 from indexer.space.names import spoken_names
 from indexer.store.raw import Keys, RawVectors, Slice
-from indexer.store.records import Record, Records, Written
+from indexer.store.records import Record, Records, Stored, Written
 from indexer.vectors import Vectors
 from taxonomy.names import SEPARATOR
 from taxonomy.tree import Tree
@@ -36,6 +39,11 @@ from taxonomy.vocabulary import Vocabulary
 
 STORE = "records.sqlite"
 """The record store in an index folder."""
+
+PICTURES = 128
+"""Products whose thumbnails are decoded at a time."""
+
+NONE: Mapping[str, int] = MappingProxyType({})
 
 Encode = Callable[[Sequence[Product]], Encoded]
 
@@ -98,7 +106,7 @@ class Live:
         the label before, or how much it counted, is no longer known.
         """
         with self._turn:
-            prepared = prepare(products, self._placement)
+            prepared = prepare(products, self._placement, given_parts(self.encoder))
             records = [record for record in prepared if isinstance(record, Record)]
             written = iter(store(self.records, self.encoder.name, records, self.encode))
             self.follow()
@@ -132,7 +140,7 @@ class Live:
             self.tree = tree
             if names is not None:
                 self.contents.grow(names)
-            self.contents.put(found.keys, list(labels_of(found, tree, self.vocabulary)), projected)
+            self.contents.put(found.keys, list(labels_of(found, tree, self.vocabulary)), projected, found.phashes)
             self.contents.drop(gone)
             self.seq = seq
         if self._placement.tree != tree:
@@ -162,17 +170,25 @@ def open_index(index: Path, encoder: Encoder | None = None, snapshot_id: str | N
     return live
 
 
-def prepare(products: Sequence[Product], placement: Placement) -> list[Record | ProductError]:
-    """Normalise, check and place products as their sources wrote them; in order, a refused one as its error."""
-    cleaned = [clean(product) for product in products]
+def prepare(
+    products: Sequence[Product], placement: Placement, given: Mapping[str, int] = NONE
+) -> list[Record | ProductError]:
+    """Normalise, check and place products as their sources wrote them; in order, a refused one as its error.
+
+    given: the parts for which products may bring vectors, as `encoders.given_parts` says.
+    """
+    cleaned = [clean(product, given) for product in products]
     places = iter(placement.place([each.category for each in cleaned if isinstance(each, Product)]))
     return [_record(each, next(places)) if isinstance(each, Product) else each for each in cleaned]
 
 
-def clean(product: Product) -> Product | ProductError:
-    """Return the product normalised and checked, fit to be stored or asked about, or why it is neither."""
-    cleaned = normalize(product)
+def clean(product: Product, given: Mapping[str, int] = NONE) -> Product | ProductError:
+    """Return the product normalised and checked, fit to be stored or asked about, or why it is neither.
+
+    given: as for `prepare`.
+    """
     try:
+        cleaned = fitted(normalize(product), given)
         check(cleaned)
     except ProductError as error:
         return error
@@ -189,14 +205,46 @@ def store(records: Records, encoder: str, new: Sequence[Record], encode: Encode)
 
 
 def completed(records: Records, encoder: Encoder, found: Slice, encode: Encode) -> Slice:
-    """Return `found` with every raw vector there: what the store lacks is encoded and kept."""
+    """Return `found` with every raw vector there: what the store lacks is encoded and kept.
+
+    Pictures are seen by their thumbnails then, for the store keeps no more of them: smaller than they came, but no part
+    is lost to another encoder. Vectors that were made elsewhere cannot be made again: such a part is lacking.
+    """
     if found.known.all():
         return found
     stored = records.by_keys(found.keys[~found.known].tolist()).values()
-    new = {each.record.content_hash: each.record.product for each in stored}
-    if new:
-        records.write([], RawVectors(encoder.name, list(new), encode(list(new.values()))))
+    new = iter({each.record.content_hash: each.record.product for each in stored}.items())
+    while some := dict(islice(new, PICTURES if encoder.side else len(found.keys))):
+        products = seen_again(records, list(some.values()), encoder.side)
+        records.write([], RawVectors(encoder.name, list(some), encode(products)))
     return records.read(found.keys.tolist(), encoder.name, encoder.parts)
+
+
+def seen_again(records: Records, products: Sequence[Product], side: int) -> list[Product]:
+    """Return stored products with the pixels of their thumbnails; as they are for an encoder that looks at none."""
+    wanted = {picture.hash for product in products for picture in product.pictures if picture.hash} if side else ()
+    if not wanted:
+        return list(products)
+    from indexer.images.decode import read_picture
+
+    pixels = {name: read_picture(file, side).pixels for name, file in records.thumbnails(wanted).items()}
+    return [
+        replace(product, pictures=tuple(replace(each, pixels=pixels.get(each.hash)) for each in product.pictures))
+        for product in products
+    ]
+
+
+def whole(records: Records, encoder: Encoder, stored: Sequence[Stored]) -> list[Product]:
+    """Return stored products, in order, with the vectors that came with them, at unit length as they were stored."""
+    given = given_parts(encoder)
+    products = [each.record.product for each in stored]
+    if not given:
+        return products
+    encoded, _ = records.vectors([each.record.content_hash for each in stored], encoder.name, encoder.parts)
+    return [
+        replace(product, vectors={part: encoded.parts[part][row] for part in given if encoded.mask[part][row]})
+        for row, product in enumerate(products)
+    ]
 
 
 def named(records: Records, encoder: Encoder, tree: Tree, start: int, encode: Encode) -> Vectors:

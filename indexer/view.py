@@ -27,7 +27,7 @@ BATCH = 4_096
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The products that have this view, by vector and, where it reads words, by word; prototypes of their categories."""
+    """The products that have this view: by vector and, where it reads words, by word; and their prototypes."""
 
     name: str
     space: Space
@@ -40,7 +40,9 @@ class View:
     """Keys, ascending, by a number for category, content and voice: in a prototype they count once, as the first."""
 
     @classmethod
-    def of(cls, name: str, space: Space, labels: Labels, features: Features, vectors: VectorIndex, nodes: int) -> Self:
+    def of(
+        cls, name: str, space: Space, labels: Labels, features: Features, *, vectors: VectorIndex, nodes: int
+    ) -> Self:
         """Return the view of all that is labelled or not, filed by word and by category; nodes: of the tree."""
         keys = np.flatnonzero(labels.known)
         postings = Postings.of(features, keys if space.words else keys[:0])
@@ -146,7 +148,7 @@ class View:
         return [*self.vectors.save(folder), *self.prototypes.save(folder)]
 
     @classmethod
-    def load(cls, name: str, space: Space, labels: Labels, features: Features, folder: Path, kind: str) -> Self:
+    def load(cls, name: str, space: Space, labels: Labels, features: Features, *, folder: Path, kind: str) -> Self:
         """Read what `save` wrote; raises SnapshotDamaged when a file is not whole."""
         keys = np.flatnonzero(labels.known)
         postings = Postings.of(features, keys if space.words else keys[:0])

@@ -40,13 +40,28 @@ class TagScore:
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A stored product found by search; weight is its share of the positive voices, 0 when it has no category."""
+    """A stored product found by search; weight is its share of the positive voices, 0 when it has no category.
+
+    brought_by: the views that have it near, `text` and `image`, or `words` when only they found it. picture: the hash
+    of its main picture, None without one.
+    """
 
     id: str
     title: str
     path: str
     similarity: float
     weight: float
+    brought_by: tuple[str, ...] = ()
+    picture: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Otherwise:
+    """What the answer would have been without the picture; changed: whether another category would have been named."""
+
+    decision: Decision
+    category: Candidate | None
+    changed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +79,8 @@ class Answer:
     """The answer about one product. `category` is None when the decision is to abstain; `reason` says why.
 
     `levels` descend the best path to its leaf; `alternatives` are the best labelled categories, best first, the best
-    one included. The same snapshot, journal place and product give the same answer, timings apart.
+    one included. `used` says which views of the product were looked at; `without_image` is None unless it was asked for
+    and a picture was used. The same snapshot, journal place and product give the same answer, timings apart.
     """
 
     product_id: str
@@ -81,3 +97,4 @@ class Answer:
     language: str
     snapshot: str
     model: str
+    without_image: Otherwise | None = None

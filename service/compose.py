@@ -11,17 +11,21 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from indexer.images.lookalikes import BITS
 from indexer.product import Product, content_hash
+from indexer.space import IMAGE, TEXT, present
 from indexer.store.records import Stored
 from indexer.update import Live
 from indexer.vectors import Keys
 from service.answer import Answer, Candidate, Decision, Duplicate, Level, Neighbour
 from service.calibration.dial import Dial
 from service.decision import KINDS, reason
-from service.hearing import Hearing, lineage_of, shares, think
+from service.hearing import Hearing, brought_by, lineage_of, shares, think
 from service.settings import ServiceSettings
 from service.vote.evidence import Floats, Nodes
-from service.vote.search import Neighbourhood
+
+SAME_PICTURE = 6
+"""Bits of 64 in which the perceptual hashes of one picture, resized or saved anew, differ at most."""
 
 LEAVES = 3
 """Categories named at least, so that the file columns for them are always filled."""
@@ -37,7 +41,7 @@ def compose(
 
 def neighbour_lists(live: Live, hearing: Hearing, limit: int) -> list[list[Neighbour]]:
     """Return the first `limit` neighbours of each question in words."""
-    shown = _Shown.of(live, hearing.found, shares(hearing.heard.voices), limit)
+    shown = _Shown.of(live, hearing, limit)
     return [shown.neighbours(live, row) for row in range(len(hearing.found.keys))]
 
 
@@ -51,7 +55,8 @@ class _Composition:
         self.tree, self.lineage = live.tree, lineage_of(live.tree)
         self.thought = think(live.built, settings, products, hearing, dial)
         self.likely, self.decided = self.thought.likely, self.thought.decided
-        self.shown = _Shown.of(live, hearing.found, shares(hearing.heard.voices), settings.shown)
+        self.shown = _Shown.of(live, hearing, settings.shown)
+        self.pictured = present(hearing.asked.vectors[IMAGE]) if IMAGE in hearing.asked.vectors else None
         self.closeness = live.contents.features.cosines(hearing.asked.raw, self.shown.keys)
 
     def answer(self, row: int) -> Answer:
@@ -70,20 +75,31 @@ class _Composition:
             tags=tuple(self.thought.tags[row]),
             neighbours=tuple(self.shown.neighbours(self.live, row)),
             duplicates=self._duplicates(row, digest),
-            used={"text": product.has_text, "image": False},
+            used=self._used(row),
             language=product.language,
             snapshot=manifest.id,
             model=manifest.encoder,
         )
 
     def _decision(self, row: int) -> tuple[Decision, str]:
-        if not self.products[row].has_text:
-            return "abstain", "this index reads text and the product has none; give it a title"
+        if not any(self._used(row).values()):
+            return "abstain", self._unseen()
         if self.likely.line.shape[1] == 0 or self.likely.line[row, 0] < 0:
             return "abstain", "no stored product with a category was found; add labelled products"
         nearest = float(self.thought.nearest[row])
         why = reason(self.decided, self.likely, row, precision=self.thought.precision, nearest=nearest)
         return KINDS[int(self.decided.kind[row])], why
+
+    def _used(self, row: int) -> dict[str, bool]:
+        text = TEXT in self.live.contents.views and self.products[row].has_text
+        return {TEXT: text, IMAGE: self.pictured is not None and bool(self.pictured[row])}
+
+    def _unseen(self) -> str:
+        views = self.live.contents.views
+        if IMAGE not in views:
+            return "this index reads text and the product has none; give it a title"
+        read = "text and pictures" if TEXT in views else "pictures"
+        return f"this index reads {read} and the product has none that can be read; give it a title or a picture"
 
     def _category(self, row: int) -> Candidate:
         return self._candidate(int(self.decided.node[row]), float(self.decided.likely[row]))
@@ -128,12 +144,25 @@ class _Composition:
             if stored is None:
                 continue
             if stored.record.content_hash == digest:
-                evidence = ("equal text",)
+                evidence = ("equal text",) if not stored.record.product.pictures else ("equal text and pictures",)
                 duplicates.append(Duplicate(stored.record.product.id, round(similarity, 6), "identical", evidence))
             elif similarity >= self.settings.duplicate_similarity:
                 evidence = (f"text similarity {similarity:.3f}",)
                 duplicates.append(Duplicate(stored.record.product.id, round(similarity, 6), "similar", evidence))
-        return tuple(duplicates)
+        known = {each.id for each in duplicates} | {self.products[row].id}
+        return (*duplicates, *(each for each in self._lookalikes(row) if each.id not in known))
+
+    def _lookalikes(self, row: int) -> list[Duplicate]:
+        """Return the stored products whose main picture looks the same, nearest first, as many as are shown at most."""
+        picture = next((each for each in self.products[row].pictures if each.hash), None)
+        if picture is None:
+            return []
+        keys, bits = self.live.contents.lookalikes.search(picture.phash, SAME_PICTURE)
+        ids = self.live.labels.ids(keys[: self.settings.shown])
+        return [
+            Duplicate(each, round(1 - many / BITS, 6), "same picture", (f"pictures differ in {many} of {BITS} bits",))
+            for each, many in zip(ids, bits.tolist(), strict=False)
+        ]
 
 
 def commonest(live: Live, limit: int) -> list[Candidate]:
@@ -150,17 +179,22 @@ def commonest(live: Live, limit: int) -> list[Candidate]:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """The neighbours shown of n questions, most similar first: (n, limit) of each column, and their records."""
+    """The neighbours shown of n questions, most similar first: (n, limit) of each column, and their records.
+
+    brought: by view, and `words`, which of them it found.
+    """
 
     keys: Keys
     similarity: Floats
     labels: Nodes
     present: npt.NDArray[np.bool_]
     weights: Floats
+    brought: dict[str, npt.NDArray[np.bool_]]
     stored: dict[int, Stored]
 
     @classmethod
-    def of(cls, live: Live, found: Neighbourhood, weights: Floats, limit: int) -> Self:
+    def of(cls, live: Live, hearing: Hearing, limit: int) -> Self:
+        found = hearing.found
         places = found.nearest(limit)
         keys = np.take_along_axis(found.keys, places, axis=1)
         return cls(
@@ -168,7 +202,8 @@ class _Shown:
             similarity=np.take_along_axis(found.similarity, places, axis=1),
             labels=np.take_along_axis(found.labels, places, axis=1),
             present=np.take_along_axis(found.present, places, axis=1),
-            weights=np.take_along_axis(weights, places, axis=1),
+            weights=np.take_along_axis(shares(hearing), places, axis=1),
+            brought={name: np.take_along_axis(some, places, axis=1) for name, some in brought_by(hearing).items()},
             stored=live.records.by_keys(np.unique(keys).tolist()),
         )
 
@@ -182,9 +217,11 @@ class _Shown:
                 path=live.tree.text(node) if node >= 0 else "",
                 similarity=round(similarity, 6),
                 weight=round(weight, 6),
+                brought_by=tuple(name for name, some in self.brought.items() if some[row, place]),
+                picture=next((each.hash for each in self.stored[key].record.product.pictures if each.hash), None),
             )
-            for key, similarity, node, present, weight in places
-            if present and key in self.stored
+            for place, (key, similarity, node, here, weight) in enumerate(places)
+            if here and key in self.stored
         ]
 
 

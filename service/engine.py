@@ -6,32 +6,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
-from indexer.encoders import Encoder
+from indexer.encoders import Encoder, given_parts
 from indexer.errors import ProductError, ProductNotFound, SnapshotDamaged
 from indexer.normalize import text_of
 from indexer.product import Product
-from indexer.space import Projected
+from indexer.space import IMAGE, Projected
 from indexer.store.records import Stored, Written
 from indexer.update import Live, clean, open_index
 from indexer.vectors import Keys
-from service.answer import Answer, Candidate, Neighbour
+from service.answer import Answer, Candidate, Neighbour, Otherwise
 from service.calibration.calibrate import Calibration
 from service.calibration.dial import Dial
 from service.calibration.tagging import VOTERS
 from service.compose import commonest, compose, neighbour_lists
-from service.hearing import Hearing, Thought, think
+from service.hearing import Hearing, Thought, hear, think
 from service.settings import ServiceSettings
 from service.tags.tagger import Tagger
-from service.vote.evidence import heard, without
-from service.vote.search import neighbourhoods
-from service.vote.voices import kernel
+from service.vote.questions import restricted
 from taxonomy.tree import Tree
 
 SERVICE = Dial()
@@ -82,7 +80,8 @@ class Engine:
 
         A stored product (same id) is asked about without its own vote. dial: what differs from the service's settings.
         """
-        prepared = [clean(product) for product in products]
+        given = given_parts(self.live.encoder)
+        prepared = [clean(product, given) for product in products]
         good = [product for product in prepared if isinstance(product, Product)]
         answers = iter(self.answer(good, self.encode(good), dial) if good else ())
         return [next(answers) if isinstance(product, Product) else product for product in prepared]
@@ -93,25 +92,56 @@ class Engine:
 
     def answer(self, products: Sequence[Product], asked: Projected, dial: Dial = SERVICE) -> list[Answer]:
         """Answer for normalised products that were encoded already."""
+        answers: dict[int, Answer] = {}
         with self.live.reading():
-            return compose(self.live, self.settings, products, self._hear(products, asked, self.settings.shown), dial)
+            for rows, hearing in self._hear(products, asked, self.settings.shown):
+                some = [products[row] for row in rows]
+                answers.update(zip(rows, compose(self.live, self.settings, some, hearing, dial), strict=True))
+            if dial.without_image:
+                self._say_otherwise(products, asked, dial, answers)
+        return [answers[row] for row in range(len(products))]
 
-    def think(self, products: Sequence[Product], asked: Projected, dial: Dial = SERVICE) -> Thought:
-        """Return what is thought of normalised products that were encoded already, as `answer` would say it."""
+    def _say_otherwise(
+        self, products: Sequence[Product], asked: Projected, dial: Dial, answers: dict[int, Answer]
+    ) -> None:
+        """Add to the answers that used a picture what they would be without it."""
+        rows = [row for row, answer in answers.items() if answer.used.get(IMAGE)]
+        if not rows:
+            return
+        built = self.live.built
+        blind = restricted(built, asked[np.array(rows)], tuple(view for view in asked.vectors if view != IMAGE))
+        some, plain = [products[row] for row in rows], replace(dial, without_image=False)
+        for row, answer in zip(rows, self.answer(some, blind, plain), strict=True):
+            named = [each.id if each else "" for each in (answer.category, answers[row].category)]
+            otherwise = Otherwise(answer.decision, answer.category, changed=named[0] != named[1])
+            answers[row] = replace(answers[row], without_image=otherwise)
+
+    def think(
+        self, products: Sequence[Product], asked: Projected, dial: Dial = SERVICE
+    ) -> list[tuple[list[int], Thought]]:
+        """Return what is thought of normalised products that were encoded already, as `answer` would say it.
+
+        One Thought for the questions of each pattern, with their rows.
+        """
         with self.live.reading():
-            return think(self.live.built, self.settings, products, self._hear(products, asked, 0), dial)
+            return [
+                (rows, think(self.live.built, self.settings, [products[row] for row in rows], hearing, dial))
+                for rows, hearing in self._hear(products, asked, 0)
+            ]
 
     def similar(self, query: Product | str, limit: int) -> list[Neighbour]:
         """Return the `limit` stored products most similar to a product, or to the stored one with that id.
 
         Raises ProductNotFound for an unknown id and ProductError for a product that is refused.
         """
-        product = self.get(query).record.product if isinstance(query, str) else clean(query)
+        given = given_parts(self.live.encoder)
+        product = self.get(query).record.product if isinstance(query, str) else clean(query, given)
         if isinstance(product, ProductError):
             raise product
         asked = self.encode([product])
         with self.live.reading():
-            return neighbour_lists(self.live, self._hear([product], asked, limit), limit)[0]
+            (_, hearing), *_ = self._hear([product], asked, limit)
+            return neighbour_lists(self.live, hearing, limit)[0]
 
     def commonest(self, limit: int) -> list[Candidate]:
         """Return the `limit` categories with the most products: the best guess about what cannot be asked about."""
@@ -137,18 +167,26 @@ class Engine:
         """Return up to `limit` stored products whose keys follow `after`, in order of key."""
         return self.live.records.page(after, limit)
 
-    def _hear(self, products: Sequence[Product], asked: Projected, least: int) -> Hearing:
-        """Find who may vote on normalised products, `least` neighbours at least, and hear what they say."""
-        live, calibration = self.live, self.calibration
+    def _hear(self, products: Sequence[Product], asked: Projected, least: int) -> Iterator[tuple[list[int], Hearing]]:
+        """Yield the rows of the questions of each pattern, and what is heard; `least` neighbours are looked for."""
+        live = self.live
         known = (live.labels.key(product.id) for product in products)
         itself: Keys = np.array([-1 if key is None else key for key in known], np.int64)
-        voters = self.settings.neighbours or calibration.neighbours
-        tagging = VOTERS if live.labels.tag_names else 0
-        found = neighbourhoods(live.built, asked, itself, max(voters, least, tagging))
-        found = replace(found, voters=found.voters & (np.cumsum(found.voters, axis=1) <= voters))
-        alike = kernel(live.built, calibration.words)
-        own = without(live.built, itself)
-        return Hearing(asked, found, heard(live.built, found, asked, alike, own), alike, calibration, self.tagger())
+        for pattern, rows in live.space.patterns(asked).items():
+            calibration = self.calibration.of(pattern)
+            yield (
+                rows,
+                hear(
+                    live.built,
+                    asked[np.array(rows)],
+                    pattern,
+                    itself[rows],
+                    calibration=calibration,
+                    tagger=self.tagger(),
+                    voters=self.settings.neighbours or calibration.neighbours,
+                    least=max(least, VOTERS if live.labels.tag_names else 0),
+                ),
+            )
 
     def tagger(self) -> Tagger:
         """Return what gives the tags that the index has now."""

@@ -1,7 +1,7 @@
 """What was heard of products that were asked about, and what is thought of it: the answer as arrays, before any word.
 
-`Engine.hear` makes a Hearing, `think` a Thought of it, and `service/compose.py` writes the Answer. An evaluation takes
-the same way with stored products that are heard without themselves.
+`hear` makes a Hearing of questions that all have the same views, `think` a Thought of it, and `service/compose.py`
+writes the Answer. An evaluation takes the same way with stored products that are heard without themselves.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from indexer.product import Product
 from indexer.snapshot import Built
 from indexer.space import Projected
-from indexer.space.features import Kernel
+from indexer.vectors import Keys
 from service.answer import TagScore
 from service.calibration.calibrate import Calibration, Probabilities
 from service.calibration.dial import Dial
@@ -23,22 +23,29 @@ from service.calibration.tagging import tags_of_neighbours
 from service.decision import Decided, decide
 from service.settings import ServiceSettings
 from service.tags.tagger import Tagger
-from service.vote.evidence import Floats, Heard, Nodes
-from service.vote.search import Neighbourhood
+from service.vote.evidence import Floats, Heard, Nodes, heard
+from service.vote.questions import Pattern, Questions, first, nearest, questions, restricted, saying
+from service.vote.search import Neighbourhood, together
+from service.vote.voices import kernel
 from taxonomy.tree import Tree
+
+WORDS = "words"
+"""What brought a neighbour that no view has near."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """n questions as the index sees them, who was found, what they said, and how that is compared and calibrated.
+    """n questions of one pattern as the index sees them, what each view was asked, and what it said.
 
-    silent: bool (n, k), neighbours that may not speak for tags; None when all may.
+    found: the neighbours in all views together. silent: bool (n, k), those that may not speak for tags; None when all
+    may.
     """
 
     asked: Projected
+    pattern: Pattern
+    questions: Questions
     found: Neighbourhood
     heard: Heard
-    kernel: Kernel
     calibration: Calibration
     tagger: Tagger
     silent: npt.NDArray[np.bool_] | None = None
@@ -56,6 +63,30 @@ class Thought:
     decided: Decided
     precision: float
     tags: list[list[TagScore]]
+    calibration: Calibration
+
+
+def hear(
+    built: Built,
+    asked: Projected,
+    pattern: Pattern,
+    itself: Keys,
+    *,
+    calibration: Calibration,
+    tagger: Tagger,
+    voters: int,
+    least: int,
+) -> Hearing:
+    """Find who may vote on questions of one pattern and hear what they say; call it while the index is being read.
+
+    itself: int64 (n,) the key a question is stored under, or -1. calibration: of this pattern. voters: neighbours that
+    vote in each view; least: how many are looked for at least.
+    """
+    views = calibration.views or saying(built, pattern)
+    put = questions(built, restricted(built, asked, pattern), views, itself, max(voters, least))
+    found = together([each.found for each in put.values()], max(voters, least))
+    voting = {view: first(each, voters) for view, each in put.items()}
+    return Hearing(asked, pattern, voting, found, heard(built, voting, calibration.words), calibration, tagger)
 
 
 def think(
@@ -64,10 +95,10 @@ def think(
     """Return what is thought of products that were heard; call it while the index is being read."""
     found, calibration = hearing.found, hearing.calibration
     likely = calibration.apply(hearing.heard.evidence, lineage_of(built.tree))
-    near: Floats = np.where(found.voters, found.similarity, -1).max(axis=1, initial=-1).astype(np.float32)
+    near = nearest(hearing.questions)
     precision, policy = dial.precision or settings.precision, dial.policy or settings.policy
     decided = decide(likely, near, calibration, precision=precision, policy=policy)
-    votes = tags_of_neighbours(built, found, hearing.asked, hearing.kernel, hearing.silent)
+    votes = tags_of_neighbours(built, found, hearing.asked, kernel(built, calibration.words), hearing.silent)
     tags = hearing.tagger.give(
         hearing.tagger.weigh(products, votes),
         likely.line,
@@ -76,18 +107,52 @@ def think(
         top=settings.tag_limit,
         threshold=settings.tag_threshold or None,
     )
-    return Thought(likely, near, decided, precision, tags)
+    return Thought(likely, near, decided, precision, tags, calibration)
 
 
-def shares(voices: Floats) -> Floats:
-    """Return what part each neighbour has in what speaks for something: float32 (n, k), rows sum to 1 or are 0.
+def shares(hearing: Hearing) -> Floats:
+    """Return what part each neighbour found has in what speaks for something: float32 (n, k), rows sum to 1 or are 0.
 
-    A voice under 0 corrects the others, as where neighbours repeat each other, and has no part of its own.
+    A voice under 0 corrects the others, as where neighbours repeat each other, and has no part of its own. Voices of
+    several views count together.
     """
-    spoken = np.maximum(voices, 0)
+    spoken = np.zeros(hearing.found.keys.shape, np.float32)
+    for view, question in hearing.questions.items():
+        rows, places, voices = _met(hearing.found, question.found, hearing.heard.voices[view])
+        np.add.at(spoken, (rows, places), np.maximum(voices, 0))
     total = spoken.sum(axis=1, keepdims=True)
     made: Floats = np.divide(spoken, total, out=np.zeros_like(spoken), where=total > 0)
     return made
+
+
+def brought_by(hearing: Hearing) -> dict[str, npt.NDArray[np.bool_]]:
+    """Return which neighbours found each view brought, and which words alone did: by name, bool (n, k)."""
+    made = {name: np.zeros(hearing.found.keys.shape, np.bool_) for name in (*hearing.questions, WORDS)}
+    for view, question in hearing.questions.items():
+        near = question.found
+        rows, places, similarity = _met(hearing.found, near, near.similarity)
+        made[view][rows, places] = similarity > -1
+        made[WORDS][rows, places] |= similarity <= -1
+    return made
+
+
+def _met(found: Neighbourhood, near: Neighbourhood, values: Floats) -> tuple[Keys, Keys, Floats]:
+    """Return where the neighbours of one view stand among all found, rows and places, and their values (n, k)."""
+    if near is found or near.keys is found.keys:
+        rows, places = np.nonzero(near.present)
+        return rows, places, values[rows, places]
+    size = 1 + max(int(found.keys.max(initial=0)), int(near.keys.max(initial=0)))
+    offset = np.arange(len(found.keys))[:, None] * size
+    at, there = np.nonzero(found.present)
+    known = (found.keys + offset)[at, there]
+    order = np.argsort(known)
+    rows, places = np.nonzero(near.present)
+    wanted = (near.keys + offset)[rows, places]
+    if not len(known) or not len(wanted):
+        return rows[:0], places[:0], values[rows[:0], places[:0]]
+    where = order[np.searchsorted(known, wanted, sorter=order).clip(0, len(known) - 1)]
+    met = known[where] == wanted
+    return rows[met], there[where[met]], values[rows[met], places[met]]
 
 
 def lineage_of(tree: Tree) -> Nodes:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from indexer.settings import ImageSettings
 from service.calibration.dial import Policy
 
 
-class ServiceSettings(BaseSettings):
-    """Thresholds of the answer and limits of the service, in this one place."""
+class ServiceSettings(ImageSettings):
+    """Thresholds of the answer and limits of the service, those of images among them, in this one place."""
 
     model_config = SettingsConfigDict(env_prefix="AISLE_", frozen=True, extra="ignore")
 
@@ -40,7 +41,7 @@ class ServiceSettings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to serve on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to serve on; 0 takes a free one.")
     batch_items: int = Field(1000, ge=1, le=100_000, description="Items in one batch request at most.")
-    body_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="Bytes in one request body at most.")
+    body_bytes: int = Field(32 * 1024 * 1024, ge=1024, description="Bytes in one request body at most.")
     queue_items: int = Field(
         4096, ge=1, description="Products waiting to be encoded at most; beyond, 503 with Retry-After."
     )

@@ -15,7 +15,7 @@ PRESS = {"title": "Steel french press for coffee", "description": "Glass and plu
 PLANTER = {"title": "Frost-proof terracotta planter with saucer"}
 ANSWER = [
     *("prediction_id", "decision", "reason", "category", "levels", "alternatives", "tags", "neighbours", "duplicates"),
-    *("used", "language", "snapshot", "model"),
+    *("used", "images", "language", "snapshot", "model"),
 ]
 JSON = {"Content-Type": "application/json"}
 
@@ -128,10 +128,11 @@ def test_a_stored_product_counts_from_the_next_question_on(client: TestClient) -
     lamp = {"title": "Bedside lamp with dimmer", "category": "Home > Lamps", "tags": ["light"]}
     created = client.put("/v1/products/L1", json=lamp)
     assert (created.status_code, created.headers["location"]) == (201, "/v1/products/L1")
-    assert created.json() == {"id": "L1", "outcome": "created", "version": 1, "seq": 61}
+    assert created.json() == {"id": "L1", "outcome": "created", "version": 1, "seq": 61, "images": []}
     answer = client.post("/v1/categorize", json={"title": "Bedside lamp, dimmer"}).json()
     assert (answer["category"]["path"], answer["neighbours"][0]["id"]) == ("Home > Lamps", "L1")
-    assert client.delete("/v1/products/L1").json() == {"id": "L1", "outcome": "deleted", "version": 1, "seq": 62}
+    deleted = client.delete("/v1/products/L1").json()
+    assert deleted == {"id": "L1", "outcome": "deleted", "version": 1, "seq": 62, "images": []}
     after = client.post("/v1/categorize", json={"title": "Bedside lamp, dimmer"}).json()
     assert "L1" not in {neighbour["id"] for neighbour in after["neighbours"]}
 
@@ -166,7 +167,7 @@ def test_a_product_is_given_back_cleaned(client: TestClient) -> None:
         "category": stored["category"],
         "category_id": stored["category_id"],
         "tags": ["dog"],
-        "images": [],
+        "pictures": [],
         "language": "und",
         "provenance": "supplier",
         "weight": 1.0,

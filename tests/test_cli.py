@@ -117,12 +117,13 @@ def test_a_build_says_what_it_did(run: Run) -> None:
     ]
     assert lines[:1] == ["loading the encoder hashing:64"]
     assert re.fullmatch(r"shop is built in \d+(\.\d)? s", lines[1])
-    assert lines[2:10] == [
+    assert lines[2:11] == [
         "  rows        6 read = 4 indexed + 2 quarantined",
         "  products    4 = 4 with a category + 0 without",
         "  categories  5 in the tree, which grows with the labels",
         "  encoder     hashing:64, dimensions: text 64",
         "  vectors     exact: every vector is compared, recall 1",
+        "  missing     pictures are not seen by this encoder; build with `--encoder hashing:64+open_clip` to have both",
         "  quarantine  2 rows, each with its reason, in shop/quarantine.jsonl",
         "              1 x no_id: the id is empty",
         "              1 x repeated_id: an earlier row has the id",

@@ -80,7 +80,7 @@ def test_the_policy_allows_nothing_inline_and_the_page_needs_nothing_inline(read
         "default-src": "'none'",
         "script-src": "'self'",
         "style-src": "'self'",
-        "img-src": "'self'",
+        "img-src": "'self' blob:",
         "connect-src": "'self'",
         "base-uri": "'none'",
         "form-action": "'none'",

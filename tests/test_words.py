@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from indexer.build import Report
+from indexer.ingest import PictureCounts
 from indexer.manifest import Manifest
 from indexer.sources import Counts
 from indexer.store.records import StoreCounts
@@ -59,9 +60,10 @@ def test_a_build_reports_counts_that_add_up_and_what_to_do_next() -> None:
         "  categories  112 in the tree, which grows with the labels",
         "  encoder     hashing:64, dimensions: text 64",
         "  vectors     exact: every vector is compared, recall 1",
+        "  missing     pictures are not seen by this encoder; build with `--encoder hashing:64+open_clip` to have both",
         "  quarantine  17 rows, each with its reason, in index/shop/quarantine.jsonl",
         "              9 x repeated_id: an earlier row has the id",
-        "              4 x no_content: neither text nor image",
+        "              4 x no_content: neither text nor an image that can be read",
         "              2 x no_id: the id is empty",
         "              2 for other reasons",
         "  removed     3 products that the source no longer has",
@@ -96,9 +98,37 @@ def test_an_index_says_what_it_holds() -> None:
         "  categories  5,595 in the tree, and no others: labels outside are refused",
         "  encoder     hashing:64, dimensions: text 64",
         "  vectors     ivf: recall 0.967 measured, 0.95 asked for, nlist 128, nprobe 9",
+        "  missing     pictures are not seen by this encoder; build with `--encoder hashing:64+open_clip` to have both",
         "  since then  12 changes; the record store holds 1,190 products now",
         "  files       1.3 MB in index/shop/snapshots/20300102T030405000Z-0123abcd",
     ]
+
+
+def test_a_build_counts_pictures_and_names_the_commonest_reasons_without_one() -> None:
+    """790 + 18 looked at; a product whose only image is broken has no picture, as one that names none."""
+    unread = Counter({"no file … in images": 9, "the JPEG file is truncated …": 6, "another": 2, "a fourth": 1})
+    counts = dict(MANIFEST.counts) | {"pictures": 790, "unread": 18, "pictureless": 400}
+    manifest = replace(MANIFEST, encoder_spec="hashing:64+open_clip:ViT-B-32/x", counts=counts)
+    pictures = PictureCounts(790, unread, 400)
+    report = Report(manifest, COUNTS, 1, 0, INDEX / "quarantine.jsonl", seconds=1, pictures=pictures)
+    lines = build_report(report, INDEX).splitlines()
+    assert "  pictures    808 looked at = 790 read + 18 not; 400 products have none" in lines
+    start = lines.index("  unread      18 images, each with its reason beside the product")
+    assert lines[start + 1 : start + 5] == [
+        "              9 x no file … in images",
+        "              6 x the JPEG file is truncated …",
+        "              2 x another",
+        "              1 for other reasons",
+    ]
+    assert "missing" not in "\n".join(lines)
+
+
+def test_an_index_of_vectors_made_elsewhere_says_how_many_products_have_one() -> None:
+    """And that a picture by itself is not seen."""
+    spec, counts = "hashing:64+precomputed:image=512@clip", dict(MANIFEST.counts) | {"given": 1_170}
+    facts = index_facts(replace(MANIFEST, encoder_spec=spec, counts=counts), INDEX, StoreCounts(1, 1, 1, 1183))
+    assert "  vectors     1,170 products came with one of their picture" in facts
+    assert "  missing     pictures are known by vectors made elsewhere" in facts
 
 
 def test_an_index_that_was_rebuilt_has_no_rows_to_speak_of() -> None:

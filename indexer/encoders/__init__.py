@@ -127,7 +127,9 @@ def resolved(spec: str) -> str:
     """
     if spec != AUTO:
         return spec
-    pictures: str = import_module("indexer.models").default_on_disk()
+    from indexer.models import default_on_disk
+
+    pictures = default_on_disk()
     return f"{DEFAULT}+{pictures}" if pictures else DEFAULT
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from indexer.encoders import Vectors
+from indexer.encoders.threads import workers
 
 DIM = 384
 HEADS = 12
@@ -52,7 +52,7 @@ class MiniLM:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(tokens)
-        self._workers = _workers()
+        self._workers = workers()
 
     def embed(self, texts: Sequence[str]) -> Iterator[tuple[list[int], Vectors]]:
         """Yield batch by batch the positions in `texts` and their unit rows; the longest texts come first."""
@@ -137,15 +137,3 @@ def _linear(weights: dict[str, Tensor], name: str) -> Linear:
 
 def _normed(hidden: Tensor, norm: Linear) -> Tensor:
     return functional.layer_norm(hidden, (DIM,), *norm, eps=EPSILON)
-
-
-@cache
-def _workers() -> int:
-    """Return how many threads encode, which is how many torch would have used; torch itself is left with one.
-
-    Threads that share one multiplication wait for each other, five times longer and more when another process wants
-    the cores; threads with a batch each do not. OMP_NUM_THREADS sets the number. This holds for the whole process.
-    """
-    workers = torch.get_num_threads()
-    torch.set_num_threads(1)
-    return workers

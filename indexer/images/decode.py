@@ -8,10 +8,12 @@ What bounds a picture whatever is in the file:
 
 bytes   `image_bytes`, before anything is looked at.
 pixels  `image_pixels`, by the header, before anything is decoded, and never more than Pillow's own limit of 89 million.
-time    by both: no format decodes a pixel more than once but JPEG, which may have `formats.SCANS` scans.
-        JPEG is decoded at a half, a quarter or an eighth of its size where that is enough, a few ms for a photo.
-memory  4 bytes a pixel, twice while it is converted; pictures over 16 million pixels that cannot be decoded smaller
-        are decoded one at a time. What is handed on has a shorter side below twice `side`.
+time    by both: no format decodes a pixel more than once but JPEG, which may have `formats.SCANS` scans. JPEG is
+        decoded at a half, a quarter or an eighth of its size where that is enough, a few ms for a photo. The slowest
+        files of 64 million pixels that are let in, PNG of 16 bits and WebP without loss, take 2 to 4 s.
+memory  up to 16 bytes a pixel while it is decoded (WebP; PNG 4 to 12, JPEG at reduced size next to nothing). Of
+        pictures over 8 million pixels that cannot be decoded smaller only one is decoded at a time, so that threads
+        do not multiply them. What is handed on has 64 times `side` squared pixels at most: 10 MB at 224.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import io
 import threading
 import warnings
 from contextlib import nullcontext
+from math import ceil, sqrt
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -38,7 +41,8 @@ IMAGE_BYTES = 20_000_000
 IMAGE_PIXELS = 64_000_000
 
 _LEAST = 2 * GREY  # what a perceptual hash needs to be made of
-_LARGE = 16_000_000
+_LONGEST = 16
+_LARGE = 8_000_000
 _ONE_LARGE = threading.Lock()
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -59,8 +63,9 @@ def read_picture(
 ) -> Picture:
     """Return what is kept of a file; whatever its bytes are, nothing is raised: the `problem` says what is wrong.
 
-    `pixels` has a shorter side of `side` to twice that, or of the whole image where that is smaller (64 at least, and a
-    longer side of at least 192, for hash and thumbnail). image_bytes, image_pixels: limits, see above.
+    `pixels` has a shorter side of `side` to twice that (64 at least, and a longer side of at least 192, for hash and
+    thumbnail), or of the whole image where that is smaller, or less where an image is over 16 times as long as wide.
+    image_bytes, image_pixels: limits, see above.
     """
     if len(data) > image_bytes:
         return Picture(problem=f"the file has {len(data):,} bytes, the limit is {image_bytes:,}; send a smaller one")
@@ -73,12 +78,12 @@ def read_picture(
     except Refused as refusal:
         return Picture(problem=str(refusal))
     except Exception as error:  # decoders raise anything at what strangers made, and this is the border
-        return Picture(problem=_reason(file, error))
+        return Picture(problem=_reason(file, error, image_pixels))
 
 
-def _reason(file: Bare, error: Exception) -> str:
+def _reason(file: Bare, error: Exception, image_pixels: int) -> str:
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
-        return f"the {file.format} file says that it has too many pixels ({error}); send a smaller one"
+        return f"the image says that it has far more pixels than {image_pixels:,}, the limit; send a smaller one"
     if isinstance(error, MemoryError):
         return f"there was not enough memory to decode the {file.format} file; send a smaller one"
     if isinstance(error, UnidentifiedImageError):
@@ -125,12 +130,14 @@ def _upright(image: Image.Image, side: int, turn: int) -> Image.Image:
 
 
 def _times(size: tuple[int, int], side: int) -> int:
-    """Return how many times smaller an image may become."""
-    return max(1, min(min(size) // max(side, _LEAST), max(size) // THUMBNAIL))
+    """Return how many times smaller an image may become, or has to, where it is very long."""
+    least = max(side, _LEAST)
+    enough = min(min(size) // least, max(size) // THUMBNAIL)
+    return max(1, enough, ceil(sqrt(size[0] * size[1] / (_LONGEST * 4 * least**2))))
 
 
 def _rgb(image: Image.Image, side: int) -> Image.Image:
-    if image.format in ("JPEG", "MPO") and image.mode == "CMYK" and "adobe" not in image.info:
+    if image.format == "JPEG" and image.mode == "CMYK" and "adobe" not in image.info:
         image = image.point(lambda value: 255 - value)  # Pillow takes each for Adobe's, which are inverted
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))

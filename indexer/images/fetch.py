@@ -34,12 +34,25 @@ if TYPE_CHECKING:
 REDIRECTS = frozenset([301, 302, 303, 307, 308])
 AGENT = "aisle"
 _PIECE = 1 << 16
-_PUBLIC_6 = ipaddress.ip_network("2000::/3")
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_METADATA = frozenset([ipaddress.ip_address("168.63.129.16")])  # of a cloud, at an address that looks public
+_SPECIAL = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+            *("192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24"),
+            *("203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
+            "168.63.129.16/32",  # the metadata of a cloud, at an address that looks public
+            *("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"),  # Teredo and 6to4 among them
+        ),
+    )
+)
+"""What is not the public internet, as IANA's registries of special-purpose addresses have it; the standard library's
+`is_global` says so too, but differently from one Python to the next."""
+_GLOBAL_6 = ipaddress.IPv6Network("2000::/3")
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_ISATAP = 0x00005EFE
 _SAFE = "/?&=%:@!$'()*+,;~-._[]"
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Sequence[str]]
 Allowed = Callable[[str], bool]
 
@@ -54,32 +67,20 @@ def public(address: str) -> bool:
     """Return whether an address is one of the public internet, and so is every other address that is written into it.
 
     Refused: private, loopback, link-local (cloud metadata among them), shared (CGNAT), multicast, reserved and
-    documentation ranges, and IPv6 outside the global unicast range 2000::/3 or translated by NAT64.
+    documentation ranges, and of IPv6 all but the global unicast range: addresses that wrap one of IPv4 (mapped, 6to4,
+    Teredo) are not of it. Those of NAT64 and ISATAP may be reached in earnest, and are what the address in them is.
     """
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return all(map(_public, (parsed, *_embedded(parsed))))
-
-
-def _public(address: Address) -> bool:
-    if address.is_multicast or (address.is_reserved and address not in _NAT64) or address in _METADATA:
-        return False
-    if address.version == 6 and address not in _PUBLIC_6:
-        return address in _NAT64
-    return address.is_global or (address.version == 6 and address.sixtofour is not None)
-
-
-def _embedded(address: Address) -> list[Address]:
-    """Return the IPv4 addresses that an IPv6 address leads to: mapped, 6to4, Teredo, NAT64, ISATAP."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return []
-    found: list[Address | None] = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-    last = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    if address in _NAT64 or (int(address) >> 32) & 0xFDFFFFFF == 0x5EFE:
-        found.append(last)
-    return [each for each in found if each is not None]
+    if isinstance(parsed, ipaddress.IPv6Address):
+        wraps = parsed in _NAT64 or (int(parsed) >> 32) & 0xFDFFFFFF == _ISATAP
+        if wraps and not public(str(ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF))):
+            return False
+        if parsed not in _GLOBAL_6:
+            return parsed in _NAT64
+    return not any(parsed in network for network in _SPECIAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,11 +232,15 @@ class _Connection(http.client.HTTPConnection):
         self.sock: Any = _Line(line, self._deadline)
 
 
-class _Line(io.RawIOBase):
-    """A socket, as far as http.client uses one, of which nothing takes longer than until the deadline."""
+class _Line:
+    """A socket, as far as http.client uses one, of which nothing takes longer than until the deadline.
+
+    As with a real one, closing it leaves what `makefile` returned open, which closes the socket when it is closed.
+    """
 
     def __init__(self, line: socket.socket, deadline: float) -> None:
         self._line, self._deadline = line, deadline
+        self._reading = False
 
     def sendall(self, data: bytes) -> None:
         """Send all of it."""
@@ -244,7 +249,20 @@ class _Line(io.RawIOBase):
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         """Return a reader of what comes in."""
-        return io.BufferedReader(self)
+        self._reading = True
+        return io.BufferedReader(_Incoming(self._line, self._deadline))
+
+    def close(self) -> None:
+        """Close the socket, unless it is being read."""
+        if not self._reading:
+            self._line.close()
+
+
+class _Incoming(io.RawIOBase):
+    """What comes in on a socket, until the deadline."""
+
+    def __init__(self, line: socket.socket, deadline: float) -> None:
+        self._line, self._deadline = line, deadline
 
     def readable(self) -> bool:
         """Return True."""

@@ -15,7 +15,7 @@ Format = Literal["JPEG", "PNG", "WEBP", "GIF", "AVIF"]
 
 BLOCKS = 20_000
 """Blocks of one file at most: a PNG of 20 MB has 2,500 of the usual size."""
-SCANS = 64
+SCANS = 24
 """Scans of one JPEG at most: progressive files have about ten, and each costs as much time as the whole picture."""
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"

@@ -7,10 +7,12 @@ meanwhile. How far ahead is bounded, in pictures and in bytes of pixels, so memo
 from __future__ import annotations
 
 import os
+import threading
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 from indexer.images.decode import read_picture
 from indexer.images.gallery import Gallery, Unread
@@ -19,9 +21,9 @@ from indexer.product import Product
 from indexer.settings import ImageSettings
 
 AHEAD = 128
-"""Pictures that are read ahead: two batches of products with one each."""
+"""Pictures, and products, ahead of the consumer at most: two batches of products with one picture each."""
 AHEAD_BYTES = 256_000_000
-"""Bytes of decoded pixels from which no more are begun."""
+"""Bytes of decoded pixels that wait, from which no more pictures are begun."""
 
 
 def look(
@@ -38,79 +40,120 @@ def look(
     read once while one of them is near. Products that were looked at before, or have no image, pass as they are.
     """
     settings = settings or ImageSettings()
-    waiting: deque[tuple[Product, list[Future[Picture]]]] = deque()
+    reading = _Reading(partial(_read, gallery, side, settings), threads or os.cpu_count() or 1)
+    ahead: deque[Product] = deque()
     remaining = iter(products)
-    pool = ThreadPoolExecutor(threads or os.cpu_count() or 1, "pictures")
-    begun = _Begun(pool, gallery, side, settings)
     try:
         more = True
-        while more or waiting:
-            while more and begun.room:
+        while more or ahead:
+            while more and len(ahead) < AHEAD and (reading.room or not ahead):
                 product = next(remaining, None)
                 if product is None:
                     more = False
                 else:
-                    waiting.append((product, begun.begin(product)))
-            if waiting:
-                product, futures = waiting.popleft()
-                yield begun.end(product, futures)
+                    reading.begin(_wanted(product, settings))
+                    ahead.append(product)
+            if ahead:
+                product = ahead.popleft()
+                yield _looked_at(product, reading.end(_wanted(product, settings)), settings)
     finally:
-        pool.shutdown(cancel_futures=True)
+        reading.close()
 
 
-class _Begun:
-    """Pictures that were begun and not handed on yet, by reference."""
+def _wanted(product: Product, settings: ImageSettings) -> tuple[str, ...]:
+    return () if product.pictures else product.images[: settings.image_count]
 
-    def __init__(self, pool: ThreadPoolExecutor, gallery: Gallery, side: int, settings: ImageSettings) -> None:
-        self._pool, self._gallery, self._side, self._settings = pool, gallery, side, settings
+
+def _looked_at(product: Product, pictures: list[Picture], settings: ImageSettings) -> Product:
+    if not pictures:
+        return product
+    limit = settings.image_count
+    unseen = Picture(problem=f"not looked at: only the first {limit} images of a product are; set AISLE_IMAGE_COUNT")
+    return replace(product, pictures=(*pictures, *[unseen] * (len(product.images) - limit)))
+
+
+def _read(gallery: Gallery, side: int, settings: ImageSettings, reference: str) -> Picture:
+    try:
+        data = gallery.read(reference)
+    except Unread as unread:
+        return Picture(problem=str(unread))
+    return read_picture(data, side, image_bytes=settings.image_bytes, image_pixels=settings.image_pixels)
+
+
+class _Reading:
+    """Pictures by reference, from when they are wanted until everybody who wanted them has them.
+
+    They are begun in the order in which they were wanted, one for each thread, as long as those that wait do not have
+    too many bytes; whoever is done begins the next. What the consumer has come to wait for is begun in any case.
+    """
+
+    def __init__(self, read: Callable[[str], Picture], threads: int) -> None:
+        self._read, self._threads = read, threads
+        self._pool = ThreadPoolExecutor(threads, "pictures")
+        self._lock = threading.Lock()
         self._futures: dict[str, Future[Picture]] = {}
         self._wanted: Counter[str] = Counter()
-        self._products = 0
+        self._queue: deque[str] = deque()
+        self._working = self._bytes = self._urgent = 0
 
     @property
     def room(self) -> bool:
-        """Whether another product may be begun; always when none is."""
-        if not self._products:
-            return True
-        if max(len(self._futures), self._products) >= AHEAD:
-            return False
-        ready = (future.result() for future in self._futures.values() if future.done())
-        return sum(picture.pixels.nbytes for picture in ready if picture.pixels is not None) < AHEAD_BYTES
+        """Whether more may be wanted."""
+        return len(self._futures) < AHEAD
 
-    def begin(self, product: Product) -> list[Future[Picture]]:
-        """Begin with the pictures of a product."""
-        self._products += 1
-        wanted = self._of(product)
-        for reference in wanted:
-            if reference not in self._futures:
-                self._futures[reference] = self._pool.submit(self._read, reference)
-            self._wanted[reference] += 1
-        return [self._futures[reference] for reference in wanted]
+    def begin(self, references: Iterable[str]) -> None:
+        """Want the pictures of a product."""
+        with self._lock:
+            for reference in references:
+                self._wanted[reference] += 1
+                if reference not in self._futures:
+                    self._futures[reference] = Future()
+                    self._queue.append(reference)
+            self._start()
 
-    def end(self, product: Product, futures: list[Future[Picture]]) -> Product:
-        """Return a product with its pictures, once they are there."""
-        self._products -= 1
-        wanted = self._of(product)
-        pictures = [future.result() for future in futures]
-        for reference in wanted:
-            self._wanted[reference] -= 1
-            if not self._wanted[reference]:
-                del self._futures[reference], self._wanted[reference]
-        if not wanted:
-            return product
-        limit = self._settings.image_count
-        unseen = Picture(
-            problem=f"not looked at: only the first {limit} images of a product are; set AISLE_IMAGE_COUNT"
-        )
-        return replace(product, pictures=(*pictures, *[unseen] * (len(product.images) - len(pictures))))
+    def end(self, references: Sequence[str]) -> list[Picture]:
+        """Return the pictures of a product, once they are there."""
+        with self._lock:
+            self._urgent = sum(reference in self._queue for reference in set(references))  # the first of the queue
+            self._start()
+        pictures = [self._futures[reference].result() for reference in references]
+        with self._lock:
+            for reference, picture in zip(references, pictures, strict=True):
+                self._wanted[reference] -= 1
+                if not self._wanted[reference]:
+                    self._bytes -= _size(picture)
+                    del self._futures[reference], self._wanted[reference]
+            self._start()
+        return pictures
 
-    def _of(self, product: Product) -> tuple[str, ...]:
-        return () if product.pictures else product.images[: self._settings.image_count]
+    def close(self) -> None:
+        """Begin no more, and wait for those that were begun."""
+        with self._lock:
+            self._queue.clear()
+        self._pool.shutdown()
 
-    def _read(self, reference: str) -> Picture:
+    def _start(self) -> None:
+        while self._queue and self._working < self._threads and (self._urgent or self._bytes < AHEAD_BYTES):
+            self._urgent = max(0, self._urgent - 1)
+            self._working += 1
+            self._pool.submit(self._work, self._queue.popleft())
+
+    def _work(self, reference: str) -> None:
+        future = self._futures[reference]
         try:
-            data = self._gallery.read(reference)
-        except Unread as unread:
-            return Picture(problem=str(unread))
-        limits = self._settings
-        return read_picture(data, self._side, image_bytes=limits.image_bytes, image_pixels=limits.image_pixels)
+            picture = self._read(reference)
+        except BaseException as error:
+            with self._lock:
+                self._working -= 1
+                self._start()
+            future.set_exception(error)
+            return
+        with self._lock:
+            self._working -= 1
+            self._bytes += _size(picture)
+            self._start()
+        future.set_result(picture)
+
+
+def _size(picture: Picture) -> int:
+    return 0 if picture.pixels is None else picture.pixels.nbytes

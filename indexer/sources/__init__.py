@@ -20,10 +20,11 @@ from indexer.sources.products import Reader, category_cell
 from indexer.sources.profile import Profile
 from indexer.sources.quarantine import Quarantine
 from indexer.sources.rows import CODES, Counts, Problem, Record, Row
+from indexer.sources.vectors import RowVectors
 from taxonomy.mapping import CategoryMapper
 from taxonomy.separators import Separators, detect_separator
 
-__all__ = ["CODES", "Counts", "Problem", "Profile", "Quarantine", "Row", "Source", "read"]
+__all__ = ["CODES", "Counts", "Problem", "Profile", "Quarantine", "Row", "RowVectors", "Source", "read"]
 
 SAMPLE_ROWS = 1_000
 SAMPLE_CHARS = 1 << 24
@@ -47,12 +48,13 @@ class Source:
         folder: Path,
         mapper: CategoryMapper | None = None,
         labelled: bool = True,
+        vectors: RowVectors | bool = False,
         limit: int | None = None,
     ) -> None:
         self.name, self.format, self.folder = name, format, folder
         self._records = records
         remaining = iter(records)
-        sample = _sample(remaining)
+        sample, whole = _sample(remaining)
         self.columns = records.columns or tuple(
             dict.fromkeys(column for record in sample if not record.problem for column in record.fields)
         )
@@ -60,9 +62,14 @@ class Source:
             raise MissingColumn(f"{name} has no columns; its first rows are all broken or there are none")
         self.profile = profile.detected(self.columns, needs_id=labelled)
         self.separators = self._separators(sample)
-        reader = Reader(self.profile, self.separators, mapper, labelled=labelled)
+        reader = Reader(self.profile, self.separators, mapper, labelled=labelled, vectors=vectors)
         self._limit = limit
         self._rows: Iterator[Row] = islice(map(reader.row, chain(sample, remaining)), limit)
+        if isinstance(vectors, RowVectors):
+            rows = len(sample) if whole else self.total if self.unit == "rows" else None
+            self._rows = self._rows if rows is not None else _counted(self._rows, vectors, limit)
+            if rows is not None:
+                vectors.check(rows)
 
     def __iter__(self) -> Self:
         """Return itself: every row that is not blank is given once."""
@@ -143,6 +150,7 @@ def read(
     query: str | None = None,
     mapper: CategoryMapper | None = None,
     labelled: bool = True,
+    vectors: RowVectors | bool = False,
     limit: int | None = None,
     **overrides: str | Sequence[str],
 ) -> Source:
@@ -151,13 +159,23 @@ def read(
     profile, overrides: how to read it, overrides first: a field's column(s) (title="Name"), encoding, delimiter or
     category_separator; what neither says is detected. mapper: categories become paths of its tree, or the row is
     `invalid_category`. labelled=False: for classify; category and tags are left out, ids may repeat, and a row without
-    one gets `row-N`. limit: give the first rows only. Raises SourceError, UnknownFormat, MissingColumn or SettingError.
+    one gets `row-N`. vectors: True reads image vectors from their column; a file of them takes its place, and its rows
+    are counted: SourceError when the source has more or fewer, at once where that is known, else at its end.
+    limit: give the first rows only. Raises SourceError, UnknownFormat, MissingColumn or SettingError.
     """
     chosen = (profile or Profile()).overridden(overrides)
     records, name, kind, folder = _opened(source, query, chosen)
     try:
         return Source(
-            records, chosen, name=name, format=kind, folder=folder, mapper=mapper, labelled=labelled, limit=limit
+            records,
+            chosen,
+            name=name,
+            format=kind,
+            folder=folder,
+            mapper=mapper,
+            labelled=labelled,
+            vectors=vectors,
+            limit=limit,
         )
     except BaseException:
         records.close()
@@ -200,13 +218,23 @@ def _records(kind: str, stream: ByteStream, profile: Profile) -> Records:
     return Delimited(stream, profile.encoding, profile.delimiter, likely=likely)
 
 
-def _sample(records: Iterator[Record]) -> list[Record]:
-    """Take the first rows: at most 1,000, and at most 16 million characters."""
+def _counted(rows: Iterator[Row], vectors: RowVectors, limit: int | None) -> Iterator[Row]:
+    """Yield `rows`; raise SourceError at their end unless there are as many vectors, or more where a limit ended it."""
+    count = 0
+    for row in rows:
+        yield row
+        count += 1
+    if count != limit:
+        vectors.check(count)
+
+
+def _sample(records: Iterator[Record]) -> tuple[list[Record], bool]:
+    """Take the first rows: at most 1,000, and at most 16 million characters; say whether those are all."""
     sample: list[Record] = []
     size = 0
     for record in records:
         sample.append(record)
         size += sum(map(len, record.fields.values()))
         if len(sample) == SAMPLE_ROWS or size > SAMPLE_CHARS:
-            break
-    return sample
+            return sample, False
+    return sample, True

@@ -97,6 +97,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
         *("picture", "pictures", "picture_url", "photo", "photos", "photo_url", "img", "img_url", "thumbnail"),
         *("Bild", "Bilder", "Bild-URL", "Bildpfad", "Produktbild", "photo du produit", "imagen", "imágenes", "foto"),
     ),
+    "image_vector": ("image_vector", "image_embedding", "image_embeddings", "image_features", "clip_image_vector"),
     # A column that is only called provenance or weight tells where a product comes from and what it weighs.
     "provenance": ("label_provenance",),
     "weight": ("label_weight",),

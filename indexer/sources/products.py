@@ -15,6 +15,7 @@ from indexer.sources.profile import Profile
 from indexer.sources.rows import Problem, Record, Row
 from indexer.sources.seen import SeenIds
 from indexer.sources.specs import Specs, parse_specs
+from indexer.sources.vectors import PART, RowVectors, Vector, vector_in
 from taxonomy.mapping import CategoryMapper, Unmapped
 from taxonomy.names import path_text
 from taxonomy.separators import Invalid, Separators, parse_path
@@ -38,24 +39,34 @@ _IMAGES = re.compile(
 class Reader:
     """Makes the rows of one source; remembers the ids it has seen, of labelled sources only.
 
-    profile: detected, so that its columns are those of the source.
+    profile: detected, so that its columns are those of the source. vectors: whether image vectors are read from their
+    column, or the rows of a file that are taken instead.
     """
 
     def __init__(
-        self, profile: Profile, separators: Separators, mapper: CategoryMapper | None = None, *, labelled: bool = True
+        self,
+        profile: Profile,
+        separators: Separators,
+        mapper: CategoryMapper | None = None,
+        *,
+        labelled: bool = True,
+        vectors: RowVectors | bool = False,
     ) -> None:
+        self._vectors = vectors
+        self._place = -1
         self._columns = profile.columns
         self._constant = profile.constant
         self._separators = separators
         self._mapper = mapper
         self._labelled = labelled
         self._seen = SeenIds()
-        self._placed = lru_cache(CATEGORIES)(self._place)
+        self._placed = lru_cache(CATEGORIES)(self._located)
         named = profile.columns.get("specs", ())
         self._blocks = {column for column in named if len(named) == 1 or column_key(column) in keys("specs")}
 
     def row(self, record: Record) -> Row:
-        """Return the row of a record, with its product or its problem."""
+        """Return the row of a record, with its product or its problem; records come in the order of the source."""
+        self._place += 1
         product_id = self._only("id", record.fields)
         if not product_id and not self._labelled:
             product_id = f"row-{record.number}"
@@ -78,6 +89,9 @@ class Reader:
         standing = self._standing(fields) if self._labelled else _SUPPLIER
         if isinstance(standing, Problem):
             return standing
+        vector = self._vector(fields)
+        if isinstance(vector, Problem):
+            return vector
         product = Product(
             id=product_id,
             title=self._only("title", fields),
@@ -89,6 +103,7 @@ class Reader:
             images=tuple(image for cell in self._all("image", fields) for image in _images(cell)),
             provenance=standing[0],
             weight=standing[1],
+            vectors={} if vector is None else {PART: vector},
         )
         return _checked(product)
 
@@ -122,7 +137,7 @@ class Reader:
             return ""
         return self._placed(cells[0] if len(cells) == 1 else json.dumps(cells))
 
-    def _place(self, text: str) -> str | Problem:
+    def _located(self, text: str) -> str | Problem:
         """Return the path of a category, as its source or the mapper's tree writes it."""
         path = parse_path(text, self._separators)
         if self._mapper is None:
@@ -133,6 +148,11 @@ class Reader:
         if isinstance(node, Unmapped):
             node = self._mapper.resolve(text)
         return Problem("invalid_category", node.reason) if isinstance(node, Unmapped) else self._mapper.tree.text(node)
+
+    def _vector(self, fields: Mapping[str, str]) -> Vector | Problem | None:
+        if isinstance(self._vectors, RowVectors):
+            return self._vectors.at(self._place)
+        return vector_in(next(iter(self._all("image_vector", fields)), "")) if self._vectors else None
 
     def _tags(self, fields: Mapping[str, str]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(tag for cell in self._all("tags", fields) for tag in split_tags(cell)))
@@ -157,7 +177,7 @@ def category_cell(profile: Profile, fields: Mapping[str, str]) -> str:
 
 
 def _checked(product: Product) -> Product | Problem:
-    if not product.has_text and not product.images:
+    if not (product.has_text or product.images or product.vectors):
         return Problem("no_content", "the row has neither text nor image; give it at least a title")
     try:
         check(product)

@@ -32,7 +32,10 @@ from typing import Any
 from indexer.errors import MissingColumn, SettingError
 from indexer.sources.aliases import column_key, keys, spec_name
 
-FIELDS = ("id", "title", "description", "brand", "specs", "category", "tags", "image", "provenance", "weight")
+FIELDS = (
+    *("id", "title", "description", "brand", "specs", "category", "tags", "image", "image_vector"),
+    *("provenance", "weight"),
+)
 SEVERAL = frozenset({"description", "specs", "category", "tags", "image"})
 """Fields that may come from more than one column."""
 

@@ -10,10 +10,11 @@ from indexer.product import Product
 
 CODES = {
     "no_id": "the id is empty",
-    "no_content": "neither text nor image",
+    "no_content": "neither text nor an image that can be read",
     "broken_json": "a line or a specs cell that starts as JSON and is none",
     "repeated_id": "an earlier row has the id",
     "invalid_category": "the category is no path, or none of the taxonomy",
+    "invalid_vector": "the vector made elsewhere is not of finite numbers, or not of as many as the index takes",
     "invalid_label": "the provenance or the weight of the label is none that there is",
     "too_long": "a line, a field or a list over its limit",
     "broken_row": "more or fewer cells than the header, a quote that is not closed, an id with control characters",

@@ -32,7 +32,7 @@ Mask = npt.NDArray[np.bool_]
 
 RAW = "raw"
 TEXT, IMAGE = "text", "image"
-"""The views. A part named `image`, or something that begins so, is of the second; any other, and words, of the first."""
+"""The views. A part named `image`, or beginning so, is of the second; any other, and words, of the first."""
 
 
 @dataclass(frozen=True, slots=True)

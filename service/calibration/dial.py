@@ -41,11 +41,13 @@ class Dial:
     """What one question asks for. precision: share of the `auto` answers that must be right, None for the service's.
 
     policy: "auto" answers with the deepest category that is sure enough, or abstains; "leaf" names the likeliest leaf
-    always; "coverage" answers as "auto", and where that would abstain with the likeliest root.
+    always; "coverage" answers as "auto", and where that would abstain with the likeliest root. without_image: whether
+    to say as well what the answer would be without the picture.
     """
 
     precision: float | None = None
     policy: Policy | None = None
+    without_image: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,8 +51,9 @@ def calibration_of(
 ) -> Calibration:
     """Return the calibration of an index: from at most `sample` of its labelled products, half of each fold.
 
-    Each kind of question, by text, by picture or by both, is calibrated by the products that could be asked about so;
-    for the settings of the vote the kind counts that most are of. read: gives stored products by key, for the words of
+    Each kind of question, by text, by picture or by both, is calibrated by the products that could be asked about so,
+    first of all the kind that most are of. The settings of the vote are chosen for questions by text, so that these are
+    answered as by an index that knows no pictures. read: gives stored products by key, for the words of
     their texts. tell(n) is called as n products were asked about.
     """
     chosen = Calibration(NEIGHBOURS[1], WEIGHT)
@@ -65,9 +66,9 @@ def calibration_of(
     if not any(kind.size for kind in kinds):  # products that no view sees
         return replace(chosen, tags=tag_rules_of(built, chosen.words, read, seed=seed))
     main = max(kinds, key=lambda kind: (kind.size, len(kind.pattern)))
-    chosen = _chosen(main.some(TRIAL), replace(chosen, pattern=main.pattern, views=main.views))
+    chosen = _chosen(next(kind for kind in kinds if kind.size).some(TRIAL), chosen)
     chosen = replace(chosen, tags=tag_rules_of(built, chosen.words, read, seed=seed))
-    made = _calibrated(built, main, chosen, seed, tell)
+    made = _calibrated(built, main, replace(chosen, pattern=main.pattern, views=main.views), seed, tell)
     others = {
         key_of(kind.pattern): _calibrated(built, kind.some(SAMPLE // 4), _plain(chosen, kind), seed, lambda _: None)
         for kind in kinds
@@ -109,9 +110,7 @@ def _plain(chosen: Calibration, kind: Kind) -> Calibration:
     return replace(Calibration(chosen.neighbours, chosen.words), pattern=kind.pattern, views=kind.views)
 
 
-def _calibrated(
-    built: Built, kind: Kind, chosen: Calibration, seed: int, tell: Callable[[int], None]
-) -> Calibration:
+def _calibrated(built: Built, kind: Kind, chosen: Calibration, seed: int, tell: Callable[[int], None]) -> Calibration:
     """Return what is learnt of one kind of questions, the settings of the vote being chosen."""
     told = _told(kind, chosen, tell)
     share = float(told.counted.sum()) * NEWCOMERS

@@ -86,7 +86,7 @@ def _placed_in(view: View, space: Space, nodes: int) -> View:
     keys = np.flatnonzero(view.labels.known).astype(np.int64)
     placed = moved.placed(keys)
     here = present(placed)
-    return moved.twin(kinds.build(kinds.AUTO, space.dim, keys[here], placed[here]), nodes)
+    return view.twin(space, kinds.build(kinds.AUTO, space.dim, keys[here], placed[here]), nodes)
 
 
 def listings(built: Built, keys: Keys) -> npt.NDArray[np.float64]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -84,7 +83,7 @@ def tags_of_neighbours(
 def _asked(built: Built, keys: Keys, alike: Kernel, words: TagWords, read: Read) -> Weighed:
     projected = stored(built, keys)
     votes = [
-        _votes(built, projected[np.array(rows)], np.array(rows), keys[rows], alike, pattern)
+        _votes(built, projected[np.array(rows)], keys[rows], alike, pattern).moved(np.array(rows))
         for pattern, rows in built.space.patterns(projected).items()
     ]
     order = np.lexsort((np.concatenate([each.tag for each in votes]), np.concatenate([each.row for each in votes])))
@@ -92,10 +91,9 @@ def _asked(built: Built, keys: Keys, alike: Kernel, words: TagWords, read: Read)
     return weighed(said, words.named(read(keys.tolist())), len(built.contents.labels.tag_names))
 
 
-def _votes(built: Built, asked: Projected, rows: Keys, keys: Keys, alike: Kernel, pattern: Pattern) -> Voted:
-    """Return the tags of the neighbours of some questions of one pattern, under their rows in the batch."""
+def _votes(built: Built, asked: Projected, keys: Keys, alike: Kernel, pattern: Pattern) -> Voted:
+    """Return the tags of the neighbours of some questions of one pattern."""
     put = questions(built, restricted(built, asked, pattern), saying(built, pattern), keys, VOTERS + SPARE)
     found = together([each.found for each in put.values()], VOTERS + SPARE)
     copies = built.contents.features.copies(asked.raw, asked.words, found.keys, ALIKE)
-    votes = tags_of_neighbours(built, found, asked, alike, copies)
-    return replace(votes, row=rows[votes.row])
+    return tags_of_neighbours(built, found, asked, alike, copies)

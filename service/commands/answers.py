@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,16 +12,24 @@ import click
 from service.console.options import (
     FILE,
     SourceOptions,
+    image_vectors_option,
+    images_option,
     index_option,
     json_option,
     open_engine,
+    open_images,
+    open_vectors,
     print_json,
     service_settings,
     source_options,
 )
 
 if TYPE_CHECKING:
+    from indexer.images.gallery import Gallery
+    from indexer.product import Product
+    from indexer.sources import Row, Source
     from service.console.table import Tally
+    from service.engine import Engine
     from service.settings import ServiceSettings
 
 
@@ -29,6 +38,8 @@ if TYPE_CHECKING:
 @click.option("--show", type=click.IntRange(1, 100), metavar="N", help="Print the first N answers instead.")
 @click.option("--precision", type=float, metavar="P", help="Share of `auto` answers that must be right. Default: 0.95")
 @click.option("--policy", type=click.Choice(("auto", "leaf", "coverage")), help="How far an answer goes. Default: auto")
+@images_option
+@image_vectors_option
 @index_option
 @source_options
 def classify(
@@ -38,64 +49,103 @@ def classify(
     show: int | None,
     precision: float | None,
     policy: str | None,
+    images: Path | None,
+    image_vectors: Path | None,
     index: Path,
 ) -> None:
     """Find path, tags, neighbours and duplicates of every product of SOURCE, and write them beside its columns."""
     if (out is None) == (show is None):
         raise click.UsageError("name the file to write, as in -o out.csv, or ask for some answers, as in --show 3")
-    settings = service_settings(index=index, precision=precision, policy=policy)
     if out is not None:
-        _classify_into(out, source, settings)
+        from service.console.table import check_output
+
+        check_output(out)
+    from indexer.snapshot import read_manifest
+
+    settings = service_settings(index=index, precision=precision, policy=policy)
+    vectors = open_vectors(image_vectors, read_manifest(settings.index).encoder_spec)
+    gallery = open_images(images)
+    opened = source.open(labelled=False, vectors=vectors)
+    if out is not None:
+        _classify_into(out, opened, gallery, settings)
         return
     from itertools import islice
 
     from service.console.cards import card
     from service.console.table import answered
 
-    with source.open(labelled=False) as rows, closing(open_engine(settings)) as engine:
-        found = answered(list(islice(rows, show)), engine.classify)
+    with opened as rows, closing(open_engine(settings)) as engine:
+        found = answered(list(islice(_looked(rows, gallery, engine), show)), engine.classify)
     click.echo("\n\n".join(card(number, *pair) for number, pair in enumerate(found, start=1)))
 
 
-def _classify_into(out: Path, source: SourceOptions, settings: ServiceSettings) -> None:
+def _looked(rows: Source, gallery: Gallery | None, engine: Engine) -> Iterator[Row]:
+    """Yield the rows of a source with their pictures, where there is a gallery of them."""
+    from indexer.sources.pictured import pictured
+
+    return pictured(rows, gallery, engine.live.encoder.side) if gallery else iter(rows)
+
+
+def _classify_into(out: Path, source: Source, gallery: Gallery | None, settings: ServiceSettings) -> None:
     from time import monotonic
 
     from service.console.progress import Progress
-    from service.console.table import LEAVES, check_output, classify_table
+    from service.console.table import LEAVES, classify_table
     from service.console.words import classify_report
 
-    check_output(out)
-    with source.open(labelled=False) as rows, closing(open_engine(settings)) as engine, Progress() as progress:
+    with source as rows, closing(open_engine(settings)) as engine, Progress() as progress:
         began = monotonic()
         progress.start("classify", rows.expected(), "products")
 
         def advance(tally: Tally) -> None:
             progress.at(tally.read)
 
-        tally = classify_table(rows, out, engine.classify, advance, engine.commonest(LEAVES))
+        looked = _looked(rows, gallery, engine)
+        tally = classify_table(rows, out, engine.classify, advance, engine.commonest(LEAVES), rows=looked)
     click.echo(classify_report(tally, out, monotonic() - began), err=True)
 
 
 @click.command()
 @click.argument("text", nargs=-1)
+@click.option("--image", "images", type=FILE, multiple=True, help="A photo to look for; again for several.")
 @click.option("--id", "product_id", metavar="ID", help="Neighbours of this stored product instead.")
 @click.option("--limit", type=click.IntRange(1, 500), default=10, show_default=True, help="How many neighbours.")
 @json_option
 @index_option
-def similar(text: tuple[str, ...], product_id: str | None, limit: int, index: Path, *, as_json: bool) -> None:
-    """List the stored products most similar to TEXT, or to the stored product --id."""
-    from indexer.product import Product
+def similar(
+    text: tuple[str, ...], images: tuple[Path, ...], product_id: str | None, limit: int, index: Path, *, as_json: bool
+) -> None:
+    """List the stored products most similar to TEXT, to a photo or to both, or to the stored product --id."""
     from service.console.words import neighbour_table
-    from service.rest.schemas import UNNAMED
 
-    if bool(text) == (product_id is not None):
-        raise click.UsageError("give a TEXT to look for, or the id of a stored product with --id")
+    if bool(text or images) == (product_id is not None):
+        raise click.UsageError("give a TEXT or an --image to look for, or the id of a stored product with --id")
     with closing(open_engine(service_settings(index=index))) as engine:
-        found = engine.similar(product_id or Product(UNNAMED, title=" ".join(text)), limit)
+        found = engine.similar(product_id or _shown(" ".join(text), images, engine), limit)
     if as_json:
         print_json(found)
     else:
         click.echo(neighbour_table(found))
+
+
+def _shown(text: str, images: Sequence[Path], engine: Engine) -> Product:
+    """Return a product with that title and photos. Raises SettingError when the photos cannot be seen or read."""
+    from indexer.encoders import missing
+    from indexer.errors import SettingError
+    from indexer.images.gallery import Given
+    from indexer.images.looking import look
+    from indexer.product import Product
+    from service.rest.schemas import UNNAMED
+
+    side = engine.live.encoder.side
+    if images and not side:
+        raise SettingError(f"a photo says nothing to this index: {missing(engine.live.manifest.encoder_spec)}")
+    files = {str(image): image.read_bytes() for image in images}
+    product = next(look([Product(UNNAMED, title=text, images=tuple(files))], Given(files), side))
+    for name, picture in zip(files, product.pictures, strict=True):
+        if picture.problem:
+            raise SettingError(f"{name}: {picture.problem}")
+    return product
 
 
 @click.command()

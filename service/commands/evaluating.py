@@ -11,8 +11,12 @@ from click.core import ParameterSource
 from service.console.options import (
     FILE,
     SourceOptions,
+    image_vectors_option,
+    images_option,
     index_option,
     json_option,
+    open_images,
+    open_vectors,
     optional_source,
     print_json,
     service_settings,
@@ -41,6 +45,8 @@ WORSE = 3
 @click.option("--mlflow", metavar="URI", help="Log it at this MLflow tracking server too; needs the extra mlflow.")
 @click.option("--precision", type=float, metavar="P", help="Share of `auto` answers that must be right. Default: 0.95")
 @click.option("--policy", type=click.Choice(("auto", "leaf", "coverage")), help="How far an answer goes. Default: auto")
+@images_option
+@image_vectors_option
 @json_option
 @index_option
 @optional_source
@@ -59,6 +65,8 @@ def evaluate(
     mlflow: str | None,
     precision: float | None,
     policy: str | None,
+    images: Path | None,
+    image_vectors: Path | None,
     index: Path,
     as_json: bool,
 ) -> None:
@@ -66,6 +74,7 @@ def evaluate(
 
     With --against the exit code is 3 when it is worse beyond noise.
     """
+    from indexer.snapshot import read_manifest
     from service.console.progress import Progress
     from service.console.words import evaluation_facts
     from service.evaluation.report import FIGURES, check, write
@@ -81,12 +90,18 @@ def evaluate(
             raise click.UsageError(f"--{option} asks an index about its own products; leave it out beside a SOURCE")
     settings = service_settings(index=index, precision=precision, policy=policy)
     plan = Plan(method, folds, sample, seed, against or "", tolerance)
-    opened = None if source is None else (lambda mapper: source.open(mapper=mapper))
+    for option, file in (("--images", images), ("--image-vectors", image_vectors)):
+        if source is None and file is not None:
+            raise click.UsageError(f"{option}: there is no SOURCE whose products it shows; name one")
+    opened = None
+    if source is not None:
+        vectors = open_vectors(image_vectors, read_manifest(settings.index).encoder_spec)
+        opened = lambda mapper: source.open(mapper=mapper, vectors=vectors)  # noqa: E731 - of one name with None
     folder = out or settings.index / "evaluation"
     check(folder)
     tracker = Tracker.open(mlflow) if mlflow else None
     with Progress() as progress:
-        figures = evaluate_index(settings, plan, source=opened, progress=progress)
+        figures = evaluate_index(settings, plan, source=opened, gallery=open_images(images), progress=progress)
         progress.start("draw", None, "")
         page = write(figures, folder)
     if as_json:

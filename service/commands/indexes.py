@@ -12,15 +12,20 @@ from service.commands.taxonomies import read_taxonomy
 from service.console.options import (
     FILE,
     SourceOptions,
+    image_vectors_option,
+    images_option,
     index_option,
     index_settings,
     json_option,
+    open_images,
+    open_vectors,
     print_json,
     service_settings,
     source_options,
 )
 
 if TYPE_CHECKING:
+    from indexer.settings import IndexSettings
     from taxonomy.vocabulary import Vocabulary
 
 KINDS = ("auto", "exact", "flat", "ivf", "ivf_sq8", "ivf_pq", "hnsw")
@@ -33,9 +38,12 @@ PROVENANCES = ("supplier", "human", "machine")
 @click.option("--locale", default="en", show_default=True, help="Language to take where the tree has several.")
 @click.option("--vocabulary", type=FILE, help="Tag words: spellings, aliases, exclusions, scopes and conflicts.")
 @click.option("--provenance", type=click.Choice(PROVENANCES), help="Who gave the labels, where rows do not say.")
-@click.option("--encoder", metavar="NAME", help="As in static or sentence_transformers:MODEL. Default: MiniLM.")
+@click.option("--encoder", metavar="NAME", help="As in static or sentence_transformers:MODEL. Default: auto")
 @click.option("--kind", type=click.Choice(KINDS), help="Kind of vector index. Default: auto, chosen by size.")
 @click.option("--recall-target", type=float, help="Share of true neighbours that a kind must find. Default: 0.95")
+@images_option
+@image_vectors_option
+@click.option("--image-model", metavar="NAME", help="Which model made --image-vectors. Default: the name of the file.")
 @source_options
 def build(
     source: SourceOptions,
@@ -48,6 +56,9 @@ def build(
     encoder: str | None,
     kind: str | None,
     recall_target: float | None,
+    images: Path | None,
+    image_vectors: Path | None,
+    image_model: str | None,
 ) -> None:
     """Build an index of SOURCE: a CSV, TSV, JSONL or Parquet file, a folder with one, or a database URL."""
     from indexer import encoders
@@ -58,10 +69,12 @@ def build(
     from taxonomy.vocabulary import Vocabulary
 
     settings = index_settings(encoder=encoder, kind=kind, recall_target=recall_target)
+    settings = _with_vectors(settings, image_vectors, image_model)
+    gallery, vectors = open_images(images), open_vectors(image_vectors, settings.encoder)
     given = read_taxonomy(taxonomy, locale) if taxonomy else None
     mapper = CategoryMapper(given.tree, aliases=given.aliases) if given else None
     words = Vocabulary.read(vocabulary) if vocabulary else None
-    with source.open(mapper=mapper, provenance=provenance) as rows:
+    with source.open(mapper=mapper, provenance=provenance, vectors=vectors) as rows:
         with status(f"loading the encoder {settings.encoder}") as say:
             loaded = encoders.load(settings.encoder, say)
         with Progress() as progress:
@@ -72,6 +85,7 @@ def build(
                 taxonomy=given.tree if given else None,
                 vocabulary=words,
                 encoder=loaded,
+                gallery=gallery,
                 progress=progress,
             )
     if words and vocabulary:
@@ -110,6 +124,23 @@ def info(index: Path, *, as_json: bool) -> None:
         return
     with closing(Records.open(index / STORE, create=False)) as records:
         click.echo(index_facts(manifest, index, records.counts()))
+
+
+def _with_vectors(settings: IndexSettings, file: Path | None, model: str | None) -> IndexSettings:
+    """Return settings, their encoder the concrete one, with the image vectors of a file as a part beside the text."""
+    from indexer import encoders
+    from indexer.encoders.precomputed import declaration, declared
+    from indexer.sources.vectors import PART, RowVectors
+
+    spec = settings.encoder
+    if file is None:
+        if model is not None:
+            raise click.UsageError("--image-model names who made --image-vectors; give those too")
+        spec = encoders.resolved(spec)
+    elif PART not in declared(spec):
+        text = encoders.DEFAULT if spec == encoders.AUTO else spec
+        spec = f"{text}+{declaration(PART, RowVectors(file).dim, model or file.stem)}"
+    return settings.model_copy(update={"encoder": spec})
 
 
 def _say_oversights(words: Vocabulary, index: Path, file: Path) -> None:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from indexer.images.gallery import Gallery
     from indexer.settings import IndexSettings
     from indexer.sources import Source
+    from indexer.sources.vectors import RowVectors
     from service.engine import Engine
     from service.settings import ServiceSettings
     from taxonomy.mapping import CategoryMapper
@@ -29,6 +31,10 @@ index_option = click.option(
     default=Path("index/sample"),
     show_default=True,
     help="Folder of the index.",
+)
+images_option = click.option("--images", type=FILE, help="Folder or zip of the images that the source names.")
+image_vectors_option = click.option(
+    "--image-vectors", type=FILE, metavar="FILE.npy", help="Vectors of the images, a row for each row of SOURCE."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -54,11 +60,16 @@ class SourceOptions:
     query: str | None
 
     def open(
-        self, *, labelled: bool = True, mapper: CategoryMapper | None = None, provenance: str | None = None
+        self,
+        *,
+        labelled: bool = True,
+        mapper: CategoryMapper | None = None,
+        provenance: str | None = None,
+        vectors: RowVectors | bool = False,
     ) -> Source:
         """Open the source as `indexer.sources.read` does; raises what that raises, and UsageError for a bad --map.
 
-        provenance: of the labels of rows that do not say; None leaves it to the profile.
+        provenance: of the labels of rows that do not say; None leaves it to the profile. vectors: as `read` takes them.
         """
         from indexer.sources import Profile, read
 
@@ -77,6 +88,7 @@ class SourceOptions:
             query=self.query,
             mapper=mapper,
             labelled=labelled,
+            vectors=vectors,
             limit=self.limit,
             **overrides,
             **_columns(self.mapped),
@@ -117,6 +129,40 @@ def _with_source(command: _Command, *, required: bool) -> Callable[..., Any]:
     for option in reversed(options):
         with_source = option(with_source)
     return with_source
+
+
+def open_images(where: Path | None) -> Gallery | None:
+    """Return where images are read from: a folder or zip, and the web when the setting says so; None for neither."""
+    from indexer.settings import ImageSettings
+
+    settings = _settings(ImageSettings, {})
+    if where is None and not settings.fetch_images:
+        return None
+    from indexer.images.gallery import open_gallery
+
+    return open_gallery(where, fetch=settings.fetch_images, settings=settings)
+
+
+def open_vectors(file: Path | None, encoder: str) -> RowVectors | bool:
+    """Return the image vectors in a file, or whether an index by that encoder takes them from a column of the source.
+
+    Raises SettingError when it takes none, or others than those in the file.
+    """
+    from indexer.encoders.precomputed import declared
+    from indexer.errors import SettingError
+    from indexer.sources.vectors import PART, RowVectors
+
+    dim = declared(encoder).get(PART)
+    if file is None:
+        return dim is not None
+    vectors = RowVectors(file)
+    if dim != vectors.dim:
+        takes = "no vectors of pictures" if dim is None else f"vectors of {dim:,} numbers"
+        raise SettingError(
+            f"{file} has vectors of {vectors.dim:,} numbers, an index by {encoder} takes {takes}; "
+            "give vectors by the model that made its own, or build it with --image-vectors"
+        )
+    return vectors
 
 
 def open_engine(settings: ServiceSettings) -> Engine:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +19,7 @@ import orjson
 from indexer.errors import ProductError, SettingError
 from indexer.product import Product
 from indexer.sources import Row, Source
+from indexer.sources.pictured import batches
 from service.answer import Answer, Candidate
 
 LEAVES = 3
@@ -64,18 +64,21 @@ def classify_table(
     classify: Classify,
     advance: Callable[[Tally], None],
     guesses: Sequence[Candidate] = (),
+    *,
+    rows: Iterator[Row] | None = None,
 ) -> Tally:
     """Write each row of `source` with its answer to `out`, in order; `advance` is told after each chunk.
 
-    guesses: the leaves of a row that cannot be asked about, so that those columns are filled in every row.
+    guesses: the leaves of a row that cannot be asked about, so that those columns are filled in every row. rows: those
+    of the source with their pictures, where somebody looks at them.
 
     Cells keep their text, and columns that an earlier run added are replaced. The file appears under its name when it
     is whole. Raises what `check_output` and reading the source raise, OSError when the disk refuses.
     """
-    tally, rows = Tally(), iter(source)
+    tally = Tally()
     columns = (*(column for column in source.columns if column not in ADDED), *ADDED)
     with open_table(out, columns) as write:
-        while chunk := list(islice(rows, CHUNK)):
+        for chunk in batches(rows or iter(source), CHUNK):
             table = [_cells(row, answer, guesses) for row, answer in answered(chunk, classify)]
             write(table)
             tally.read += len(table)

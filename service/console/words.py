@@ -5,11 +5,13 @@ Cards of answers are in `service/console/cards.py`, trees in `service/console/dr
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from indexer.encoders import missing
 from service.console.progress import seconds
 from taxonomy.names import SEPARATOR
 
@@ -39,10 +41,13 @@ def build_report(report: Report, index: Path) -> str:
     lines = [f"{index} is built in {seconds(report.seconds)}", *_facts(manifest)]
     if rows.quarantined:
         lines.append(_fact("quarantine", f"{rows.quarantined:,} rows, each with its reason, in {report.quarantine}"))
-        common = rows.by_code.most_common(REASONS)
-        lines += [_fact("", f"{count:,} x {code}: {CODES.get(code, code)}") for code, count in common]
-        rest = rows.quarantined - sum(count for _, count in common)
-        lines += [_fact("", f"{rest:,} for other reasons")] if rest else []
+        meant = {code: f"{code}: {CODES.get(code, code)}" for code in rows.by_code}
+        lines += _commonest(Counter({meant[code]: count for code, count in rows.by_code.items()}))
+    if report.pictures and report.pictures.unread:
+        lines.append(
+            _fact("unread", f"{report.pictures.unread.total():,} images, each with its reason beside the product")
+        )
+        lines += _commonest(report.pictures.unread)
     if report.removed:
         lines.append(_fact("removed", f"{report.removed:,} products that the source no longer has"))
     lines.append(_fact("encoded", f"{report.encoded:,} texts; what was encoded before is kept"))
@@ -211,16 +216,34 @@ def _facts(manifest: Manifest) -> list[str]:
     lines.append(_fact("products", f"{products:,} = {labelled:,} with a category + {products - labelled:,} without"))
     if searched != products:
         lines.append(_fact("", f"{searched:,} can be found; {products - searched:,} have nothing that is encoded"))
+    if "pictures" in counts:
+        read, unread, without = (counts.get(name, 0) for name in ("pictures", "unread", "pictureless"))
+        said = f"{read + unread:,} looked at = {read:,} read + {unread:,} not"
+        lines.append(_fact("pictures", f"{said}; {without:,} products have none"))
+    if "given" in counts:
+        lines.append(_fact("vectors", f"{counts['given']:,} products came with one of their picture"))
     grows = "which grows with the labels" if tree["open"] else "and no others: labels outside are refused"
     lines.append(_fact("categories", f"{tree['nodes']:,} in the tree, {grows}"))
     parts = [f"{name} {dimension}" for name, dimension in manifest.parts.items()]
     lines.append(_fact("encoder", f"{manifest.encoder_spec}, dimensions: {', '.join(parts)}"))
-    lines.append(_fact("vectors", _vectors(manifest)))
+    several = len(manifest.views) > 1
+    for view, each in manifest.views.items():
+        lines.append(_fact("vectors", (f"by {view}, " if several else "") + _vectors(each["vectors"])))
+    if unseen := missing(manifest.encoder_spec):
+        lines.append(_fact("missing", unseen))
     return lines
 
 
-def _vectors(manifest: Manifest) -> str:
-    kind, parameters = manifest.vectors["kind"], dict(manifest.vectors["parameters"])
+def _commonest(reasons: Counter[str]) -> list[str]:
+    """Return the commonest reasons of a refusal, a line for each, and how many others there were."""
+    common = reasons.most_common(REASONS)
+    rest = reasons.total() - sum(count for _, count in common)
+    lines = [_fact("", f"{count:,} x {why}") for why, count in common]
+    return [*lines, *([_fact("", f"{rest:,} for other reasons")] if rest else [])]
+
+
+def _vectors(vectors: Mapping[str, Any]) -> str:
+    kind, parameters = vectors["kind"], dict(vectors["parameters"])
     recall, target = parameters.pop("recall", None), parameters.pop("recall_target", None)
     chosen = "".join(f", {name} {value}" for name, value in parameters.items())
     if recall is None:

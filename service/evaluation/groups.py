@@ -20,22 +20,24 @@ Groups = npt.NDArray[np.int64]
 def groups(built: Built, keys: Keys, tell: Callable[[int], None] = lambda _: None) -> Groups:
     """Return a group number for each of `keys` (n,): int64 (n,), the same for near-copies and for copies of those.
 
-    Near-copies are products of the same words, and those whose parts and words have a mean cosine of COPY or more.
-    tell(n) is called as n products were looked at.
+    Near-copies are products of the same words and pictures, and those whose parts and words have a mean cosine of COPY
+    or more. tell(n) is called as n products were looked at.
     """
     features, size = built.contents.features, len(keys)
-    _, same = np.unique(np.array(features.fingerprints(keys), np.int64), return_inverse=True)
+    said = [features.fingerprints(keys, view.space) for view in built.contents.views.values()]
+    _, same = np.unique(np.array([hash(each) for each in zip(*said, strict=True)], np.int64), return_inverse=True)
     place = np.full(int(keys.max(initial=-1)) + 1, -1, np.int64)
     place[keys] = np.arange(size)
     pairs = [np.stack([np.arange(size), size + same])]
     for start in range(0, size, BATCH):
         some = keys[start : start + BATCH]
         asked = stored(built, some)
-        found = neighbourhoods(built, asked, some, COPIES)
-        copies = features.copies(asked.raw, asked.words, found.keys, COPY) & found.present
-        row, column = np.nonzero(copies & (found.keys < len(place)))
-        other = place[found.keys[row, column]]
-        pairs.append(np.stack([start + row[other >= 0], other[other >= 0]]))
+        for view in built.contents.views.values():
+            found = neighbourhoods(view, asked, some, COPIES)
+            copies = features.copies(asked.raw, asked.words, found.keys, COPY) & found.present
+            row, column = np.nonzero(copies & (found.keys < len(place)))
+            other = place[found.keys[row, column]]
+            pairs.append(np.stack([start + row[other >= 0], other[other >= 0]]))
         tell(start + len(some))
     one, other = np.concatenate(pairs, axis=1)
     nodes = size + int(same.max(initial=-1)) + 1

@@ -12,7 +12,6 @@ import numpy.typing as npt
 from indexer.product import Product
 from indexer.update import path_of
 from indexer.vectors import Vectors
-from service.calibration.calibrate import Calibration
 from service.decision import AUTO, decide
 from service.hearing import Thought
 from taxonomy.tree import Tree
@@ -71,14 +70,13 @@ class Judged:
         vectors: Vectors,
         asked: Tree,
         *,
-        calibration: Calibration,
         vocabulary: Vocabulary,
         tree: Tree,
         fold: int = 0,
     ) -> Self:
         """Put what an index thought of products beside their labels.
 
-        asked, calibration, vocabulary: of the index. tree: has all that `asked` has, and the categories of the labels.
+        asked, vocabulary: of the index. tree: has all that `asked` has, and the categories of the labels.
         """
         size, likely = len(products), thought.likely
         places = np.array([*(_position(tree, asked.path(node)) for node in range(len(asked))), -1], np.int32)
@@ -93,7 +91,7 @@ class Judged:
         truth = np.array([_position(tree, path_of(path)) if path else -1 for path in paths], np.int32)
         sure = np.full((size, len(DIAL)), -1, np.int32)
         for column, precision in enumerate(DIAL):
-            decided = decide(likely, thought.nearest, calibration, precision=precision, policy="auto")
+            decided = decide(likely, thought.nearest, thought.calibration, precision=precision, policy="auto")
             sure[:, column] = places[np.where(decided.kind == AUTO, decided.node, -1)]
         return cls(
             tree=tree,

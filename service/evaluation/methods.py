@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +19,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from indexer.build import Progress
+from indexer.encoders import given_parts
 from indexer.errors import SourceError
+from indexer.images.gallery import Gallery
 from indexer.labels import UNLABELLED
 from indexer.placement import CANONICAL, Placement
 from indexer.product import Product
@@ -28,19 +30,19 @@ from indexer.snapshot import Built
 from indexer.sources import Row
 from indexer.space import RAW
 from indexer.store.records import Record
-from indexer.update import prepare
+from indexer.update import prepare, whole
 from indexer.vectors import Keys
-from service.calibration.leave_one_out import BATCH, COPIES, COPY, ask, halves
+from service.calibration.leave_one_out import BATCH, COPIES, COPY, ask, halves, stored
 from service.calibration.tagging import VOTERS
 from service.engine import SERVICE, Engine
 from service.evaluation.groups import groups
 from service.evaluation.judged import Judged
 from service.evaluation.samples import drawn, parts
-from service.evaluation.trial import Remembered, asked, trial
+from service.evaluation.trial import Look, Remembered, asked, mapped, trial
 from service.hearing import Hearing, think
 from service.vote.evidence import heard
-from service.vote.search import neighbourhoods
-from service.vote.voices import kernel
+from service.vote.questions import first, saying
+from service.vote.search import neighbourhoods, together
 
 LEAST = 2
 """Labelled products that an evaluation needs at least."""
@@ -147,12 +149,22 @@ def left_out(
     return Evaluated(whole, "leave-one-out", len(live.labels), dict(+left), live.manifest.id)
 
 
-def of_source(engine: Engine, rows: Iterable[Row], *, sample: int, seed: int, progress: Progress) -> Evaluated:
+def of_source(
+    engine: Engine,
+    rows: Iterable[Row],
+    *,
+    gallery: Gallery | None = None,
+    sample: int,
+    seed: int,
+    progress: Progress,
+) -> Evaluated:
     """Ask an index about the labelled products of a source, without those that it holds or has a near-copy of.
 
-    They are looked at in an order by chance until `sample` are found. Raises what reading the rows raises, and
-    SourceError when nothing is left to ask about.
+    They are looked at in an order by chance until `sample` are found. gallery: where their images are; each is decoded
+    twice, to find copies and to ask, rather than kept. Raises what reading the rows raises, and SourceError when
+    nothing is left to ask about.
     """
+    look = _looking(engine, gallery)
     left, read = Counter[str](), 0
     waiting: list[Product] = []
     placement = Placement(engine.tree, grows=engine.live.grows, separators=CANONICAL)
@@ -160,7 +172,8 @@ def of_source(engine: Engine, rows: Iterable[Row], *, sample: int, seed: int, pr
     progress.start("read", None, "products")
     while batch := list(islice(taken, BATCH)):
         read += len(batch)
-        made = prepare([row.product for row in batch if row.product is not None], placement)
+        given = given_parts(engine.live.encoder)
+        made = prepare([row.product for row in batch if row.product is not None], placement, given)
         products = [each.product for each in made if isinstance(each, Record)]
         told = [product for product in products if product.category and product.voice > 0]
         left[REFUSED] += len(batch) - len(products)
@@ -174,7 +187,7 @@ def of_source(engine: Engine, rows: Iterable[Row], *, sample: int, seed: int, pr
         if len(new) >= sample:
             break
         some = order[start : start + BATCH]
-        unheld = _unheld(engine, some)
+        unheld = _unheld(engine, some, look)
         left[HELD] += len(some) - len(unheld)
         new += unheld
         progress.at(len(new))
@@ -187,7 +200,7 @@ def of_source(engine: Engine, rows: Iterable[Row], *, sample: int, seed: int, pr
             "does not hold, or none, to ask it about its own"
         )
     progress.start("ask", len(new), "products")
-    judged = asked(engine, new, tell=progress.at)
+    judged = asked(engine, new, look=look, tell=progress.at)
     return Evaluated(judged, "products of a source", read, dict(+left), engine.live.manifest.id)
 
 
@@ -197,36 +210,47 @@ def _left_out(engine: Engine, twin: Built, keys: Keys, fold: int) -> Judged | No
     keys = np.array([key for key in keys.tolist() if key in records], np.int64)
     if not len(keys):
         return None
-    products, calibration = [records[key].record.product for key in keys.tolist()], engine.calibration
-    voters = engine.settings.neighbours or calibration.neighbours
-    about = ask(twin, keys, max(voters, VOTERS))
-    found = replace(about.found, voters=about.found.voters & (np.cumsum(about.found.voters, axis=1) <= voters))
-    alike = kernel(twin, calibration.words)
-    silent = twin.contents.features.copies(about.projected.raw, about.projected.words, found.keys, COPY)
-    spoken = heard(twin, found, about.projected, alike, about.own)
-    hearing = Hearing(about.projected, found, spoken, alike, calibration, engine.tagger(), silent)
-    return Judged.of(
-        products,
-        think(twin, engine.settings, products, hearing, SERVICE),
-        about.projected.vectors,
-        twin.tree,
-        calibration=calibration,
-        vocabulary=twin.vocabulary,
-        tree=twin.tree,
-        fold=fold,
-    )
+    products, itself = [records[key].record.product for key in keys.tolist()], stored(twin, keys)
+    parts, order = [], []
+    for pattern, rows in twin.space.patterns(itself).items():
+        some, calibration = itself[np.array(rows)], engine.calibration.of(pattern)
+        voters = engine.settings.neighbours or calibration.neighbours
+        views = calibration.views or saying(twin, pattern)
+        about = ask(twin, keys[rows], max(voters, VOTERS), pattern, views)
+        found = together([each.found for each in about.questions.values()], max(voters, VOTERS))
+        voting = {view: first(each, voters) for view, each in about.questions.items()}
+        silent = twin.contents.features.copies(some.raw, some.words, found.keys, COPY)
+        spoken = heard(twin, voting, calibration.words)
+        hearing = Hearing(some, pattern, voting, found, spoken, calibration, engine.tagger(), silent)
+        here = [products[row] for row in rows]
+        thought = think(twin, engine.settings, here, hearing, SERVICE)
+        parts.append(
+            Judged.of(here, thought, mapped(some), twin.tree, vocabulary=twin.vocabulary, tree=twin.tree, fold=fold)
+        )
+        order += rows
+    return Judged.joined(parts)[np.argsort(order)]
 
 
-def _unheld(engine: Engine, products: Sequence[Product]) -> list[Product]:
+def _looking(engine: Engine, gallery: Gallery | None) -> Look:
+    """Return what adds the pictures in a gallery as the engine's encoder wants them; without one, nothing."""
+    if gallery is None:
+        return list
+    from indexer.images.looking import look
+
+    return lambda products: list(look(products, gallery, engine.live.encoder.side))
+
+
+def _unheld(engine: Engine, products: Sequence[Product], look: Look) -> list[Product]:
     """Return the products that the index neither holds, by id or by content, nor has a near-copy of."""
     if not products:
         return []
-    live, seen = engine.live, engine.encode(products)
+    live, seen = engine.live, engine.encode(look(products))
     with live.reading():
         nobody = np.full(len(products), -1, np.int64)
-        found = neighbourhoods(live.built, seen, nobody, COPIES)
-        copies = live.contents.features.copies(seen.raw, seen.words, found.keys, COPY) & found.present
-        held = copies.any(axis=1) | np.array([live.labels.key(product.id) is not None for product in products])
+        held = np.array([live.labels.key(product.id) is not None for product in products])
+        for view in live.contents.views.values():
+            found = neighbourhoods(view, seen, nobody, COPIES)
+            held |= (live.contents.features.copies(seen.raw, seen.words, found.keys, COPY) & found.present).any(axis=1)
     return [product for product, there in zip(products, held.tolist(), strict=True) if not there]
 
 
@@ -241,16 +265,18 @@ def labelled(engine: Engine) -> Keys:
 def _stored(engine: Engine) -> Iterator[tuple[int, Product]]:
     after = 0
     while page := engine.page(after, 1_000):
-        yield from ((each.key, each.record.product) for each in page)
+        products = whole(engine.live.records, engine.live.encoder, page)
+        yield from ((each.key, product) for each, product in zip(page, products, strict=True))
         after = page[-1].key
 
 
 def _settings_of(engine: Engine) -> IndexSettings:
     """Return the settings by which an index like this one is built."""
     manifest = engine.live.manifest
+    widest = max(each["dim"] for each in manifest.views.values())
     if manifest.space == RAW:
         return IndexSettings(encoder=manifest.encoder_spec, space="raw")
-    return IndexSettings(encoder=manifest.encoder_spec, space="learnt", dim=manifest.dim)
+    return IndexSettings(encoder=manifest.encoder_spec, space="learnt", dim=widest)
 
 
 def _check_parts(many: int, of_what: str, folds: int) -> None:

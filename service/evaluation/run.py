@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from indexer.build import Progress, Quiet
 from indexer.errors import SettingError
+from indexer.images.gallery import Gallery
 from indexer.snapshot import previous, read_manifest
 from indexer.sources import Source
 from service.engine import Engine
@@ -42,9 +43,16 @@ class Plan:
 
 
 def evaluate(
-    settings: ServiceSettings, plan: Plan, *, source: Open | None = None, progress: Progress | None = None
+    settings: ServiceSettings,
+    plan: Plan,
+    *,
+    source: Open | None = None,
+    gallery: Gallery | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Return the figures of an index: asked about the products of `source`, or about its own by `plan.method`.
+
+    gallery: where the images of the products of `source` are; without one nobody looks at them.
 
     Raises SettingError when a gate is wanted where each index would be asked about other products, and what opening
     an index, reading the source and building a trial raise.
@@ -58,11 +66,11 @@ def evaluate(
     with ExitStack() as stack:
         engine = stack.enter_context(closing(Engine.open(settings)))
         if not plan.against:
-            asked = _asked(engine, plan, source, progress)
+            asked = _asked(engine, plan, source, gallery, progress)
             return figures(asked, _setting(engine), seed=plan.seed)
         other = stack.enter_context(closing(_other(engine, plan.against)))
-        first = _asked(engine, plan, source, progress, beside=other)
-        second = _asked(other, plan, source, progress, beside=engine)
+        first = _asked(engine, plan, source, gallery, progress, beside=other)
+        second = _asked(other, plan, source, gallery, progress, beside=engine)
         said = figures(first, _setting(engine), seed=plan.seed)
         precision = settings.precision
         gate = compare(first.judged, second.judged, precision=precision, tolerance=plan.tolerance, seed=plan.seed)
@@ -71,12 +79,18 @@ def evaluate(
 
 
 def _asked(
-    engine: Engine, plan: Plan, source: Open | None, progress: Progress, *, beside: Engine | None = None
+    engine: Engine,
+    plan: Plan,
+    source: Open | None,
+    gallery: Gallery | None,
+    progress: Progress,
+    *,
+    beside: Engine | None = None,
 ) -> Evaluated:
     if source is not None:
         mapper = None if engine.live.grows else CategoryMapper(engine.tree)
         with source(mapper) as rows:
-            return of_source(engine, rows, sample=plan.sample, seed=plan.seed, progress=progress)
+            return of_source(engine, rows, gallery=gallery, sample=plan.sample, seed=plan.seed, progress=progress)
     if plan.method == "leave-one-out":
         ids = None if beside is None else beside.live.labels.ids(labelled(beside))
         return left_out(engine, ids=ids, sample=plan.sample, seed=plan.seed, progress=progress)

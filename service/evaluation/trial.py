@@ -18,7 +18,7 @@ from indexer.encoders import Encoded, Encoder, Progress, given_parts
 from indexer.placement import CANONICAL, Placement
 from indexer.product import Product, content_hash
 from indexer.settings import IndexSettings
-from indexer.space import present
+from indexer.space import Projected, Vectors, present
 from indexer.store.records import Record, Records
 from indexer.update import STORE, path_of, prepare, store
 from service.engine import Engine
@@ -32,6 +32,8 @@ from taxonomy.vocabulary import Vocabulary
 BATCH = 256
 
 Tell = Callable[[int], None]
+Look = Callable[[Sequence[Product]], list[Product]]
+"""Returns products with their pictures, where those are to be looked at."""
 
 
 class Remembered:
@@ -118,7 +120,7 @@ def fill(
     placement = Placement(taxonomy or Tree.empty(), grows=taxonomy is None, separators=CANONICAL)
     with closing(Records.open(folder / STORE)) as records:
         for start in range(0, len(products), BATCH):
-            prepared = prepare(products[start : start + BATCH], placement)
+            prepared = prepare(products[start : start + BATCH], placement, given_parts(encoder))
             refused = [each for each in prepared if not isinstance(each, Record)]
             if refused:
                 raise refused[0]
@@ -129,29 +131,42 @@ def fill(
 
 
 def asked(
-    engine: Engine, test: Sequence[Product], *, tree: Tree | None = None, fold: int = 0, tell: Tell = lambda _: None
+    engine: Engine,
+    test: Sequence[Product],
+    *,
+    tree: Tree | None = None,
+    look: Look = list,
+    fold: int = 0,
+    tell: Tell = lambda _: None,
 ) -> Judged:
     """Ask an open index about normalised products and return what it thinks of them beside their labels.
 
-    Raises ValueError for no products.
+    look: adds the pictures of some products at a time, so that no more are in memory. Raises ValueError for no
+    products.
     """
     tree = tree or engine.tree.extended(path_of(product.category) for product in test if product.category)
-    parts = []
+    parts: list[Judged] = []
+    order: list[int] = []
     for start in range(0, len(test), BATCH):
-        some = test[start : start + BATCH]
+        some = look(test[start : start + BATCH])
         seen = engine.encode(some)
-        thought = engine.think(some, seen)
-        parts.append(
-            Judged.of(
-                some,
-                thought,
-                seen.vectors,
-                engine.tree,
-                calibration=engine.calibration,
-                vocabulary=engine.live.vocabulary,
-                tree=tree,
-                fold=fold,
+        for rows, thought in engine.think(some, seen):
+            parts.append(
+                Judged.of(
+                    [some[row] for row in rows],
+                    thought,
+                    mapped(seen)[rows],
+                    engine.tree,
+                    vocabulary=engine.live.vocabulary,
+                    tree=tree,
+                    fold=fold,
+                )
             )
-        )
+            order += [start + row for row in rows]
         tell(start + len(some))
-    return Judged.joined(parts)
+    return Judged.joined(parts)[np.argsort(order)]
+
+
+def mapped(seen: Projected) -> Vectors:
+    """Return where products lie on a map of the index: in its first view, zeros where they lack it."""
+    return next(iter(seen.vectors.values()))

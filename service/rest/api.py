@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import orjson
 from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import Response, StreamingResponse
 
@@ -32,8 +33,11 @@ from service.rest.batches import (
     change_items,
     check_size,
     counts,
+    created,
 )
-from service.rest.bodies import JSON, NDJSON, JsonRoute, media_type, read_bytes, read_json
+from service.rest.bodies import FORM, JSON, NDJSON, BodyRoute, media_type, read_bytes, read_document
+from service.rest.forms import form_schema
+from service.rest.images import ID_PATTERN
 from service.rest.problems import MEDIA_TYPE, IdConflict, InvalidCursor
 from service.rest.replies import (
     Categorized,
@@ -47,7 +51,15 @@ from service.rest.replies import (
     change_shown,
     product_shown,
 )
-from service.rest.schemas import ID_PATTERN, CategorizeBatch, ProductBody, ProductsBatch, SimilarBody
+from service.rest.schemas import (
+    CategorizeBatch,
+    NewProduct,
+    ProductBody,
+    ProductFields,
+    ProductsBatch,
+    SimilarBody,
+)
+from service.rest.uploads import images_of, listing, looked_at
 
 PAGE_DEFAULT, PAGE_LIMIT = 50, 500
 
@@ -66,7 +78,7 @@ class _Rest(Convertor[str]):
 
 register_url_convertor("rest", _Rest())
 
-router = APIRouter(prefix="/v1", route_class=JsonRoute)
+router = APIRouter(prefix="/v1", route_class=BodyRoute)
 
 ProductId = Annotated[
     str,
@@ -86,10 +98,10 @@ BODY = (400, 413, 415, 422)
 """What a route with a body may refuse it with."""
 
 _REASONS = {
-    400: "The body is not JSON.",
+    400: "The body is not of its media type.",
     404: "There is no such thing.",
     409: "The ids in path and body differ.",
-    413: "The body has too many bytes or items.",
+    413: "The body has too many bytes or items, or an image has too many bytes.",
     415: "The body is of another media type.",
     422: "The request does not have the form that is expected, or the product is refused.",
     503: "Not ready, or too much is waiting; Retry-After says when to try again.",
@@ -115,17 +127,26 @@ class Json(Response):
         return orjson.dumps(content)
 
 
-@router.post("/categorize", response_model=Categorized, responses=refusals(*BODY))
+def or_form(model: type[BaseModel]) -> dict[str, Any]:
+    """Return what says in OpenAPI that a route takes a form beside JSON, which is what lets `BodyRoute` read one."""
+    return {"requestBody": {"content": {FORM: {"schema": form_schema(model)}}}}
+
+
+@router.post("/categorize", response_model=Categorized, responses=refusals(*BODY), openapi_extra=or_form(ProductBody))
 async def categorize(
     request: Request, body: ProductBody, precision: Precision = None, policy: PolicyAsked = None
 ) -> Json:
     """Say on which shelf a product belongs, with tags, the neighbours that decided, and near-duplicates."""
     begun = time.perf_counter()
-    ran = await ask(request, Asking(engine_of(request), Dial(precision, policy)), [body.question()])
+    asking = Asking(engine_of(request), Dial(precision, policy))
+    asked = await looked_at(request, [listing(request, body.question(), body)])
+    ran = await ask(request, asking, asked)
     answer = ran.results[0]
     if isinstance(answer, ProductError):
         raise answer
-    return Json(answer_shown(answer) | {"timings": _timings(begun, ran.queue_ms, ran.compute_ms)})
+    return Json(
+        answer_shown(answer, images_of(request, asked[0])) | {"timings": _timings(begun, ran.queue_ms, ran.compute_ms)}
+    )
 
 
 _BATCH_BODY = {
@@ -156,19 +177,22 @@ async def categorize_batch(request: Request, precision: Precision = None, policy
     if media_type(request) == NDJSON:
         lines = categorize_lines(request, asking, await read_bytes(request))
         return StreamingResponse(_chained(await anext(lines), lines), media_type=NDJSON)
-    documents = CategorizeBatch.model_validate(await read_json(request)).items
+    documents = CategorizeBatch.model_validate(await read_document(request)).items
     check_size(request, documents)
     batch = await categorize_items(request, asking, documents)
     return Json(_counted(batch) | {"timings": _timings(begun, batch.queue_ms, batch.compute_ms)})
 
 
-@router.post("/similar", response_model=SimilarProducts, responses=refusals(*BODY, 404))
+@router.post(
+    "/similar", response_model=SimilarProducts, responses=refusals(*BODY, 404), openapi_extra=or_form(SimilarBody)
+)
 async def similar(request: Request, body: SimilarBody) -> Json:
     """Return the stored products most similar to a product, or to the stored one when only its `id` is given."""
-    engine, question = engine_of(request), body.question()
-    query = body.id if body.id and not question.has_text else question
+    engine = engine_of(request)
+    asked = await looked_at(request, [listing(request, body.question(), body)])
+    query = body.id if body.id and not body.says_anything else asked[0]
     ran = await ask(request, lambda asked: [engine.similar(each, body.limit) for each in asked], [query])
-    return Json({"items": ran.results[0]})
+    return Json({"items": ran.results[0], "images": images_of(request, asked[0])})
 
 
 @router.get("/products", response_model=ProductPage, responses=refusals(422))
@@ -181,6 +205,20 @@ def list_products(
     page = engine_of(request).page(_place(cursor), limit)
     more = _cursor(page[-1].key) if len(page) == limit else None
     return Json({"items": [product_shown(stored) for stored in page], "next": more})
+
+
+_CREATED: dict[int | str, dict[str, Any]] = {201: {"model": Change, "description": "Created"}}
+
+
+@router.post(
+    "/products",
+    response_model=Change,
+    responses=refusals(*BODY) | _CREATED,
+    openapi_extra=or_form(NewProduct),
+)
+async def post_product(request: Request, body: NewProduct) -> Json:
+    """Store a product under the id in the body, as PUT does."""
+    return await _put(request, body, body.id)
 
 
 @router.post("/products:batch", response_model=ChangedBatch, responses=refusals(*BODY))
@@ -199,19 +237,14 @@ def get_product(request: Request, product_id: ProductId) -> Json:
 @router.put(
     "/products/{product_id:rest}",
     response_model=Change,
-    responses=refusals(*BODY, 409) | {201: {"model": Change, "description": "Created"}},
+    responses=refusals(*BODY, 409) | _CREATED,
+    openapi_extra=or_form(ProductBody),
 )
 async def put_product(request: Request, product_id: ProductId, body: ProductBody) -> Json:
     """Store a product whole, replacing what was there; it counts from the next question on. Idempotent."""
     if body.id is not None and body.id != product_id:
         raise IdConflict(f"the path names {product_id[:80]!r}, the body {body.id[:80]!r}; leave the id out of the body")
-    ran = await ask(request, engine_of(request).put, [body.product(product_id)])
-    written = ran.results[0]
-    if isinstance(written, ProductError):
-        raise written
-    created = written.outcome == "created"
-    place = {"Location": f"/v1/products/{quote(product_id)}"} if created else {}
-    return Json(change_shown(written), HTTPStatus.CREATED if created else HTTPStatus.OK, place)
+    return await _put(request, body, product_id)
 
 
 @router.delete("/products/{product_id:rest}", response_model=Change, responses=refusals(422))
@@ -219,6 +252,18 @@ async def delete_product(request: Request, product_id: ProductId) -> Json:
     """Forget a product; one that is not stored is `missing`, and no error. Idempotent."""
     ran = await ask(request, engine_of(request).delete, [product_id])
     return Json(change_shown(ran.results[0]))
+
+
+async def _put(request: Request, body: ProductFields, product_id: str) -> Json:
+    put = engine_of(request).put
+    products = await looked_at(request, [listing(request, body.product(product_id), body)])
+    written = (await ask(request, put, products)).results[0]
+    if isinstance(written, ProductError):
+        raise written
+    shown = change_shown(written, images_of(request, products[0]))
+    if not created(written):
+        return Json(shown)
+    return Json(shown, HTTPStatus.CREATED, {"Location": f"/v1/products/{quote(product_id)}"})
 
 
 def _counted(batch: Batch) -> dict[str, Any]:

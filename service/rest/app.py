@@ -26,11 +26,12 @@ from starlette.routing import Match, Mount
 from indexer.product import Product
 from service.answer import Answer
 from service.engine import Engine
-from service.rest import api, facts
+from service.rest import api, facts, thumbnails
 from service.rest.edge import Edge
 from service.rest.pages import page_router, static_files
 from service.rest.problems import problem_response
 from service.rest.schemas import CategorizeBatch, DeleteItem, PutItem
+from service.rest.uploads import Looking
 from service.rest.worker import Worker
 from service.settings import ServiceSettings
 
@@ -39,7 +40,7 @@ UNSEEN: list[tuple[type[BaseModel], Literal["validation"]]] = [
     (PutItem, "validation"),
     (DeleteItem, "validation"),
 ]
-"""Models of bodies that routes read themselves, so that FastAPI does not see them."""
+"""Models that only descriptions refer to, or bodies that routes read themselves, so that FastAPI does not see them."""
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
@@ -60,6 +61,7 @@ def create_app(settings: ServiceSettings, engine: Engine | None = None) -> FastA
         opened: Engine = engine if engine is not None else await run_in_threadpool(Engine.open, settings)
         await run_in_threadpool(_check_itself, opened)
         app.state.worker = Worker(step_items=settings.encode_items, queue_items=settings.queue_items)
+        app.state.looking = Looking(settings)
         app.state.engine = opened
         yield
         app.state.engine = None
@@ -77,12 +79,13 @@ def create_app(settings: ServiceSettings, engine: Engine | None = None) -> FastA
         lifespan=lifespan,
         generate_unique_id_function=_operation_name,
     )
-    app.state.settings, app.state.engine, app.state.worker = settings, None, None
+    app.state.settings, app.state.engine, app.state.worker, app.state.looking = settings, None, None, None
     app.add_middleware(Edge)
     app.add_exception_handler(HTTPException, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse)
     app.include_router(api.router)
     app.include_router(facts.router)
+    app.include_router(thumbnails.router)
     app.include_router(page_router())
     app.mount("/static", static_files(), name="static")
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # the way FastAPI documents for changing it

@@ -5,7 +5,7 @@ One bad item never fails the others. A batch is JSON with a list in it, or lines
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, TypeVar
@@ -21,13 +21,14 @@ from service.answer import Answer
 from service.engine import Asking
 from service.rest.asking import ask, ask_patiently, engine_of, settings_of
 from service.rest.bodies import parse
-from service.rest.problems import MalformedJson, TooManyItems, problem
+from service.rest.problems import ImageTooLarge, MalformedJson, TooManyItems, problem
 from service.rest.replies import answer_shown, change_shown
 from service.rest.schemas import DeleteItem, ProductBody, PutItem
+from service.rest.uploads import Listing, images_of, listing, looked_at
 
 T = TypeVar("T")
-R = TypeVar("R")
 Shown = dict[str, Any]
+_Outcome = tuple[int, Shown] | Exception
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def counts(total: int, failed: int) -> Shown:
 
 async def categorize_items(request: Request, asking: Asking, documents: Sequence[object]) -> Batch:
     """Answer each document that is a product."""
-    asked = [_question(document) for document in documents]
+    asked = await _questions(request, documents)
     ran = await ask(request, asking, _good(asked))
     return Batch(_answered(request, documents, asked, ran.results), ran.queue_ms, ran.compute_ms)
 
@@ -75,7 +76,7 @@ async def categorize_lines(request: Request, asking: Asking, body: bytes) -> Asy
     failed = 0
     for start in range(0, len(lines), step):
         documents = [_document(line) for line in lines[start : start + step]]
-        asked = [_question(document) for document in documents]
+        asked = await _questions(request, documents)
         ran = await (ask_patiently if start else ask)(request, asking, _good(asked))
         batch = Batch(_answered(request, documents, asked, ran.results))
         failed += batch.failed
@@ -86,16 +87,23 @@ async def categorize_lines(request: Request, asking: Asking, body: bytes) -> Asy
 async def change_items(request: Request, documents: Sequence[object]) -> Batch:
     """Store and forget products in the order given; what follows a change sees it."""
     engine = engine_of(request)
-    done: list[Written | Exception] = []
-    for kind, run in groupby(map(_change, documents), type):
+    done: list[_Outcome] = []
+    for kind, run in groupby((_change(request, document) for document in documents), type):
         some: list[Any] = list(run)
-        if kind is Product:
-            done += (await ask(request, engine.put, some)).results
+        if kind is Listing:
+            products = await looked_at(request, some)
+            written = (await ask(request, engine.put, products)).results
+            done += [_put(request, *pair) for pair in zip(products, written, strict=True)]
         elif kind is str:
-            done += (await ask(request, engine.delete, some)).results
+            done += [(200, change_shown(each)) for each in (await ask(request, engine.delete, some)).results]
         else:
             done += some
-    return Batch([_item(request, *pair, _change_status, change_shown) for pair in zip(documents, done, strict=True)])
+    return Batch([_item(request, *pair) for pair in zip(documents, done, strict=True)])
+
+
+def created(written: Written) -> bool:
+    """Whether a change made a product that was not there."""
+    return written.outcome == "created"
 
 
 def _document(line: bytes) -> object:
@@ -105,23 +113,31 @@ def _document(line: bytes) -> object:
         return error
 
 
-def _question(document: object) -> Product | Exception:
+async def _questions(request: Request, documents: Sequence[object]) -> list[Product | Exception]:
+    """Return the product of each document with its images looked at, or what is wrong with it."""
+    asked = [_question(request, document) for document in documents]
+    looked = iter(await looked_at(request, _good(asked)))
+    return [each if isinstance(each, Exception) else next(looked) for each in asked]
+
+
+def _question(request: Request, document: object) -> Listing | Exception:
     if isinstance(document, Exception):
         return document
     try:
-        return ProductBody.model_validate(document).question()
-    except ValidationError as error:
+        body = ProductBody.model_validate(document)
+        return listing(request, body.question(), body)
+    except (ValidationError, ImageTooLarge) as error:
         return error
 
 
-def _change(document: object) -> Product | str | ValidationError:
+def _change(request: Request, document: object) -> Listing | str | Exception:
     """Return the product to store, the id to forget, or what is wrong."""
     try:
         if isinstance(document, dict) and document.get("op") == "delete":
             return DeleteItem.model_validate(document).id
         item = PutItem.model_validate(document)
-        return item.product(item.id)
-    except ValidationError as error:
+        return listing(request, item.product(item.id), item)
+    except (ValidationError, ImageTooLarge) as error:
         return error
 
 
@@ -136,24 +152,25 @@ def _answered(
     answers: Sequence[Answer | ProductError],
 ) -> list[Shown]:
     given = iter(answers)
-    done = [each if isinstance(each, Exception) else next(given) for each in asked]
-    return [_item(request, *pair, lambda _: 200, answer_shown) for pair in zip(documents, done, strict=True)]
+    done = [each if isinstance(each, Exception) else _answer(request, each, next(given)) for each in asked]
+    return [_item(request, *pair) for pair in zip(documents, done, strict=True)]
 
 
-def _item(
-    request: Request,
-    document: object,
-    outcome: R | Exception,
-    status: Callable[[R], int],
-    shown: Callable[[R], Shown],
-) -> Shown:
+def _answer(request: Request, product: Product, answer: Answer | ProductError) -> _Outcome:
+    return answer if isinstance(answer, ProductError) else (200, answer_shown(answer, images_of(request, product)))
+
+
+def _put(request: Request, product: Product, written: Written | ProductError) -> _Outcome:
+    if isinstance(written, ProductError):
+        return written
+    return 201 if created(written) else 200, change_shown(written, images_of(request, product))
+
+
+def _item(request: Request, document: object, outcome: _Outcome) -> Shown:
     given = document.get("id") if isinstance(document, dict) else None
     known = given if isinstance(given, str) else None
     if isinstance(outcome, Exception):
         told = problem(outcome, request.scope["path"], request.state.request_id)
         return {"status": told.status, "id": known, "problem": told}
-    return {"status": status(outcome), "id": known, "result": shown(outcome)}
-
-
-def _change_status(written: Written) -> int:
-    return 201 if written.outcome == "created" else 200
+    status, result = outcome
+    return {"status": status, "id": known, "result": result}

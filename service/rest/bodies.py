@@ -1,12 +1,12 @@
-"""Request bodies: read within the limit of bytes, as JSON or as lines of JSON, or refused with the reason.
+"""Request bodies: read within their limits, as JSON, as lines of JSON or as a form, or refused with the reason.
 
-The limit is held while reading, whatever Content-Length says. orjson refuses NaN, lone surrogates, bytes that are not
+Limits are held while reading, whatever Content-Length says. orjson refuses NaN, lone surrogates, bytes that are not
 UTF-8 and nesting beyond 1,024 levels, which Python's own reader lets through.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any
 
 import orjson
@@ -15,33 +15,42 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.rest.asking import settings_of
+from service.rest.forms import read_form
 from service.rest.problems import BodyTooLarge, MalformedJson, WrongMediaType
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
+FORM = "multipart/form-data"
 
 
-class JsonRoute(APIRoute):
-    """A route whose body, if it takes one, is JSON read by `read_json`."""
+class BodyRoute(APIRoute):
+    """A route whose body, if it takes one, is JSON; or a form too, where its description in OpenAPI says so."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler with the reading put before it."""
         handle = super().get_route_handler()
         if self.body_field is None:
             return handle
+        content = (self.openapi_extra or {}).get("requestBody", {}).get("content", {})
+        taken = (JSON, FORM) if FORM in content else (JSON,)
 
         async def read_and_handle(request: Request) -> Response:
-            read = _ReadRequest(request.scope, request.receive)
-            read.document = await read_json(read)
-            return await handle(read)
+            return await handle(_ReadRequest.of(request, await read_document(request, taken)))
 
         return read_and_handle
 
 
 class _ReadRequest(Request):
-    """A request that hands out the document already read instead of reading again."""
+    """A request whose body was read: it hands out the document, which from here on came as JSON."""
 
     document: Any
+
+    @classmethod
+    def of(cls, request: Request, document: object) -> _ReadRequest:
+        others = [(name, value) for name, value in request.scope["headers"] if name != b"content-type"]
+        read = cls({**request.scope, "headers": [*others, (b"content-type", JSON.encode())]}, request.receive)
+        read.document = document
+        return read
 
     async def body(self) -> bytes:
         return b"read"
@@ -50,25 +59,39 @@ class _ReadRequest(Request):
         return self.document
 
 
-async def read_json(request: Request) -> Any:  # noqa: ANN401 - JSON is anything until it is validated
-    """Return the body as a document; raises WrongMediaType, BodyTooLarge or MalformedJson."""
-    if media_type(request) != JSON:
-        raise WrongMediaType(f"send the body as Content-Type: {JSON}")
+async def read_document(request: Request, taken: tuple[str, ...] = (JSON,)) -> Any:  # noqa: ANN401 - as above
+    """Return the body as a document, whichever of the media types `taken` it has.
+
+    Raises WrongMediaType, BodyTooLarge, MalformedJson, and what `read_form` raises.
+    """
+    given = media_type(request)
+    if given not in taken:
+        raise WrongMediaType(f"send the body as Content-Type: {' or '.join(taken)}")
+    if given == FORM:
+        return await read_form(request.headers, _pieces(request), settings_of(request).image_bytes)
     return parse(await read_bytes(request))
 
 
 async def read_bytes(request: Request) -> bytes:
     """Return the body; raises BodyTooLarge as soon as it is known to exceed AISLE_BODY_BYTES."""
+    body = bytearray()
+    async for piece in _pieces(request):
+        body += piece
+    return bytes(body)
+
+
+async def _pieces(request: Request) -> AsyncGenerator[bytes, None]:
+    """Yield the body as it arrives, up to the limit."""
     limit = settings_of(request).body_bytes
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
         raise _too_large(limit)
-    body = bytearray()
+    size = 0
     async for some in request.stream():
-        body += some
-        if len(body) > limit:
+        size += len(some)
+        if size > limit:
             raise _too_large(limit)
-    return bytes(body)
+        yield some
 
 
 def parse(body: bytes) -> Any:  # noqa: ANN401 - JSON is anything until it is validated

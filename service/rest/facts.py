@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated
+from typing import Annotated, get_args
 
 import numpy as np
 from fastapi import APIRouter, Query, Request
 
+from indexer.encoders import missing
+from indexer.images.formats import Format
 from indexer.product import (
     CATEGORY_CHARS,
     DESCRIPTION_CHARS,
     ID_CHARS,
+    IMAGE_COUNT,
+    PART_COUNT,
     SPEC_COUNT,
     TAG_CHARS,
     TAG_COUNT,
@@ -21,7 +25,9 @@ from service.engine import Engine
 from service.rest.api import BODY, PAGE_LIMIT, Json, refusals
 from service.rest.asking import engine_of, settings_of
 from service.rest.batches import check_size
-from service.rest.bodies import JsonRoute
+from service.rest.bodies import BodyRoute
+from service.rest.forms import PARTS
+from service.rest.images import DIMENSIONS
 from service.rest.replies import (
     Health,
     IndexFacts,
@@ -32,10 +38,14 @@ from service.rest.replies import (
     Version,
 )
 from service.rest.schemas import SIMILAR_LIMIT, MapBody
+from service.rest.uploads import REQUEST_IMAGES
 from taxonomy.mapping import CategoryMapper, Unmapped
 from taxonomy.tree import Tree
 
-router = APIRouter(route_class=JsonRoute)
+FORMATS = tuple(f"image/{name.lower()}" for name in get_args(Format))
+"""Media types of the images that are read."""
+
+router = APIRouter(route_class=BodyRoute)
 
 
 @router.get("/v1/taxonomy", response_model=TaxonomySummary, responses=refusals())
@@ -87,7 +97,8 @@ def index(request: Request) -> Json:
     with live.reading():
         own = live.labels.node_counts(len(live.tree))
         counts = {"products": len(live.labels), "labelled": int(own.sum()), "categories": int(np.count_nonzero(own))}
-        return Json({"seq": live.seq, "counts": counts, "manifest": live.manifest})
+        shown = {"seq": live.seq, "counts": counts, "missing": missing(live.manifest.encoder_spec)}
+        return Json(shown | {"manifest": live.manifest})
 
 
 @router.get("/v1/limits", response_model=Limits)
@@ -101,6 +112,9 @@ def limits(request: Request) -> Json:
             "queue_items": settings.queue_items,
             "page_items": PAGE_LIMIT,
             "similar_items": SIMILAR_LIMIT,
+            "request_images": REQUEST_IMAGES,
+            "form_parts": PARTS,
+            "image": {"bytes": settings.image_bytes, "pixels": settings.image_pixels, "formats": FORMATS},
             "product": {
                 "id": ID_CHARS,
                 "title": TITLE_CHARS,
@@ -110,6 +124,10 @@ def limits(request: Request) -> Json:
                 "category": CATEGORY_CHARS,
                 "tags": TAG_COUNT,
                 "tag": TAG_CHARS,
+                "images": IMAGE_COUNT,
+                "images_looked_at": settings.image_count,
+                "vectors": PART_COUNT,
+                "vector": DIMENSIONS,
             },
         }
     )

@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 HEADERS = {
     # Nothing inline, nothing from outside: text of a supplier that would be shown as markup could still do no harm.
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "Referrer-Policy": "no-referrer",

@@ -34,6 +34,10 @@ class MalformedJson(Exception):
     """The body is not JSON."""
 
 
+class MalformedForm(Exception):
+    """The body is not a form."""
+
+
 class WrongMediaType(Exception):
     """The body is of a media type that the route does not read."""
 
@@ -43,7 +47,27 @@ class BodyTooLarge(Exception):
 
 
 class TooManyItems(Exception):
-    """A batch has more items than allowed."""
+    """A request has more items than allowed."""
+
+
+class FaultAt(Exception):
+    """Something is wrong at one place of the body."""
+
+    def __init__(self, message: str, pointer: str) -> None:
+        super().__init__(message)
+        self.pointer = pointer
+
+
+class ImageTooLarge(FaultAt):
+    """An image has more bytes than allowed."""
+
+
+class InvalidField(FaultAt):
+    """A field of a form that cannot be what it stands for."""
+
+
+class PictureNotFound(Exception):
+    """No stored product has such a picture."""
 
 
 class IdConflict(Exception):
@@ -69,14 +93,18 @@ class Kind:
 
 KINDS: Mapping[type[Exception], Kind] = {
     MalformedJson: Kind(400, "malformed_json", "The body is not JSON"),
+    MalformedForm: Kind(400, "malformed_form", "The body is not a form"),
     ProductNotFound: Kind(404, "product_not_found", "No such product"),
+    PictureNotFound: Kind(404, "picture_not_found", "No such picture"),
     TaxonomyError: Kind(404, "category_not_found", "No such category"),
     IdConflict: Kind(409, "id_conflict", "Two different ids"),
     BodyTooLarge: Kind(413, "body_too_large", "The body is too large"),
-    TooManyItems: Kind(413, "too_many_items", "The batch is too large"),
+    TooManyItems: Kind(413, "too_many_items", "Too much in one request"),
+    ImageTooLarge: Kind(413, "image_too_large", "An image is too large"),
     WrongMediaType: Kind(415, "unsupported_media_type", "This media type is not read here"),
     RequestValidationError: Kind(422, "invalid_request", "The request does not have the form that is expected"),
     ValidationError: Kind(422, "invalid_request", "The request does not have the form that is expected"),
+    InvalidField: Kind(422, "invalid_request", "The request does not have the form that is expected"),
     InvalidCursor: Kind(422, "invalid_cursor", "Not a cursor of this list"),
     ProductError: Kind(422, "invalid_product", "The product is refused"),
     ClientDisconnect: Kind(499, "client_gone", "The client closed the connection"),
@@ -175,6 +203,8 @@ def _headers(error: Exception, status: int) -> dict[str, str]:
 def _faults(error: Exception) -> list[Fault]:
     if isinstance(error, (RequestValidationError, ValidationError)):
         return [_fault(each) for each in error.errors()[:FAULTS_SHOWN]]
+    if isinstance(error, FaultAt):
+        return [Fault(error.pointer, str(error))]
     if isinstance(error, ProductError) and error.field:
         return [Fault(f"/{error.field}", str(error))]
     return []

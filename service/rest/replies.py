@@ -5,16 +5,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
 from indexer.manifest import Manifest
-from indexer.product import Provenance
+from indexer.picture import Picture
+from indexer.product import Product, Provenance
 from indexer.store.records import Stored, Written
 from service.answer import Answer, Candidate, Decision, Duplicate, Level, Neighbour, TagScore
 from service.rest.problems import Problem
+
+
+class ImageShown(BaseModel):
+    """What became of an image that was sent: `problem` says what is wrong with it.
+
+    One that is not used though nothing is wrong is of no use to this index: `missing` of `GET /v1/index` says why.
+    """
+
+    name: str
+    used: bool
+    problem: str
 
 
 class Timings(BaseModel):
@@ -42,6 +55,7 @@ class Answered(BaseModel):
     neighbours: list[Neighbour]
     duplicates: list[Duplicate]
     used: dict[str, bool] = Field(description="Which parts of the product were there to be used: text, image.")
+    images: list[ImageShown] = Field(description="In the order they were sent.")
     language: str = Field(description='ISO 639-1, or "und" when the text is too short to tell.')
     snapshot: str
     model: str
@@ -85,6 +99,7 @@ class Change(BaseModel):
     outcome: Literal["created", "updated", "unchanged", "deleted", "missing"]
     version: int
     seq: int
+    images: list[ImageShown] = Field(description="In the order they were sent.")
 
 
 class ChangedItem(BaseModel):
@@ -110,6 +125,16 @@ class Spec(BaseModel):
     value: str
 
 
+class StoredPicture(BaseModel):
+    """An image of a stored product; one that could not be read has a `problem` and no `hash`."""
+
+    name: str
+    hash: str | None = Field(description="`GET /v1/pictures/{hash}/thumbnail` shows it.")
+    width: int
+    height: int
+    problem: str
+
+
 class StoredProduct(BaseModel):
     """A product as it is stored, cleaned; `category` is its path in the taxonomy, empty without one."""
 
@@ -121,7 +146,7 @@ class StoredProduct(BaseModel):
     category: str
     category_id: str
     tags: list[str]
-    images: list[str]
+    pictures: list[StoredPicture] = Field(description="Its images, the main one first.")
     language: str
     provenance: Provenance = Field(description="Who gave the label.")
     weight: float = Field(description="How much the label counts beside others; one that a machine gave has no voice.")
@@ -141,6 +166,7 @@ class SimilarProducts(BaseModel):
     """Stored products, most similar first; weight is the share each would have in a vote among them."""
 
     items: list[Neighbour]
+    images: list[ImageShown] = Field(description="Of the question, in the order they were sent.")
 
 
 class TaxonomySummary(BaseModel):
@@ -206,6 +232,7 @@ class IndexFacts(BaseModel):
 
     seq: int
     counts: IndexCounts
+    missing: str = Field(description="What it cannot see, in plain words with the cure; empty when nothing.")
     manifest: Manifest
 
 
@@ -223,6 +250,14 @@ class Version(BaseModel):
     api: Literal["v1"] = "v1"
 
 
+class ImageLimits(BaseModel):
+    """What one image may be; beyond `bytes`, 413. Beyond `pixels` and in other formats, it has a problem."""
+
+    bytes: int
+    pixels: int
+    formats: list[str]
+
+
 class Limits(BaseModel):
     """What one request may hold; beyond: 413 for bytes and items, 422 for fields, 503 when the queue is full."""
 
@@ -231,17 +266,32 @@ class Limits(BaseModel):
     queue_items: int
     page_items: int
     similar_items: int
+    request_images: int
+    form_parts: int
+    image: ImageLimits
     product: Mapping[str, int] = Field(description="Characters of each text, entries of each list.")
 
 
-def answer_shown(answer: Answer) -> dict[str, Any]:
-    """Return an answer as `Answered`."""
-    return {name: getattr(answer, name) for name in Answered.model_fields}
+UNSEEN = Picture()
+"""An image that nobody has looked at."""
 
 
-def change_shown(written: Written) -> dict[str, Any]:
+def answer_shown(answer: Answer, images: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return an answer as `Answered`, with what became of the images of its product."""
+    return {name: images if name == "images" else getattr(answer, name) for name in Answered.model_fields}
+
+
+def change_shown(written: Written, images: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
     """Return what became of a change as `Change`."""
-    return {name: getattr(written, name) for name in Change.model_fields}
+    return {name: images if name == "images" else getattr(written, name) for name in Change.model_fields}
+
+
+def images_shown(product: Product, side: int) -> list[dict[str, Any]]:
+    """Return what became of each image of a product as `ImageShown`, for an encoder that looks at `side` pixels."""
+    return [
+        {"name": name, "used": bool(side and picture.hash and not picture.problem), "problem": picture.problem}
+        for name, picture in zip(product.images, product.pictures, strict=True)
+    ]
 
 
 def product_shown(stored: Stored) -> dict[str, Any]:
@@ -256,7 +306,7 @@ def product_shown(stored: Stored) -> dict[str, Any]:
         "category": product.category,
         "category_id": record.node_id,
         "tags": product.tags,
-        "images": product.images,
+        "pictures": _pictures_shown(product),
         "language": product.language,
         "provenance": product.provenance,
         "weight": product.weight,
@@ -264,3 +314,18 @@ def product_shown(stored: Stored) -> dict[str, Any]:
         "created_at": stored.created_at,
         "updated_at": stored.updated_at,
     }
+
+
+def _pictures_shown(product: Product) -> list[dict[str, Any]]:
+    """Return the images of a stored product as `StoredPicture`; of those that nobody looked at only names are known."""
+    looked: Iterable[tuple[str, Picture | None]] = zip_longest(product.images, product.pictures)
+    return [
+        {
+            "name": name,
+            "hash": picture.hash or None,
+            "width": picture.width,
+            "height": picture.height,
+            "problem": picture.problem,
+        }
+        for name, picture in ((name, seen or UNSEEN) for name, seen in looked)
+    ]

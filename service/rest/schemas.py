@@ -5,15 +5,19 @@ Checked strictly: no field that is not known, no text where a number belongs; `n
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from indexer.product import (
     CATEGORY_CHARS,
     DESCRIPTION_CHARS,
     ID_CHARS,
+    IMAGE_COUNT,
+    PART_COUNT,
     SPEC_COUNT,
     TAG_CHARS,
     TAG_COUNT,
@@ -25,6 +29,7 @@ from indexer.product import (
 )
 from indexer.sources.rows import Problem
 from indexer.sources.specs import Specs, parse_specs
+from service.rest.images import ID_PATTERN, Body, ImageBody, PartName, Vector
 
 SIMILAR_DEFAULT, SIMILAR_LIMIT = 10, 100
 
@@ -57,19 +62,12 @@ _SPECS = {
     "description": "Properties by name: an object, a list of `{name, value}`, or text with one `name: value` a line.",
 }
 
-ID_PATTERN = r"^[^\x00-\x1F\x7F-\x9F]+$"
-"""No control characters."""
-
 Id = Annotated[str, Field(min_length=1, max_length=ID_CHARS, pattern=ID_PATTERN)]
 Tag = Annotated[str, Field(max_length=TAG_CHARS)]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class ProductFields(_Body):
-    """A product as a supplier lists it, with at least one of title, description, brand and specs."""
+class ProductFields(Body):
+    """A product as a supplier lists it: text, or images, or both."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -103,6 +101,15 @@ class ProductFields(_Body):
     weight: float | None = Field(
         None, ge=WEIGHT_LEAST, le=WEIGHT_MOST, description="How much the label counts beside others, 1 when absent."
     )
+    images: list[ImageBody] | None = Field(None, max_length=IMAGE_COUNT, description="The main image first.")
+    vectors: dict[PartName, Vector] | None = Field(
+        None, max_length=PART_COUNT, description="Vectors made elsewhere, for an index that is built for them."
+    )
+
+    @property
+    def says_anything(self) -> bool:
+        """Whether there is anything to encode."""
+        return any((self.title, self.description, self.brand, self.specs, self.images, self.vectors))
 
     def product(self, product_id: str) -> Product:
         """Return the product with its label, under that id."""
@@ -116,6 +123,8 @@ class ProductFields(_Body):
             tags=tuple(self.tags or ()),
             provenance=self.provenance or "supplier",
             weight=1.0 if self.weight is None else self.weight,
+            images=tuple(image.name or f"image {at}" for at, image in enumerate(self.images or (), start=1)),
+            vectors=MappingProxyType({part: np.array(row, np.float32) for part, row in (self.vectors or {}).items()}),
         )
 
 
@@ -129,14 +138,19 @@ class ProductBody(ProductFields):
         return self.model_copy(update=dict.fromkeys(LABEL)).product(self.id or UNNAMED)
 
 
-class PutItem(ProductFields):
-    """One product to store."""
+class NewProduct(ProductFields):
+    """A product to store under its own id."""
 
-    op: Literal["put"] = "put"
     id: Id
 
 
-class DeleteItem(_Body):
+class PutItem(NewProduct):
+    """One product to store."""
+
+    op: Literal["put"] = "put"
+
+
+class DeleteItem(Body):
     """One product to forget."""
 
     op: Literal["delete"]
@@ -149,13 +163,13 @@ def _each(*models: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "array", "items": items})
 
 
-class CategorizeBatch(_Body):
+class CategorizeBatch(Body):
     """Products to categorize; one that is refused never fails the others."""
 
     items: Annotated[list[Any], _each("ProductBody")]
 
 
-class ProductsBatch(_Body):
+class ProductsBatch(Body):
     """Products to store and to forget, in this order; one that is refused never fails the others."""
 
     items: Annotated[list[Any], _each("PutItem", "DeleteItem")]
@@ -167,7 +181,7 @@ class SimilarBody(ProductBody):
     limit: int = Field(SIMILAR_DEFAULT, ge=1, le=SIMILAR_LIMIT)
 
 
-class MapBody(_Body):
+class MapBody(Body):
     """Categories as somebody else writes them."""
 
     categories: list[Annotated[str, Field(max_length=CATEGORY_CHARS)]]

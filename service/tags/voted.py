@@ -23,6 +23,10 @@ class Voted:
     tag: Numbers
     share: Floats
 
+    def moved(self, rows: Numbers) -> Voted:
+        """Return the same with the row rows[i] in place of row i."""
+        return Voted(rows[self.row], self.tag, self.share)
+
 
 def voted(voices: Floats, carrier: Numbers, tag: Tags) -> Voted:
     """Return what part of the voices each tag has, in order of row and tag; tags without any are left out.

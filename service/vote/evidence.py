@@ -14,9 +14,7 @@ import numpy.typing as npt
 
 from indexer.labels import UNLABELLED
 from indexer.snapshot import Built
-from indexer.space import Projected
-from indexer.space.prototypes import HALF, Own
-from indexer.vectors import Keys
+from indexer.space.prototypes import HALF
 from indexer.view import View
 from service.vote.mixture import Evidence
 from service.vote.questions import Question, Questions

@@ -2,8 +2,9 @@
 
     p(category | question) = softmax over its candidates of weights . terms(evidence)
 
-McFadden 1974. Where a product is known by text and by picture, each view adds its terms with weights of its own. One convex fit finds the temperature of the vote and how its parts are mixed. Weights are drawn to a
-prior that was measured on other catalogues, so that few observations change little and none nothing.
+McFadden 1974. Where a product is known by text and by picture, each view adds its terms with weights of its own. One
+convex fit finds the temperature of the vote and how its parts are mixed. Weights are drawn to a prior that was measured
+on other catalogues, so that few observations change little and none nothing.
 """
 
 from __future__ import annotations

@@ -84,9 +84,7 @@ def questions(built: Built, asked: Projected, views: Pattern, itself: Keys, want
 def first(question: Question, voters: int) -> Question:
     """Return the question with the first of its voters alone, as many as `voters` in each row."""
     found = question.found
-    return replace(
-        question, found=replace(found, voters=found.voters & (np.cumsum(found.voters, axis=1) <= voters))
-    )
+    return replace(question, found=replace(found, voters=found.voters & (np.cumsum(found.voters, axis=1) <= voters)))
 
 
 def without(view: View, keys: Keys) -> Own:
@@ -110,4 +108,5 @@ def nearest(asked: Questions) -> npt.NDArray[np.float32]:
     """Return the similarity of the nearest voter in any view, float32 (n,); -1 where there is none."""
     found = [each.found for each in asked.values()]
     near = [np.where(each.voters, each.similarity, -1).max(axis=1, initial=-1) for each in found]
-    return np.max(near, axis=0).astype(np.float32)
+    made: npt.NDArray[np.float32] = np.max(near, axis=0).astype(np.float32)
+    return made

@@ -1,0 +1,181 @@
+"""Vectors of pictures and texts in one space by a CLIP model: `open_clip:MODEL`, named as `indexer.models` says.
+
+Two parts: `image`, of a product's pictures, and `caption`, of its text by the same model, near the pictures it fits.
+A thread for each core takes a batch at a time through all of it, frame and tower, so no core waits for another and
+preparing pictures costs no more than its own time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.encoders import TEXT_VERSION, Encoded, Mask, Progress, Say, Vectors, silent
+from indexer.models import Found, found
+from indexer.normalize import text_of
+from indexer.picture import Picture, Pixels
+from indexer.product import Product
+
+if TYPE_CHECKING:
+    from indexer.encoders.clip.checkpoint import Checkpoint
+
+BATCH = 16
+"""Pictures at a time and thread. ViT-B-32, two threads, pictures per CPU-second: 4.7 one at a time, 7.2 by 4, 8.1 by 8,
+8.6 by 16, 8.5 by 32."""
+
+WEIGHTS = tuple(1 / place for place in range(1, 9))
+"""Of a product's pictures by their place: the reciprocal of the rank, as the main picture comes first in a listing and
+later ones show details, packages and size charts. Chosen, not measured. Pictures after the eighth are not looked at."""
+
+PICTURES_SHARE = 0.85
+"""Of the time that a product with one picture takes; the rest is its text's."""
+
+Batch = TypeVar("Batch")
+
+
+def load(model: str = "", say: Say = silent) -> ClipEncoder:
+    """Return the encoder of `model`, "" being the default; `say` hears what takes long.
+
+    Raises ModelNotFound, with the command that gets it, when it is not on this machine or cannot be loaded;
+    ModelMismatch when its weights are not those that were got.
+    """
+    here = found(model)
+    say("reading the weights")
+    from indexer.encoders.clip import checkpoint
+
+    return ClipEncoder(here, checkpoint.load(here))
+
+
+class ClipEncoder:
+    """Parts `image` and `caption`. Its fingerprint has the weights' hash, the frame, pictures and tokens at most."""
+
+    def __init__(self, model: Found, checkpoint: Checkpoint) -> None:
+        from indexer.encoders.clip.caption import Captions
+        from indexer.encoders.threads import workers
+
+        self._model = checkpoint.model
+        self._frame = checkpoint.frame
+        self._captions = Captions(checkpoint)
+        self._workers = workers()
+        self.name = (
+            f"open_clip:{model.name}@{model.sha256[:12]} frame={self._frame} pictures={len(WEIGHTS)} "
+            f"tokens={self._captions.tokens} text={TEXT_VERSION}"
+        )
+        self.parts = MappingProxyType({"image": checkpoint.dim, "caption": checkpoint.dim})
+        self.side = self._frame.side
+
+    def encode(self, products: Sequence[Product], progress: Progress | None = None) -> Encoded:
+        """Return unit rows, zeros where a product has no picture that was read, or no text.
+
+        A picture that several products have is encoded once, and so is a text. All pixels of one call are in memory.
+        """
+        done = _Shares(progress, products)
+        image, seen = self._images(products, done.of_pictures)
+        caption, told = self._texts(products, done.of_texts)
+        done.all()
+        return Encoded({"image": image, "caption": caption}, {"image": seen, "caption": told})
+
+    def _images(self, products: Sequence[Product], done: Callable[[float], None]) -> tuple[Vectors, Mask]:
+        pictures: dict[str, Pixels] = {}
+        of_product = [_looked_at(product.pictures, pictures) for product in products]
+        place = {name: row for row, name in enumerate(pictures)}
+        pixels = list(pictures.values())
+        rows = np.zeros((len(pixels), self.parts["image"]), np.float32)
+        batches = [range(start, min(start + BATCH, len(pixels))) for start in range(0, len(pixels), BATCH)]
+        for batch, found_rows in self._shared(batches, lambda batch: self._seen([pixels[row] for row in batch])):
+            rows[batch] = found_rows
+            done(len(batch) / len(pixels))
+        vectors = np.zeros((len(products), self.parts["image"]), np.float32)
+        for row, names in enumerate(of_product):
+            if names:
+                vectors[row] = _pooled(rows[[place[name] for name in names]])
+        return vectors, np.array([bool(names) for names in of_product], np.bool_)
+
+    def _texts(self, products: Sequence[Product], done: Callable[[float], None]) -> tuple[Vectors, Mask]:
+        rows_of: dict[str, list[int]] = {}
+        for row, product in enumerate(products):
+            rows_of.setdefault(text_of(product), []).append(row)
+        told = np.ones(len(products), np.bool_)
+        told[rows_of.pop("", [])] = False
+        vectors = np.zeros((len(products), self.parts["caption"]), np.float32)
+        rows = list(rows_of.values())
+        batches = list(self._captions.batches(list(rows_of)))
+        for (positions, _), found_rows in self._shared(batches, lambda batch: self._captions.rows(batch[1])):
+            for position, vector in zip(positions, found_rows, strict=True):
+                vectors[rows[position]] = vector
+            done(len(positions) / len(rows))
+        return vectors, told
+
+    def _seen(self, pixels: Sequence[Pixels]) -> Vectors:
+        """Return the unit rows of one batch of pictures."""
+        import torch
+        from torch.nn import functional
+
+        framed = torch.from_numpy(np.stack([self._frame(each) for each in pixels]))
+        with torch.inference_mode():
+            rows = functional.normalize(self._model.encode_image(framed), dim=-1)  # type: ignore[operator]  # as it is typed
+        return np.asarray(rows.numpy(), np.float32)
+
+    def _shared(self, batches: Sequence[Batch], work: Callable[[Batch], Vectors]) -> Iterator[tuple[Batch, Vectors]]:
+        """Yield each batch with what `work` makes of it, in order, by as many threads as there are cores."""
+        if min(len(batches), self._workers) <= 1:
+            yield from ((batch, work(batch)) for batch in batches)
+            return
+        pool = ThreadPoolExecutor(self._workers, "open_clip")
+        try:
+            yield from zip(batches, pool.map(work, batches), strict=True)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+class _Shares:
+    """Tells of whole products while first their pictures and then their texts are done, as shares of all."""
+
+    def __init__(self, progress: Progress | None, products: Sequence[Product]) -> None:
+        self._progress = progress
+        self._products = len(products)
+        seen = any(picture.pixels is not None for product in products for picture in product.pictures)
+        self._pictures = PICTURES_SHARE if seen else 0.0
+        self._share = 0.0
+        self._told = 0
+
+    def of_pictures(self, share: float) -> None:
+        """Hear that this share of the pictures is done."""
+        self._share += share * self._pictures
+        self._tell(int(self._share * self._products))
+
+    def of_texts(self, share: float) -> None:
+        """Hear that this share of the texts is done."""
+        self._share += share * (1 - self._pictures)
+        self._tell(int(self._share * self._products))
+
+    def all(self) -> None:
+        """Hear that everything is done."""
+        self._tell(self._products)
+
+    def _tell(self, done: int) -> None:
+        if self._progress and done > self._told:
+            self._progress(done - self._told)
+            self._told = done
+
+
+def _looked_at(pictures: Sequence[Picture], known: dict[str, Pixels]) -> list[str]:
+    """Return the hashes of the first pictures that were read, each once, and add their pixels to those known."""
+    names: dict[str, None] = {}
+    for picture in pictures:
+        if picture.pixels is not None and len(names) < len(WEIGHTS):
+            names[picture.hash] = None
+            known.setdefault(picture.hash, picture.pixels)
+    return list(names)
+
+
+def _pooled(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return the unit mean of unit rows, the first counting most."""
+    mean = np.array(WEIGHTS[: len(rows)], np.float32) @ rows
+    length = np.linalg.norm(mean)
+    return np.asarray(mean / length if length > 0 else rows[0], np.float32)

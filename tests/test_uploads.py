@@ -1,0 +1,293 @@
+"""Images that come with a request: looked at, each with its problem, and none costing its product more than itself."""
+
+from __future__ import annotations
+
+import base64
+import io
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from indexer import encoders
+from indexer.encoders import Encoded, Encoder, Progress
+from indexer.images.decode import read_picture
+from indexer.picture import Picture
+from indexer.product import Product
+from service.engine import Engine
+from service.rest import uploads
+from service.rest.app import create_app
+from service.settings import ServiceSettings
+
+PRESS = {"title": "Steel french press for coffee", "description": "Glass and plunger, 1 l"}
+
+
+def photo(colour: str, size: tuple[int, int] = (96, 64), kind: str = "JPEG") -> bytes:
+    """Return a file of one colour."""
+    file = io.BytesIO()
+    Image.new("RGB", size, colour).save(file, kind)
+    return file.getvalue()
+
+
+def base64_of(data: bytes) -> str:
+    """Return bytes as JSON holds them."""
+    return base64.b64encode(data).decode()
+
+
+FRONT, SIDE, BACK = photo("red"), photo("green", kind="PNG"), photo("blue", kind="WEBP")
+
+
+class Looks:
+    """A real encoder of texts that notes the pictures it is shown, as one of images would look at them."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self.name = encoder.name
+        self.parts = encoder.parts
+        self.side = 32
+        self.seen: list[list[tuple[int, int]]] = []
+
+    def encode(self, products: Sequence[Product], progress: Progress | None = None) -> Encoded:
+        """Return what the encoder within returns."""
+        for product in products:
+            shapes = [picture.pixels.shape[:2] for picture in product.pictures if picture.pixels is not None]
+            self.seen.append([(height, width) for height, width in shapes])
+        return self._encoder.encode(products, progress)
+
+
+@pytest.fixture
+def looking(own_index: Path) -> Iterator[tuple[TestClient, Looks]]:
+    """Return a client of a service whose encoder looks at pictures; it takes images of 100,000 bytes."""
+    settings = ServiceSettings(index=own_index, image_bytes=100_000)
+    encoder = Looks(encoders.load("hashing:64"))
+    engine = Engine.open(settings, encoder)
+    with TestClient(create_app(settings, engine)) as client:
+        encoder.seen.clear()
+        yield client, encoder
+    engine.close()
+
+
+def test_files_of_a_form_are_looked_at_in_their_order(looking: tuple[TestClient, Looks]) -> None:
+    """The encoder gets their pixels; the answer says of each that it was used."""
+    client, encoder = looking
+    files = [("image", (f"{name}.jpg", data)) for name, data in (("front", FRONT), ("side", SIDE), ("back", BACK))]
+    answer = client.post("/v1/categorize", data=PRESS, files=files).json()
+    assert answer["images"] == [
+        {"name": "front.jpg", "used": True, "problem": ""},
+        {"name": "side.jpg", "used": True, "problem": ""},
+        {"name": "back.jpg", "used": True, "problem": ""},
+    ]
+    assert encoder.seen == [[(64, 96)] * 3]
+    assert answer["category"]["path"] == "Kitchen > Coffee > French Presses"
+
+
+def test_a_bad_image_costs_its_product_only_the_image(looking: tuple[TestClient, Looks]) -> None:
+    """The others are used, and the reason is told beside its name."""
+    client, encoder = looking
+    files = [("image", ("a.jpg", b"no picture")), ("image", ("b.jpg", FRONT[:-40])), ("image", ("c.jpg", FRONT))]
+    answer = client.post("/v1/categorize", data=PRESS, files=files).json()
+    assert [(image["name"], image["used"]) for image in answer["images"]] == [
+        ("a.jpg", False),
+        ("b.jpg", False),
+        ("c.jpg", True),
+    ]
+    assert "none of JPEG, PNG, WebP, GIF and AVIF" in answer["images"][0]["problem"]
+    assert "truncated" in answer["images"][1]["problem"]
+    assert encoder.seen == [[(64, 96)]]
+    assert answer["decision"] == "auto"
+
+
+def test_base64_in_json_is_the_same_as_a_file(looking: tuple[TestClient, Looks]) -> None:
+    """With line breaks, as a data: URL, and without a name, which is a number then."""
+    client, encoder = looking
+    wrapped = base64.encodebytes(SIDE).decode()
+    images = [{"data": wrapped, "name": "side.png"}, {"data": f"data:image/jpeg;base64,{base64_of(FRONT)}"}]
+    asked = PRESS | {"images": images}
+    alone = client.post("/v1/categorize", json=asked).json()
+    assert alone["images"] == [
+        {"name": "side.png", "used": True, "problem": ""},
+        {"name": "image 2", "used": True, "problem": ""},
+    ]
+    batch = client.post("/v1/categorize:batch", json={"items": [PRESS, asked]}).json()
+    assert [item["result"]["images"] for item in batch["items"]] == [[], alone["images"]]
+    similar = client.post("/v1/similar", json=asked | {"limit": 1}).json()
+    assert similar["images"] == alone["images"]
+    assert encoder.seen == [[(64, 96)] * 2, [], [(64, 96)] * 2, [(64, 96)] * 2]
+
+
+@pytest.mark.parametrize(
+    ("images", "pointer", "said"),
+    [
+        ([{"data": "a*b="}], "/images/0/data", "this is no base64"),
+        (["https://example.com/a.jpg", {"data": 5}], "/images/1/data", "give the bytes of the image as text in base64"),
+        ([{"data": "\u00e9"}], "/images/0/data", "this is no base64"),
+        ([{"data": " "}], "/images/0/data", "this is empty"),
+        ([{"name": "a.jpg"}], "/images/0/data", "Field required"),
+        ([{"data": "aGk=", "file": 1}], "/images/0/file", "not known here"),
+        ([{"data": "aGk=", "name": "a\nb"}], "/images/0/name", "pattern"),
+        ([7], "/images/0", "give an object with the bytes in base64 as `data`"),
+        ([""], "/images/0", "give a URL of 1 to 2,048 characters"),
+        (["a\tb"], "/images/0", "none of them a control character"),
+        (["x"] * 51, "/images", "at most 50 items"),
+    ],
+)
+def test_a_fault_of_an_image_is_pointed_at(
+    looking: tuple[TestClient, Looks], images: list[object], pointer: str, said: str
+) -> None:
+    """Alone and as an item of a batch, where it fails alone."""
+    client, _ = looking
+    alone = client.post("/v1/categorize", json=PRESS | {"images": images})
+    assert alone.status_code == 422
+    [fault] = alone.json()["errors"]
+    assert (fault["pointer"], said in fault["message"]) == (pointer, True), fault
+    batch = client.post("/v1/categorize:batch", json={"items": [PRESS | {"images": images}, PRESS]}).json()
+    assert [item["status"] for item in batch["items"]] == [422, 200]
+    assert batch["items"][0]["problem"]["errors"] == [fault]
+
+
+def test_an_image_with_too_many_bytes_is_refused(looking: tuple[TestClient, Looks]) -> None:
+    """413 that points to it; of a batch only its item, stored or asked about."""
+    client, _ = looking
+    large = PRESS | {
+        "id": "L",
+        "images": [{"data": base64_of(FRONT)}, {"data": base64_of(b"x" * 100_001), "name": "b"}],
+    }
+    alone = client.post("/v1/categorize", json=large).json()
+    assert (alone["status"], alone["code"]) == (413, "image_too_large")
+    assert alone["errors"][0]["pointer"] == "/images/1/data"
+    assert alone["detail"] == "the image 'b' has more than 100,000 bytes; make it smaller or raise AISLE_IMAGE_BYTES"
+    for route in ("/v1/categorize:batch", "/v1/products:batch"):
+        batch = client.post(route, json={"items": [large, PRESS | {"id": "M"}]}).json()
+        assert [item["status"] for item in batch["items"]] == [413, 201 if "products" in route else 200]
+
+
+def test_only_the_first_images_are_looked_at(own_index: Path) -> None:
+    """Those beyond AISLE_IMAGE_COUNT are kept with the reason."""
+    with TestClient(create_app(ServiceSettings(index=own_index, image_count=1))) as client:
+        files = [("image", ("a.jpg", FRONT)), ("image", ("b.jpg", SIDE))]
+        answer = client.post("/v1/categorize", data=PRESS, files=files).json()
+    assert [image["problem"] for image in answer["images"]] == [
+        "",
+        "not looked at: only the first 1 images of a product are; raise the limit",
+    ]
+
+
+def test_a_request_has_so_many_images_at_most(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However small they are; lines of JSON are looked at step by step and have no such limit."""
+    monkeypatch.setattr(uploads, "REQUEST_IMAGES", 3)
+    some = PRESS | {"images": [{"data": base64_of(FRONT)}] * 2}
+    refused = client.post("/v1/categorize:batch", json={"items": [some, some]}).json()
+    assert (refused["status"], refused["code"]) == (413, "too_many_items")
+    assert refused["detail"] == "4 images given, the limit of a request is 3; send several"
+
+
+def test_an_index_that_does_not_look_at_pictures_does_not_use_them(client: TestClient) -> None:
+    """Nothing is wrong with the image; the answer is that of the text."""
+    answer = client.post("/v1/categorize", data=PRESS, files=[("image", ("a.jpg", FRONT))]).json()
+    assert answer["images"] == [{"name": "a.jpg", "used": False, "problem": ""}]
+    assert answer["used"]["image"] is False
+
+
+def test_references_are_kept_and_fetched_only_where_that_is_on(client: TestClient, own_index: Path) -> None:
+    """The problem names the setting; with it on, an address of this machine is refused all the same."""
+    url = "http://127.0.0.1:9/photo.jpg"
+    asked = PRESS | {"images": [url, "photos/1.jpg"]}
+    [fetched, found] = client.post("/v1/categorize", json=asked).json()["images"]
+    assert (fetched["name"], found["name"]) == (url, "photos/1.jpg")
+    assert "set AISLE_FETCH_IMAGES=true to fetch images" in fetched["problem"]
+    assert not found["used"]
+    assert found["problem"]
+    with TestClient(create_app(ServiceSettings(index=own_index, fetch_images=True))) as fetching:
+        [fetched, found] = fetching.post("/v1/categorize", json=asked).json()["images"]
+    assert "127.0.0.1" in fetched["problem"]
+    assert "AISLE_FETCH_IMAGES" not in fetched["problem"]
+
+
+def test_no_path_of_this_machine_is_ever_read(client: TestClient, tmp_path: Path) -> None:
+    """A reference that would be a file here is only a name."""
+    (tmp_path / "photo.jpg").write_bytes(FRONT)
+    asked = PRESS | {"images": [str(tmp_path / "photo.jpg"), f"file://{tmp_path}/photo.jpg"]}
+    for image in client.post("/v1/categorize", json=asked).json()["images"]:
+        assert (image["used"], image["problem"] != "") == (False, True)
+
+
+def test_stored_images_are_shown_with_what_was_seen_of_them(client: TestClient) -> None:
+    """By PUT and POST, as a form and as JSON; the change says what became of each, the product has hash and size."""
+    files = [("image", ("front.jpg", FRONT)), ("image", ("bad.jpg", b"no picture"))]
+    put = client.put("/v1/products/A", data=PRESS, files=files)
+    assert (put.status_code, [image["name"] for image in put.json()["images"]]) == (201, ["front.jpg", "bad.jpg"])
+    stored = client.get("/v1/products/A").json()["pictures"]
+    assert [(each["name"], each["width"], each["height"]) for each in stored] == [
+        ("front.jpg", 96, 64),
+        ("bad.jpg", 0, 0),
+    ]
+    assert (len(stored[0]["hash"]), stored[0]["problem"], stored[1]["hash"]) == (32, "", None)
+    assert "none of JPEG" in stored[1]["problem"]
+    again = client.post("/v1/products", data=PRESS | {"id": "A"}, files=files)
+    assert (again.status_code, again.json()["outcome"]) == (200, "unchanged")
+    other = client.post("/v1/products", json=PRESS | {"id": "B/1", "images": [{"data": base64_of(FRONT)}]})
+    assert (other.status_code, other.headers["location"]) == (201, "/v1/products/B/1")
+    assert client.get("/v1/products/B/1").json()["pictures"][0]["hash"] == stored[0]["hash"]
+    batch = client.post(
+        "/v1/products:batch", json={"items": [PRESS | {"id": "C", "images": [{"data": base64_of(SIDE)}]}]}
+    ).json()
+    assert batch["items"][0]["result"]["images"] == [{"name": "image 1", "used": False, "problem": ""}]
+
+
+def test_a_new_product_needs_an_id_in_its_body(client: TestClient) -> None:
+    """There is no other place for it."""
+    refused = client.post("/v1/products", json=PRESS).json()
+    assert (refused["status"], refused["errors"][0]["pointer"]) == (422, "/id")
+
+
+def test_an_image_alone_is_a_question(looking: tuple[TestClient, Looks]) -> None:
+    """Without any text; similar products of one are not those of a stored id."""
+    client, encoder = looking
+    answer = client.post("/v1/categorize", files=[("image", ("a.jpg", FRONT))])
+    assert answer.status_code == 200
+    assert answer.json()["used"]["text"] is False
+    assert client.post("/v1/similar", data={"id": "P001"}, files=[("image", ("a.jpg", FRONT))]).status_code == 200
+    assert encoder.seen == [[(64, 96)]] * 2
+
+
+@pytest.mark.parametrize(
+    ("vectors", "pointer"),
+    [
+        ({"image": [1, "2"]}, "/vectors/image/1"),
+        ({"image": [1e39]}, "/vectors/image"),
+        ({"image": []}, "/vectors/image"),
+        ({"image": [0.5] * 16_385}, "/vectors/image"),
+        ({"Image part": [1]}, "/vectors/Image part/[key]"),
+        ({f"part{n}": [1] for n in range(9)}, "/vectors"),
+        ([1, 2], "/vectors"),
+    ],
+)
+def test_vectors_that_are_none_are_refused(client: TestClient, vectors: object, pointer: str) -> None:
+    """Numbers that single precision holds, one list for each part."""
+    refused = client.post("/v1/categorize", json=PRESS | {"vectors": vectors}).json()
+    assert (refused["status"], refused["errors"][0]["pointer"]) == (422, pointer)
+
+
+def test_decoding_does_not_hold_up_other_requests(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It happens in threads, no more at a time than there are cores."""
+    begun, release = threading.Event(), threading.Event()
+
+    def slowly(data: bytes, side: int, **limits: Any) -> Picture:
+        begun.set()
+        assert release.wait(10)
+        return read_picture(data, side, **limits)
+
+    monkeypatch.setattr("service.rest.uploads.read_picture", slowly)
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(client.post, "/v1/categorize", data=PRESS, files=[("image", ("a.jpg", FRONT))] * 5)
+        assert begun.wait(10)
+        assert client.get("/livez").status_code == 200
+        assert client.post("/v1/categorize", json=PRESS).status_code == 200
+        assert not slow.done()
+        release.set()
+        assert slow.result(10).status_code == 200
