@@ -21,12 +21,19 @@ import numpy as np
 import pytest
 
 from indexer import snapshot, vectors
+from indexer.build import build
+from indexer.encoders import Encoder
+from indexer.errors import SettingError
+from indexer.images.gallery import Folder
 from indexer.product import PROVENANCES as KNOWN_PROVENANCES
 from indexer.settings import CacheSettings, ImageSettings, IndexSettings
+from indexer.sources import read
 from indexer.store.records import Records
 from indexer.update import STORE
 from service.cli import aisle, main
+from service.commands.answers import _shown
 from service.commands.indexes import KINDS, PROVENANCES
+from service.engine import Engine
 from service.settings import ServiceSettings
 from taxonomy.files import read_tree
 
@@ -180,6 +187,23 @@ def test_an_index_of_texts_takes_neither_vectors_nor_a_photo(run: Run, shop: Pat
     assert (ended.code, "takes no vectors of pictures" in ended.err) == (1, True)
     ended = run("similar", "--image", str(photos / "red.png"), "--index", str(shop))
     assert (ended.code, "`--encoder hashing:64+open_clip`" in ended.err) == (1, True)
+
+
+def test_a_photo_finds_what_looks_like_it(tmp_path: Path, photos: Path, seeing: Encoder) -> None:
+    """Alone and beside a text, by an encoder that sees pictures; one that cannot be read is refused with the reason."""
+    (tmp_path / "p.csv").write_text(SHELF.replace("broken.jpg", "green.jpg"))
+    settings = IndexSettings(encoder="hashing:64", space="raw")
+    with read(tmp_path / "p.csv") as rows:
+        build(rows, tmp_path / "i", settings=settings, encoder=seeing, gallery=Folder(photos))
+    with closing(Engine.open(ServiceSettings(index=tmp_path / "i"), seeing)) as engine:
+        for text, image, nearest_id in (
+            ("", "red.png", "lamp"),
+            ("", "green.jpg", "tray"),
+            ("tray", "green.jpg", "tray"),
+        ):
+            assert engine.similar(_shown(text, [photos / image], engine), 1)[0].id == nearest_id
+        with pytest.raises(SettingError, match=r"broken\.jpg: the JPEG file is truncated"):
+            _shown("tray", [photos / "broken.jpg"], engine)
 
 
 def test_what_belongs_together_is_asked_for_together(run: Run, shop: Path) -> None:
