@@ -2,8 +2,8 @@
 
 A model is named by open_clip's architecture and tag (`ViT-B-32-256/datacomp_s34b_b86k`), by a repository of a model hub
 (`hf-hub:ORG/REPOSITORY`), or by a folder in that repository's layout. Nothing here asks the network: `indexer.hub` gets
-weights, once, into the hub's own cache (`HF_HOME`), and they are looked for there. What was got is trusted on first
-use: its hash is kept in the cache folder of aisle (`AISLE_CACHE`), or is in the register, and any other is refused.
+weights, once, into the cache folder (`AISLE_CACHE`); they are looked for there and in the hub's own cache (`HF_HOME`).
+What was got is trusted on first use: its hash is kept beside it, or is in the register, and any other is refused.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from indexer.errors import EncoderError, ModelMismatch, ModelNotFound
@@ -142,13 +143,12 @@ def repository(name: str) -> str:
         return model.repository
     if name.startswith(HUB) and name.count("/") == 1:
         return name.removeprefix(HUB)
-    from indexer.encoders.clip.tags import repository_of
-
-    return repository_of(name)
+    found: str = import_module("indexer.encoders.clip.tags").repository_of(name)  # by name: it brings a technology
+    return found
 
 
 def folder(name: str) -> Path:
-    """Return the folder of a model: the one that is named, or the hub's cache of it.
+    """Return the folder of a model: the one that is named, or of what was got once.
 
     Raises ModelNotFound, with the command that gets it, when there is none with weights that may be loaded.
     """
@@ -160,16 +160,28 @@ def folder(name: str) -> Path:
         raise ModelNotFound(
             f"{given} is no folder; give one with {CONFIG} and {WEIGHTS[0]}, as open_clip's save_for_hf writes it"
         )
-    from huggingface_hub import try_to_load_from_cache
-
     repo = repository(name)
     for file in WEIGHTS:
-        path = try_to_load_from_cache(repo, file)
-        if isinstance(path, str) and Path(path).is_file():
-            return Path(path).parent
+        if path := cached(repo, file):
+            return path.parent
     raise ModelNotFound(
         f"the weights of {plain(name)} are not on this machine; get them once, while online, with: {command(name)}"
     )
+
+
+def cached(repository: str, file: str) -> Path | None:
+    """Return a file of a repository that was got once, by aisle or by another program, or None."""
+    if (kept(repository) / file).is_file():
+        return kept(repository) / file
+    from huggingface_hub import try_to_load_from_cache
+
+    path = try_to_load_from_cache(repository, file)
+    return Path(path) if isinstance(path, str) and Path(path).is_file() else None
+
+
+def kept(repository: str) -> Path:
+    """Return the folder that aisle keeps what it gets of a repository in."""
+    return CacheSettings().cache.expanduser() / "models" / repository.replace("/", "--")
 
 
 def weights(folder: Path) -> Path:
@@ -243,4 +255,5 @@ def command(name: str) -> str:
 
 
 def _record(repository: str) -> Path:
-    return CacheSettings().cache.expanduser() / "models" / f"{repository.replace('/', '--')}.json"
+    folder = kept(repository)
+    return folder.with_name(f"{folder.name}.json")

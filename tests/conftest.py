@@ -14,6 +14,7 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
 
+    from indexer.encoders import Encoder
     from service.evaluation.judged import Judged
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -98,6 +99,43 @@ def reader(built_index: Path) -> Iterator["TestClient"]:
     limits = ServiceSettings(index=built_index, batch_items=5, body_bytes=2_000)
     with TestClient(create_app(limits)) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def seeing() -> "Encoder":
+    """Return an encoder of texts and of pictures: hashed words, and the mean colour of the first picture, from grey."""
+    import numpy as np
+
+    from indexer.encoders import Encoded, load
+    from indexer.encoders.joined import JoinedEncoder
+
+    class Colours:
+        name, parts, side = "colours", {"image": 3}, 64
+
+        def encode(self, products: Any, progress: Any = None) -> Encoded:
+            rows = np.zeros((len(products), 3), np.float32)
+            for row, product in zip(rows, products, strict=True):
+                seen = [picture.pixels for picture in product.pictures if picture.pixels is not None]
+                row[:] = seen[0].reshape(-1, 3).mean(axis=0) - 128 if seen else 0
+            lengths = np.linalg.norm(rows, axis=1)
+            rows[lengths > 0] /= lengths[lengths > 0, None]
+            if progress:
+                progress(len(products))
+            return Encoded({"image": rows}, {"image": lengths > 0})
+
+    return JoinedEncoder([load("hashing:64"), Colours()])
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of photos: red.png, green.jpg and blue.webp, 300 by 200, and broken.jpg, which ends too early."""
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("photos", numbered=False)
+    for name, colour in (("red.png", (230, 20, 20)), ("green.jpg", (20, 230, 20)), ("blue.webp", (20, 20, 230))):
+        Image.new("RGB", (300, 200), colour).save(folder / name)
+    (folder / "broken.jpg").write_bytes((folder / "green.jpg").read_bytes()[:300])
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -187,3 +225,54 @@ def catalogue() -> list[dict[str, object]]:
         }
         for number, ((path, (tags, noun, text)), brand, kind) in enumerate(rows, start=1)
     ]
+
+
+TINY_CLIP: dict[str, Any] = {
+    "embed_dim": 16,
+    "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8},
+    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
+}
+"""Both towers of a CLIP, too small to know anything."""
+
+
+@pytest.fixture(scope="session")
+def save_clip() -> "Callable[..., Path]":
+    """Return what writes a CLIP model with weights by chance as a hub has it: (folder, settings, seed=0) -> folder."""
+
+    def save(folder: Path, settings: dict[str, Any], seed: int = 0) -> Path:
+        import torch
+        from safetensors.torch import save_file
+
+        from indexer.encoders.clip.tags import library
+
+        given = dict(settings)
+        with library() as open_clip, torch.random.fork_rng():
+            torch.manual_seed(seed)
+            model = (open_clip.CustomTextCLIP if given.pop("custom_text", False) else open_clip.CLIP)(**given)
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {name: value.contiguous() for name, value in model.state_dict().items()}
+        save_file(weights, str(folder / "open_clip_model.safetensors"))
+        preprocess = {"mean": [0.5, 0.4, 0.3], "std": [0.5, 0.25, 0.2], "interpolation": "bilinear"}
+        config = {"model_cfg": settings, "preprocess_cfg": preprocess}
+        (folder / "open_clip_config.json").write_text(json.dumps(config), "utf-8")
+        return folder
+
+    return save
+
+
+@pytest.fixture(scope="session")
+def tiny_clip(save_clip: "Callable[..., Path]", tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a tiny CLIP: pictures of 32 pixels and texts of 77 tokens to 16 dimensions."""
+    return save_clip(tmp_path_factory.mktemp("clip") / "tiny", TINY_CLIP)
+
+
+@pytest.fixture
+def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty cache of the model hub, and let aisle keep its own in a folder beside it."""
+    from huggingface_hub import constants
+
+    cache = tmp_path / "hub"
+    cache.mkdir()
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setenv("AISLE_CACHE", str(tmp_path / "aisle"))
+    return cache

@@ -319,3 +319,12 @@ def test_a_real_catalogue_adds_up(real_data: Path, tmp_path: Path) -> None:
     assert (report.rows.read, report.rows.indexed, report.rows.quarantined) == (1050, 1050, 0)
     with closing(Records.open(tmp_path / "index" / STORE)) as records:
         assert len(records.categories()) == 181
+
+
+def test_a_manifest_keeps_the_encoder_that_auto_stood_for(tmp_path: Path) -> None:
+    """Another machine, or this one on another day, might find another under that word."""
+    (tmp_path / "p.csv").write_text(HEADER + ROWS)
+    with read(tmp_path / "p.csv") as rows:
+        report = build(rows, tmp_path / "index", settings=IndexSettings(), encoder=encoders.load("hashing:64"))
+    assert IndexSettings().encoder == "auto"
+    assert report.manifest.encoder_spec == encoders.resolved("auto") != "auto"

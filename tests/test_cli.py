@@ -17,15 +17,23 @@ from pathlib import Path
 from typing import NamedTuple
 
 import click
+import numpy as np
 import pytest
 
 from indexer import snapshot, vectors
+from indexer.build import build
+from indexer.encoders import Encoder
+from indexer.errors import SettingError
+from indexer.images.gallery import Folder
 from indexer.product import PROVENANCES as KNOWN_PROVENANCES
 from indexer.settings import CacheSettings, ImageSettings, IndexSettings
+from indexer.sources import read
 from indexer.store.records import Records
 from indexer.update import STORE
 from service.cli import aisle, main
+from service.commands.answers import _shown
 from service.commands.indexes import KINDS, PROVENANCES
+from service.engine import Engine
 from service.settings import ServiceSettings
 from taxonomy.files import read_tree
 
@@ -128,6 +136,92 @@ def test_a_build_says_what_it_did(run: Run) -> None:
         "              1 x no_id: the id is empty",
         "              1 x repeated_id: an earlier row has the id",
     ]
+
+
+SHELF = "id,title,category,image\nlamp,Brass lamp,Home > Lamps,red.png\ntray,Cork tray,Home > Trays,broken.jpg\n"
+
+
+def test_a_build_with_image_vectors_joins_them_to_the_encoder(run: Run, photos: Path) -> None:
+    """The part has the dimension of the file and the name of it, or of the model; images are looked at beside."""
+    Path("p.csv").write_text(SHELF)
+    np.save("clip v1.npy", np.array([[3, 4], [0, 0]], np.float16))
+
+    given = ("--image-vectors", "clip v1.npy")
+    ended = run("build", "p.csv", "--index", "i", *given, "--images", str(photos))
+
+    assert ended.code is None
+    assert "  pictures    2 looked at = 1 read + 1 not; 1 products have none" in ended.err.splitlines()
+    assert "  vectors     1 products came with one of their picture" in ended.err.splitlines()
+    assert "              1 x the JPEG file is truncated: it ends at a place where more must follow" in ended.err
+    manifest = json.loads(run("info", "--index", "i", "--json").out)
+    assert manifest["encoder_spec"] == "hashing:64+precomputed:image=2@clip-v1"
+    assert manifest["parts"] == {"text": 64, "image": 2}
+    run("build", "p.csv", "--index", "i", *given, "--image-model", "ViT-B-32", "--encoder", "hashing:32")
+    manifest = json.loads(run("info", "--index", "i", "--json").out)
+    assert manifest["encoder_spec"] == "hashing:32+precomputed:image=2@ViT-B-32"
+
+
+def test_rows_are_asked_about_with_vectors_of_the_same_width(run: Run) -> None:
+    """As many as there are rows; others are refused before anything is opened or written."""
+    Path("p.csv").write_text(SHELF)
+    np.save("two.npy", np.array([[3, 4], [0, 1]], np.float32))
+    np.save("wide.npy", np.ones((2, 3), np.float32))
+    np.save("long.npy", np.ones((3, 2), np.float32))
+    assert run("build", "p.csv", "--index", "i", "--image-vectors", "two.npy").code is None
+
+    assert run("classify", "p.csv", "-o", "o.csv", "--index", "i", "--image-vectors", "two.npy").code is None
+    assert [row["aisle_problem"] for row in table("o.csv")] == ["", ""]
+    Path("o.csv").unlink()
+    wide = run("classify", "p.csv", "-o", "o.csv", "--index", "i", "--image-vectors", "wide.npy")
+    assert "wide.npy has vectors of 3 numbers" in wide.err
+    assert "takes vectors of 2 numbers" in wide.err
+    long = run("classify", "p.csv", "-o", "o.csv", "--index", "i", "--image-vectors", "long.npy")
+    assert "long.npy has 3 vectors, the source has 2 rows; give one for each row" in long.err
+    assert (wide.code, long.code, Path("o.csv").exists()) == (1, 1, False)
+
+
+def test_an_index_of_texts_takes_neither_vectors_nor_a_photo(run: Run, shop: Path, photos: Path) -> None:
+    """Each refusal says what the index was built by and how to have both."""
+    np.save("v.npy", np.ones((6, 2), np.float32))
+    ended = run("classify", "products.csv", "--show", "1", "--index", str(shop), "--image-vectors", "v.npy")
+    assert (ended.code, "takes no vectors of pictures" in ended.err) == (1, True)
+    ended = run("similar", "--image", str(photos / "red.png"), "--index", str(shop))
+    assert (ended.code, "`--encoder hashing:64+open_clip`" in ended.err) == (1, True)
+
+
+def test_a_photo_finds_what_looks_like_it(tmp_path: Path, photos: Path, seeing: Encoder) -> None:
+    """Alone and beside a text, by an encoder that sees pictures; one that cannot be read is refused with the reason."""
+    (tmp_path / "p.csv").write_text(SHELF.replace("broken.jpg", "green.jpg"))
+    settings = IndexSettings(encoder="hashing:64", space="raw")
+    with read(tmp_path / "p.csv") as rows:
+        build(rows, tmp_path / "i", settings=settings, encoder=seeing, gallery=Folder(photos))
+    with closing(Engine.open(ServiceSettings(index=tmp_path / "i"), seeing)) as engine:
+        for text, image, nearest_id in (
+            ("", "red.png", "lamp"),
+            ("", "green.jpg", "tray"),
+            ("tray", "green.jpg", "tray"),
+        ):
+            assert engine.similar(_shown(text, [photos / image], engine), 1)[0].id == nearest_id
+        with pytest.raises(SettingError, match=r"broken\.jpg: the JPEG file is truncated"):
+            _shown("tray", [photos / "broken.jpg"], engine)
+
+
+def test_what_belongs_together_is_asked_for_together(run: Run, shop: Path) -> None:
+    """A name of vectors without vectors, images without rows: exit code 2."""
+    assert run("build", "products.csv", "--index", "i", "--image-model", "x").code == 2
+    assert run("evaluate", "--index", str(shop), "--images", ".").code == 2
+    assert run("similar", "--index", str(shop)).code == 2
+    assert run("similar", "--id", "mug", "--image", "x.jpg", "--index", str(shop)).code == 2
+
+
+def test_a_folder_of_images_that_is_not_there_is_refused(run: Run) -> None:
+    """Before the encoder is loaded."""
+    Path("p.csv").write_text(SHELF)
+    ended = run("build", "p.csv", "--index", "i", "--images", "nowhere")
+    assert (ended.code, ended.err) == (
+        1,
+        "aisle: there is no folder or zip of images at nowhere; name one that exists\n",
+    )
 
 
 def test_options_of_a_build_are_obeyed(run: Run) -> None:

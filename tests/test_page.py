@@ -107,9 +107,29 @@ def test_every_field_has_a_label_and_every_picture_a_text(tags: Tags) -> None:
     """The page is worked by keyboard and read aloud."""
     labelled = {label["for"] for label in tags.all("label")}
     fields = {field["id"] for tag in ("input", "textarea") for field in tags.all(tag)}
-    assert fields == labelled == {"title", "description", "brand", "specs"}
+    assert fields == labelled == {"title", "description", "brand", "specs", "photos"}
     assert all("alt" in image for image in tags.all("img"))
     assert tags.all("html") == [{"lang": "en"}]
+
+
+def test_photos_of_every_format_that_is_read_can_be_chosen(reader: TestClient, tags: Tags) -> None:
+    """By a field that a label, the area to drop them on, belongs to; several at once."""
+    [picker] = [field for field in tags.all("input") if field.get("type") == "file"]
+    assert (picker["accept"] or "").split(",") == reader.get("/v1/limits").json()["image"]["formats"]
+    assert "multiple" in picker
+    assert {"for": "photos", "class": "drop"} in tags.all("label")
+
+
+def test_the_page_says_what_the_index_cannot_see_and_what_helps(reader: TestClient, tags: Tags) -> None:
+    """In the words of `GET /v1/index`, the command as code, read aloud with the field of photos."""
+    missing = reader.get("/v1/index").json()["missing"]
+    [shown] = re.findall(r'<p class="hint" id="missing">(.*?)</p>', reader.get("/").text)
+    assert re.sub("</?code>", "`", shown) == f"{missing}."
+    assert "<code>--encoder hashing:64+open_clip</code>" in shown
+    [picker] = [field for field in tags.all("input") if field.get("type") == "file"]
+    described = (picker["aria-describedby"] or "").split()
+    assert described == ["photos-hint", "missing"]
+    assert set(described) <= {attributes.get("id") for _, attributes in tags.tags}
 
 
 def test_the_script_finds_the_elements_it_asks_for(tags: Tags) -> None:

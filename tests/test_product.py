@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from indexer.errors import ProductError
+from indexer.picture import Picture
 from indexer.product import Product, check, content_hash
 
 MUG = Product("mug", "Stoneware mug", category="Home > Kitchen")
@@ -51,3 +53,49 @@ def test_a_label_is_no_content() -> None:
     assert relabelled != MUG
     assert content_hash(relabelled) == content_hash(MUG)
     assert content_hash(replace(MUG, title="Stoneware cup")) != content_hash(MUG)
+
+
+UNREAD = Picture(problem="the JPEG file is truncated; send the whole file")
+READ = Picture("ab" * 16, width=2, height=2)
+
+
+@pytest.mark.parametrize(
+    "product",
+    [
+        Product("p", images=("a.jpg",)),
+        Product("p", images=("a.jpg", "b.jpg"), pictures=(UNREAD, READ)),
+        Product("p", vectors={"image": np.ones(2, np.float32)}),
+        Product("p", "Mug", images=("a.jpg",), pictures=(UNREAD,)),
+    ],
+)
+def test_text_a_picture_or_a_vector_is_enough(product: Product) -> None:
+    """An image that nobody has looked at is taken for a picture; a broken one costs nothing while there is text."""
+    check(product)
+
+
+def test_a_product_whose_only_images_cannot_be_read_has_nothing_to_go_by() -> None:
+    """It is refused with the reason of the first, like one without anything."""
+    with pytest.raises(ProductError, match=r"no image that can be read \(the JPEG file is truncated; ") as refused:
+        check(Product("p", images=("a.jpg", "b.jpg"), pictures=(UNREAD, UNREAD)))
+    assert refused.value.field == "title"
+    with pytest.raises(ProductError, match="neither text nor image"):
+        check(Product("p"))
+
+
+def test_a_product_brings_vectors_for_eight_parts_at_most() -> None:
+    """The ninth is refused."""
+    rows = {f"part{number}": np.ones(1, np.float32) for number in range(9)}
+    with pytest.raises(ProductError, match="vectors has 9 entries, the limit is 8"):
+        check(replace(MUG, vectors=rows))
+
+
+def test_pictures_and_vectors_are_content() -> None:
+    """By what was read, in its order: not by where it was read from, nor by what could not be."""
+    other = Picture("cd" * 16, width=2, height=2)
+    shown = replace(MUG, images=("a.jpg", "b.jpg"), pictures=(READ, other))
+    assert content_hash(replace(MUG, images=("a.jpg",))) == content_hash(MUG)
+    assert content_hash(replace(shown, images=("x.jpg", "y.jpg"))) == content_hash(shown)
+    assert content_hash(replace(shown, pictures=(READ, other, UNREAD))) == content_hash(shown)
+    assert content_hash(replace(shown, pictures=(other, READ))) != content_hash(shown)
+    vectors = [{"image": np.array(numbers, np.float32)} for numbers in ((1, 0), (0, 1))]
+    assert len({content_hash(replace(MUG, vectors=each)) for each in ({}, *vectors)}) == 3

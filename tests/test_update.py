@@ -20,13 +20,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from indexer import encoders
 from indexer.build import build, rebuild
 from indexer.errors import ProductError, RecordError, SnapshotMismatch, SnapshotMissing
+from indexer.images.gallery import Folder
 from indexer.normalize import text_of
 from indexer.placement import Place, Placement
-from indexer.product import Product
+from indexer.product import Product, content_hash
 from indexer.settings import IndexSettings
 from indexer.sources import read
 from indexer.store.records import Record, Records, Written
-from indexer.update import STORE, Live, open_index
+from indexer.update import STORE, Live, open_index, seen_again, whole
 from indexer.vectors import Vectors
 from indexer.vectors.exact import ExactIndex
 from taxonomy.tree import Tree
@@ -163,6 +164,69 @@ def test_one_bad_product_never_fails_the_others(live: Live) -> None:
     assert [each.field if isinstance(each, ProductError) else each.outcome for each in outcomes] == [
         *("id", "created", "title", "category", "id"),
     ]
+
+
+def test_another_encoder_sees_stored_pictures_by_their_thumbnails(
+    tmp_path: Path, photos: Path, seeing: encoders.Encoder
+) -> None:
+    """A rebuild loses no picture: red is red still, and an image that could not be read is none still."""
+    (tmp_path / "p.csv").write_text("id,title,image\nlamp,Brass lamp,broken.jpg|red.png\ntray,Cork tray,broken.jpg\n")
+    with read(tmp_path / "p.csv") as rows:
+        build(rows, tmp_path / "index", settings=SETTINGS, encoder=ENCODER, gallery=Folder(photos))
+
+    rebuild(tmp_path / "index", settings=SETTINGS, encoder=seeing)
+
+    with closing(Records.open(tmp_path / "index" / STORE)) as records:
+        found = records.read([1, 2], seeing.name, seeing.parts)
+        assert (found.known.tolist(), found.encoded.mask["image"].tolist()) == ([True, True], [True, False])
+        assert int(found.encoded.parts["image"][0].argmax()) == 0
+        assert found.encoded.mask["text"].tolist() == [True, True]
+        product = records.get(["lamp"])["lamp"].record.product
+        (again,) = seen_again(records, [product], seeing.side)
+        assert [each.pixels is None for each in again.pictures] == [True, False]
+        assert again == product
+        assert seen_again(records, [product], 0) == [product]
+
+
+def test_vectors_made_elsewhere_cannot_be_made_again(tmp_path: Path) -> None:
+    """By an encoder of another text the part is lacking; the encoder that took them has them still."""
+    spec = "hashing:64+precomputed:image=2"
+    index = tmp_path / "index"
+    (tmp_path / "p.csv").write_text('id,title,image_vector\nlamp,Brass lamp,"[3, 4]"\n')
+    with read(tmp_path / "p.csv", vectors=True) as rows:
+        build(rows, index, settings=IndexSettings(encoder=spec, kind="exact"))
+    other = encoders.load("hashing:32+precomputed:image=2")
+    rebuild(index, settings=SETTINGS, encoder=other)
+
+    first = encoders.load(spec)
+    with closing(Records.open(index / STORE)) as records:
+        stored = list(records.get(["lamp"]).values())
+        assert records.read([1], other.name, other.parts).encoded.mask["image"].tolist() == [False]
+        (given,) = whole(records, first, stored)
+        np.testing.assert_array_equal(given.vectors["image"], np.array([0.6, 0.8], np.float32))
+        assert content_hash(given) == stored[0].record.content_hash
+        assert whole(records, ENCODER, stored) == [stored[0].record.product]
+
+
+def test_a_product_brings_a_vector_that_fits_or_is_refused(tmp_path: Path) -> None:
+    """Into a running index, too: in its place, with field and remedy, and without costing the others anything."""
+    (tmp_path / "p.csv").write_text('id,title,image_vector\nlamp,Brass lamp,"[3, 4]"\n')
+    with read(tmp_path / "p.csv", vectors=True) as rows:
+        build(rows, tmp_path / "index", settings=IndexSettings(encoder="hashing:64+precomputed:image=2", kind="exact"))
+    with closing(open_index(tmp_path / "index")) as opened:
+        good, wide, text = opened.put(
+            [
+                Product("a", "Oak lamp", vectors={"image": np.array([0, 2], np.float32)}),
+                Product("b", "Oak lamp", vectors={"image": np.array([0, 2, 1], np.float32)}),
+                Product("c", vectors={"image": np.array([1, 0], np.float32)}),
+            ]
+        )
+        assert [good, text] == [Written(2, "a", "created", 1, 2), Written(3, "c", "created", 1, 3)]
+        assert isinstance(wide, ProductError)
+        assert (wide.field, str(wide)[:57]) == ("vectors", "the vector for image has 3 numbers, the index takes 2; gi")
+        found = opened.records.read([2, 3], opened.encoder.name, opened.encoder.parts).encoded
+        np.testing.assert_array_equal(found.parts["image"], np.array([[0, 1], [1, 0]], np.float32))
+        assert found.mask["text"].tolist() == [True, False]
 
 
 def test_a_closed_tree_refuses_other_categories(tmp_path: Path) -> None:

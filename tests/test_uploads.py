@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,10 @@ from indexer.encoders import Encoded, Encoder, Progress
 from indexer.images.decode import read_picture
 from indexer.picture import Picture
 from indexer.product import Product
+from indexer.settings import IndexSettings
+from indexer.sources import read
 from service.engine import Engine
+from service.rebuild import build
 from service.rest import uploads
 from service.rest.app import create_app
 from service.settings import ServiceSettings
@@ -271,6 +275,55 @@ def test_vectors_that_are_none_are_refused(client: TestClient, vectors: object, 
     """Numbers that single precision holds, one list for each part."""
     refused = client.post("/v1/categorize", json=PRESS | {"vectors": vectors}).json()
     assert (refused["status"], refused["errors"][0]["pointer"]) == (422, pointer)
+
+
+@pytest.fixture(scope="module")
+def vectored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """Return a client of a service whose index takes vectors of four numbers for pictures."""
+    folder = tmp_path_factory.mktemp("vectored")
+    rows = [{"id": f"V{n}", "title": f"mug {n}", "image_vector": [1, n % 2, 0, 0]} for n in range(4)]
+    (folder / "mugs.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    chosen = IndexSettings(encoder="hashing:64+precomputed:image=4", space="raw")
+    build(read(folder / "mugs.jsonl"), folder / "index", settings=chosen)
+    with TestClient(create_app(ServiceSettings(index=folder / "index"))) as client:
+        yield client
+
+
+def test_vectors_made_elsewhere_come_with_their_products(vectored: TestClient) -> None:
+    """In JSON and in a form, beside text or alone."""
+    vector = {"image": [0.5, 0, 0, 1]}
+    for asked in (vectored.post("/v1/categorize", json=each | {"vectors": vector}) for each in (PRESS, {})):
+        assert asked.status_code == 200
+    form = {"id": (None, "W"), "vectors": (None, json.dumps(vector))}
+    stored = vectored.post("/v1/products", files=form)
+    again = vectored.put("/v1/products/W", json={"vectors": vector})
+    assert [(each.status_code, each.json()["outcome"]) for each in (stored, again)] == [
+        (201, "created"),
+        (200, "unchanged"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("vectors", "said"),
+    [
+        ({"image": [1, 0]}, "the vector for image has 2 numbers, the index takes 4"),
+        ({"other": [1]}, "a vector for the part 'other'"),
+    ],
+)
+def test_vectors_that_the_index_does_not_take_are_refused(
+    vectored: TestClient, vectors: dict[str, list[float]], said: str
+) -> None:
+    """Stored or asked about, alone or in a batch; the fault points to them."""
+    sent = PRESS | {"id": "X", "vectors": vectors}
+    batch = vectored.post("/v1/categorize:batch", json={"items": [sent]}).json()["items"]
+    told = [
+        vectored.post("/v1/categorize", json=sent).json(),
+        vectored.put("/v1/products/X", json=sent).json(),
+        batch[0]["problem"],
+    ]
+    for each in told:
+        assert (each["status"], each["code"], each["errors"][0]["pointer"]) == (422, "invalid_product", "/vectors")
+        assert each["detail"].startswith(said)
 
 
 def test_decoding_does_not_hold_up_other_requests(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

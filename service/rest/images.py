@@ -106,7 +106,8 @@ class ImageBody(Body):
     @classmethod
     def of_file(cls, filename: str, data: bytes) -> ImageBody:
         """Return an image that came as a file; of its name the folders are left out."""
-        name = _CONTROL.sub("", re.split(r"[/\\]", filename)[-1])[:REFERENCE_CHARS]
+        unquoted = filename.replace("%22", '"')  # as clients write the one character that they cannot (WHATWG)
+        name = _CONTROL.sub("", re.split(r"[/\\]", unquoted)[-1])[:REFERENCE_CHARS]
         return cls.model_construct(data=data, name=name)
 
 

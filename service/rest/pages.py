@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
+from indexer.encoders import missing
 from service.engine import Engine
 
 HERE = Path(__file__).parent
@@ -54,4 +55,5 @@ def _facts(engine: Engine | None) -> dict[str, Any] | None:
             "categories": int((own > 0).sum()),
             "encoder": live.manifest.encoder_spec,
             "snapshot": live.manifest.id,
+            "missing": missing(live.manifest.encoder_spec),
         }

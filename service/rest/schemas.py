@@ -5,7 +5,6 @@ Checked strictly: no field that is not known, no text where a number belongs; `n
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -124,7 +123,7 @@ class ProductFields(Body):
             provenance=self.provenance or "supplier",
             weight=1.0 if self.weight is None else self.weight,
             images=tuple(image.name or f"image {at}" for at, image in enumerate(self.images or (), start=1)),
-            vectors=MappingProxyType({part: np.array(row, np.float32) for part, row in (self.vectors or {}).items()}),
+            vectors={part: np.array(row, np.float32) for part, row in (self.vectors or {}).items()},
         )
 
 

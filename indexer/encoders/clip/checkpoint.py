@@ -16,7 +16,7 @@ from torch import nn
 from indexer.encoders.clip.frame import Frame
 from indexer.encoders.clip.tags import entry, library
 from indexer.errors import ModelNotFound
-from indexer.models import CONFIG, Found, command
+from indexer.models import CONFIG, Found, cached, command
 
 TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "spiece.model", "vocab.txt", "sentencepiece.bpe.model")
 """Any of these says that a folder has its own tokenizer."""
@@ -129,12 +129,9 @@ def _tokenizer(open_clip: Any, found: Found, text: dict[str, Any]) -> Any:  # no
 
 def _companion(found: Found, repository: str, *files: str) -> Path:
     """Return the folder with some of `files` of another repository that the model needs, or of its own."""
-    from huggingface_hub import try_to_load_from_cache
-
     for file in files:
-        path = try_to_load_from_cache(repository, file)
-        if isinstance(path, str):
-            return Path(path).parent
+        if path := cached(repository, file):
+            return path.parent
     raise ModelNotFound(
         f"{found.name} needs {' or '.join(files)} of {repository}, which is not on this machine; "
         f"get it once, while online, with: {command(found.name)}"

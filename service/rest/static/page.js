@@ -1,4 +1,4 @@
-// The first page: sends what is in the form to POST /v1/categorize and shows the answer.
+// The first page: sends what is in the form, photos too, to POST /v1/categorize and shows the answer.
 // Whatever comes from outside becomes text nodes only, so nothing a supplier writes is ever markup here.
 "use strict";
 
@@ -6,10 +6,13 @@ const form = document.getElementById("ask");
 const result = document.getElementById("result");
 const status = document.getElementById("status");
 const send = document.getElementById("send");
+const picker = document.getElementById("photos");
+const previews = document.getElementById("previews");
 const FIELDS = ["title", "description", "brand", "specs"];
 const EXAMPLES = 5;
 const VERDICTS = { auto: "Sure", suggest: "Suggestion", abstain: "Not sure" };
 
+let photos = []; // the files to send, in order
 let example = null; // the stored product that was clicked, as long as its fields are untouched
 let asking = null; // the request under way
 
@@ -68,7 +71,23 @@ function note() {
   return el("p", "note", `${example.id} is in the catalogue and was asked about without its own vote. ${label}`);
 }
 
-function neighbour(each) {
+/** The square before a neighbour: its picture, or room for one where others have one. */
+function thumbnail(each) {
+  if (!each.picture) return el("span", "thumbnail");
+  const made = el("img", "thumbnail");
+  Object.assign(made, { loading: "lazy", width: 56, height: 56, alt: `Photo of ${each.title || each.id}` });
+  made.src = `/v1/pictures/${each.picture}/thumbnail`;
+  return made;
+}
+
+function neighbours(all) {
+  const pictured = all.some((each) => each.picture);
+  return el("ol", pictured ? "neighbours pictured" : "neighbours", ...all.map((each) => neighbour(each, pictured)));
+}
+
+const listed = (words) => new Intl.ListFormat("en-GB").format(words);
+
+function neighbour(each, pictured) {
   const much = el(
     "div", "much",
     el("span", "", el("b", "", percent(each.weight)), " of what speaks"),
@@ -77,9 +96,25 @@ function neighbour(each) {
   const what = el(
     "div", "what",
     el("span", "title", each.title || each.id),
-    el("span", "where", each.path || "without a category", ` · similarity ${each.similarity.toFixed(2)}`),
+    el(
+      "span", "where", each.path || "without a category", ` · similarity ${each.similarity.toFixed(2)}`,
+      each.brought_by?.length ? ` · found by ${listed(each.brought_by)}` : "",
+    ),
   );
-  return el("li", each.weight > 0 ? "" : "none", what, much);
+  return el("li", each.weight > 0 ? "" : "none", pictured ? thumbnail(each) : null, what, much);
+}
+
+/** What became of the photos that were sent, where anything is to be said of them. */
+function photosSeen(images) {
+  const said = images.filter((each) => !each.used).map((each) => el(
+    "li", "", el("b", "", each.name), ` ${each.problem || "was not used: this index does not look at pictures"}`,
+  ));
+  return said.length ? block("Photos", el("ul", "duplicates", ...said)) : null;
+}
+
+function basis(used) {
+  const parts = Object.entries({ text: used.text, photos: used.image }).filter(([, was]) => was).map(([name]) => name);
+  return parts.length ? `Decided by ${listed(parts)}. ` : "";
 }
 
 function duplicate(each) {
@@ -88,6 +123,8 @@ function duplicate(each) {
 
 function show(answer) {
   const seen = [verdict(answer)];
+  const seenPhotos = photosSeen(answer.images);
+  if (seenPhotos) seen.push(seenPhotos);
   const others = answer.alternatives.filter((each) => !answer.category || each.id !== answer.category.id);
   if (answer.duplicates.length) {
     seen.push(block("Already in the catalogue?", el("ul", "duplicates", ...answer.duplicates.map(duplicate))));
@@ -101,10 +138,10 @@ function show(answer) {
     seen.push(block(answer.category ? "Other categories" : "Candidates", el("ol", "alternatives", ...rows)));
   }
   if (answer.neighbours.length) {
-    seen.push(block("Neighbours that decided", el("ol", "neighbours", ...answer.neighbours.map(neighbour))));
+    seen.push(block("Neighbours that decided", neighbours(answer.neighbours)));
   }
   const took = `${answer.timings.total.toFixed(1)} ms`;
-  seen.push(el("p", "facts", `Answered in ${took}. `, el("code", "", answer.prediction_id)));
+  seen.push(el("p", "facts", basis(answer.used), `Answered in ${took}. `, el("code", "", answer.prediction_id)));
   result.replaceChildren(...seen);
   const where = answer.category ? `${answer.category.path}, ${percent(answer.category.probability)}` : answer.reason;
   status.textContent = `${VERDICTS[answer.decision]}: ${where}`;
@@ -132,10 +169,54 @@ function question() {
   return product;
 }
 
+/** A product as JSON, or as a form when it has photos. */
+function sent(product) {
+  const whole = JSON.stringify(product);
+  if (!photos.length) return { headers: { "Content-Type": "application/json" }, body: whole };
+  const body = new FormData();
+  body.append("product", whole);
+  for (const photo of photos) body.append("image", photo, photo.name);
+  return { body };
+}
+
+/** Show the photos to send; each can be taken back. */
+function showPhotos() {
+  for (const shown of previews.querySelectorAll("img")) URL.revokeObjectURL(shown.src);
+  previews.replaceChildren(...photos.map((photo) => {
+    const shown = el("img");
+    Object.assign(shown, { width: 72, height: 72, alt: photo.name, src: URL.createObjectURL(photo) });
+    shown.addEventListener("error", () => shown.replaceWith(el("span", "hint unshown", "no preview")));
+    const remove = el("button", "quiet", "Remove", el("span", "unseen", ` ${photo.name}`));
+    remove.type = "button";
+    remove.addEventListener("click", () => {
+      photos = photos.filter((other) => other !== photo);
+      showPhotos();
+      picker.focus();
+    });
+    return el("li", "", shown, el("span", "name", photo.name), remove);
+  }));
+  const count = photos.length === 1 ? "1 photo" : `${photos.length} photos`;
+  document.getElementById("photos-status").textContent = photos.length ? `${count} to send` : "No photo to send";
+}
+
+function addPhotos(files) {
+  const some = [...files].filter((file) => file.type.startsWith("image/"));
+  if (!some.length) return;
+  photos = [...photos, ...some];
+  example = null;
+  showPhotos();
+}
+
+function clearPhotos() {
+  if (!photos.length) return;
+  photos = [];
+  showPhotos();
+}
+
 async function ask() {
   const product = question();
-  if (!FIELDS.some((name) => name in product)) {
-    showTrouble("Nothing to go by.", "Give the product a title or a description.");
+  if (!photos.length && !FIELDS.some((name) => name in product)) {
+    showTrouble("Nothing to go by.", "Give the product a title, a description or a photo.");
     form.elements.title.focus();
     return;
   }
@@ -144,12 +225,7 @@ async function ask() {
   send.setAttribute("aria-busy", "true");
   result.setAttribute("aria-busy", "true");
   try {
-    const response = await fetch("/v1/categorize", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(product),
-      signal: mine.signal,
-    });
+    const response = await fetch("/v1/categorize", { method: "POST", ...sent(product), signal: mine.signal });
     const told = await response.json();
     if (response.ok) show(told);
     else showTrouble(`${told.title}.`, told.errors.length ? "" : told.detail, told.errors, told.request_id);
@@ -196,7 +272,8 @@ async function offerExamples() {
   const { items } = await response.json();
   const box = document.getElementById("examples");
   for (const product of varied(items)) {
-    const button = el("button", "", product.title);
+    const shown = product.pictures.find((picture) => picture.hash);
+    const button = el("button", "", shown ? thumbnail({ picture: shown.hash, title: product.title }) : null, product.title);
     button.type = "button";
     button.addEventListener("click", () => fill(product));
     box.querySelector("ul").append(el("li", "", button));
@@ -215,6 +292,25 @@ form.addEventListener("keydown", (event) => {
   }
 });
 form.addEventListener("input", () => (example = null));
-form.addEventListener("reset", () => (example = null));
+form.addEventListener("reset", () => {
+  example = null;
+  clearPhotos();
+});
+
+picker.addEventListener("change", (event) => {
+  event.stopPropagation();
+  addPhotos(picker.files);
+  picker.value = ""; // so that the same file can be chosen again
+});
+document.addEventListener("paste", (event) => addPhotos(event.clipboardData.files));
+// A photo may be dropped anywhere: beside the area, the browser would leave the page for it.
+for (const kind of ["dragover", "dragleave", "drop"]) {
+  document.addEventListener(kind, (event) => {
+    if (!event.dataTransfer.types.includes("Files")) return;
+    event.preventDefault();
+    form.classList.toggle("dropping", kind === "dragover");
+    if (kind === "drop") addPhotos(event.dataTransfer.files);
+  });
+}
 
 offerExamples().catch(() => {});
