@@ -19,7 +19,7 @@ from indexer.normalize import text_of
 from indexer.product import Product
 from indexer.space import IMAGE, Projected
 from indexer.store.records import Stored, Written
-from indexer.update import Live, clean, open_index
+from indexer.update import Live, clean, completed, open_index
 from indexer.vectors import Keys
 from service.answer import Answer, Candidate, Neighbour, Otherwise
 from service.calibration.calibrate import Calibration
@@ -138,10 +138,18 @@ class Engine:
         product = self.get(query).record.product if isinstance(query, str) else clean(query, given)
         if isinstance(product, ProductError):
             raise product
-        asked = self.encode([product])
+        asked = self._kept(query) if isinstance(query, str) else self.encode([product])
         with self.live.reading():
             (_, hearing), *_ = self._hear([product], asked, limit)
             return neighbour_lists(self.live, hearing, limit)[0]
+
+    def _kept(self, product_id: str) -> Projected:
+        """Return a stored product as it was encoded, pictures and vectors that came with it included."""
+        live = self.live
+        stored = self.get(product_id)
+        found = live.records.read([stored.key], live.encoder.name, live.encoder.parts)
+        found = completed(live.records, live.encoder, found, live.encode)
+        return live.space.project(found.encoded, found.texts)
 
     def commonest(self, limit: int) -> list[Candidate]:
         """Return the `limit` categories with the most products: the best guess about what cannot be asked about."""
