@@ -133,6 +133,7 @@ def brought_by(hearing: Hearing) -> dict[str, npt.NDArray[np.bool_]]:
         rows, places, similarity = _met(hearing.found, near, near.similarity)
         made[view][rows, places] = similarity > -1
         made[WORDS][rows, places] |= similarity <= -1
+    made[WORDS] &= ~np.any([made[view] for view in hearing.questions], axis=0)
     return made
 
 

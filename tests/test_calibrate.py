@@ -28,8 +28,8 @@ def shared(*questions: Mapping[int, float]) -> Evidence:
     for row, question in enumerate(questions):
         nodes[row, : len(question)] = list(question)
         voices[row, : len(question)] = np.log(list(question.values()))
-    nothing = np.zeros_like(voices)
-    return Evidence(nodes, voices, nothing, nothing, nothing)
+    nothing = np.zeros_like(voices)[..., None]
+    return Evidence(nodes, voices[..., None], nothing, nothing, nothing)
 
 
 def test_masses_add_up_to_the_root() -> None:
@@ -101,7 +101,8 @@ def drawn(seed: int, size: int, *, sure: float = 1.0) -> Told:
     nodes = np.array([rng.permutation([B, C, E, F]) for _ in range(size)], np.int32)
     voices = rng.dirichlet([0.4] * 4, size).astype(np.float32)
     prototype = (voices + rng.normal(0, 0.2, voices.shape)).clip(-1, 1).astype(np.float32)
-    evidence = Evidence(nodes, voices, prototype, np.full_like(voices, 9), np.zeros_like(voices))
+    said = voices, prototype, np.full_like(voices, 9), np.zeros_like(voices)
+    evidence = Evidence(nodes, *(each[..., None] for each in said))
     share = mixed(evidence, np.array(PRIOR)) ** sure
     luck = rng.random((size, 1)) * share.sum(axis=1, keepdims=True)
     truth = nodes[np.arange(size), (share.cumsum(axis=1) < luck).sum(axis=1)]

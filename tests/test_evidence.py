@@ -6,19 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.contents import Contents
+from indexer.images.lookalikes import Lookalikes
 from indexer.labels import Label, Labels
 from indexer.snapshot import Built
-from indexer.space import Projected, Space
+from indexer.space import Projected
 from indexer.space.features import Features, Floats
 from indexer.space.lexicon import Lexicon
 from indexer.space.names import Names
 from indexer.space.prototypes import Nodes
+from indexer.space.views import Views
 from indexer.vectors.exact import ExactIndex
 from service.vote import evidence as module
-from service.vote.evidence import CANDIDATES, Heard, heard, shelves, tally, without
+from service.vote.evidence import CANDIDATES, Heard, heard, shelves, tally
 from service.vote.mixture import Evidence
-from service.vote.search import neighbourhoods
-from service.vote.voices import kernel
+from service.vote.questions import questions, without
+from service.vote.voices import WORDS
 from taxonomy.tree import Tree
 from taxonomy.vocabulary import Vocabulary
 
@@ -32,25 +34,30 @@ NAMES = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]], np.float32)
 
 def stored(*labels: tuple[int, float], grows: bool = True) -> Built:
     """Return an index of the first products, with these categories and voices."""
-    space, keys = Space.raw(PARTS), np.arange(len(labels))
-    contents = Contents.of(Labels(), ExactIndex(2), Features(PARTS), Names(PARTS, NAMES), space)
-    projected = Projected(VECTORS, Lexicon.blank().rows(TEXTS), VECTORS)[keys]
+    views, keys = Views.raw(PARTS), np.arange(len(labels))
+    contents = Contents.of(
+        Labels(),
+        Features(PARTS),
+        Names(PARTS, NAMES),
+        Lookalikes(),
+        spaces=views.spaces,
+        vectors={"text": ExactIndex(2)},
+    )
+    projected = Projected(VECTORS, Lexicon.blank().rows(TEXTS), {"text": VECTORS})[keys]
     filed = [Label(key, f"p{key}", node, (), voice) for key, (node, voice) in enumerate(labels)]
-    contents.put(keys, filed, projected, space)
-    return Built(TREE, Vocabulary(), space, contents, grows)
+    contents.put(keys, filed, projected)
+    return Built(TREE, Vocabulary(), views, contents, grows)
 
 
 def ask(built: Built, *, itself: int = -1) -> Heard:
     """Ask about the first product, as a new one or as the one that is stored under `itself`."""
-    asked = Projected(VECTORS[:1], Lexicon.blank().rows(TEXTS[:1]), VECTORS[:1])
-    keys = np.array([itself])
-    found = neighbourhoods(built, asked, keys, 4)
-    return heard(built, found, asked, kernel(built), without(built, keys))
+    asked = Projected(VECTORS[:1], Lexicon.blank().rows(TEXTS[:1]), {"text": VECTORS[:1]})
+    return heard(built, questions(built, asked, ("text",), np.array([itself]), 4), WORDS)
 
 
 def by_category(said: Evidence) -> dict[str, list[float]]:
     """Return voices, prototype, products and name of each candidate of the only question."""
-    columns = [column[0].tolist() for column in said.said]
+    columns = [column[0, :, 0].tolist() for column in said.said]
     candidates = zip(said.nodes[0].tolist(), *columns, strict=True)
     return {TREE.names[node]: [round(value, 3) for value in values] for node, *values in candidates if node >= 0}
 
@@ -60,7 +67,7 @@ def test_neighbours_prototypes_and_names_speak() -> None:
     said = ask(stored((1, 1), (1, 1), (2, 1), (3, 1)))
     spoken = by_category(said.evidence)
     assert {"B", "C", "D"} == spoken.keys()
-    assert spoken["B"][0] == pytest.approx(said.voices[0, :2].sum(), abs=1e-3)
+    assert spoken["B"][0] == pytest.approx(said.voices["text"][0, :2].sum(), abs=1e-3)
     assert spoken["B"][0] > 0.9
     half = np.cos(np.radians(30))
     assert [[pytest.approx(half, abs=1e-3), 2, 0], [0, 1, -1], [-1, 1, 0]] == [spoken[name][1:] for name in "BCD"]
@@ -123,7 +130,7 @@ def test_a_tally_adds_up_the_voices_of_each_category(seed: int, wide: int) -> No
 
 def candidates(voices: list[float], prototype: list[float], products: list[float], name: list[float]) -> Evidence:
     """Choose the candidates of one question among categories 0, 1, 2, ..."""
-    said = [np.array([column], np.float32) for column in (voices, prototype, products, name)]
+    said = [np.array([column], np.float32)[..., None] for column in (voices, prototype, products, name)]
     nodes: Nodes = np.arange(len(voices), dtype=np.int32)
     return module._candidates(nodes, Evidence(nodes, *said), np.ones((1, len(nodes)), np.bool_))
 
@@ -134,7 +141,7 @@ def test_candidates_come_in_by_voice_by_prototype_and_by_name(monkeypatch: pytes
     monkeypatch.setattr(module, "BY_NAME", 1)
     made = candidates([0.4, 0, 0, 0, 0], [0.1, 0.9, 0.95, 0.2, 0.3], [9, 9, 0, 4, 5], [0, 0.7, 0.2, 0.8, 0.9])
     assert [0, 1, 3] == sorted(made.nodes[0][made.nodes[0] >= 0].tolist())
-    assert [[0.4], [0.1], [9], [0]] == [pytest.approx([column[0][made.nodes[0] == 0][0]]) for column in made.said]
+    assert [[0.4], [0.1], [9], [0]] == [pytest.approx(column[0][made.nodes[0] == 0][0]) for column in made.said]
 
 
 def test_padding_stands_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +150,7 @@ def test_padding_stands_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BY_NAME", 1)
     made = candidates([-0.3, 0, 0.2, 0, 0.5], [0.1, 0.9, 0, 0.2, 0], [9] * 5, [0.5] * 5)
     assert [[1, 4, 2, 0, -1]] == made.nodes.tolist()
-    assert [0, 0, 0, 0] == [column[0, -1] for column in made.said]
+    assert [0, 0, 0, 0] == [column[0, -1, 0] for column in made.said]
 
 
 def test_few_of_many_categories_are_weighed() -> None:
@@ -156,7 +163,7 @@ def test_few_of_many_categories_are_weighed() -> None:
 def test_who_is_asked_about_is_taken_out_of_its_own_category() -> None:
     """As if it had never been stored: the sums of the others; a machine's label and a question about none have none."""
     built = stored((1, 1), (1, 0.5), (2, 0), (-1, 1))
-    own = without(built, np.array([0, 1, 2, 3, -1]))
+    own = without(built.contents.views["text"], np.array([0, 1, 2, 3, -1]))
     assert [1, 1, -1, -1, -1] == own.nodes.tolist()
     assert [1, 1, 0, 0, 0] == own.counts.tolist()
     expected: Floats = np.concatenate([[0.5 * VECTORS[1], VECTORS[0]], np.zeros((3, 2))])

@@ -46,10 +46,9 @@ def judged() -> Judged:
     vocabulary = Vocabulary.from_tags(["steel"], exclusions=["sale"])
     return Judged.of(
         PRODUCTS,
-        Thought(likely, nearest, decided, 0.9, tags),
+        Thought(likely, nearest, decided, 0.9, tags, calibration),
         np.eye(3, dtype=np.float32),
         ASKED,
-        calibration=calibration,
         vocabulary=vocabulary,
         tree=WHOLE,
         fold=2,

@@ -7,13 +7,14 @@ import pytest
 
 from indexer import encoders
 from indexer.contents import Contents
+from indexer.images.lookalikes import Lookalikes
 from indexer.labels import Label, Labels
 from indexer.product import Product
 from indexer.snapshot import Built
-from indexer.space import Space
 from indexer.space.features import Features
 from indexer.space.lexicon import Lexicon
 from indexer.space.names import Names
+from indexer.space.views import Views
 from indexer.vectors import Keys
 from indexer.vectors.exact import ExactIndex
 from service.calibration import calibrate as calibrating
@@ -22,6 +23,7 @@ from service.calibration.calibrate import Calibration, Told
 from service.calibration.learning import NEIGHBOURS, WORDS, calibration_of
 from service.calibration.leave_one_out import Asked
 from service.vote.mixture import PRIOR
+from service.vote.questions import Pattern
 from taxonomy.tree import Tree
 from taxonomy.vocabulary import Vocabulary
 
@@ -49,15 +51,29 @@ def catalogue(size: int, *, wrong: float = 0.1) -> list[Filed]:
 
 def calibrated(filed: Sequence[Filed], *, sample: int = 1_000, seed: int = 0, grows: bool = True) -> Calibration:
     """Return what an index of products under the keys 0, 1, 2, ... learns about itself."""
-    space, keys = Space.raw(ENCODER.parts, LEXICON), np.arange(len(filed))
     products = [product for product, _, _ in filed]
-    projected = space.project(ENCODER.encode(products), [product.title for product in products])
+    return calibration_of(
+        indexed(filed, grows=grows), lambda some: [products[key] for key in some], sample=sample, seed=seed
+    )
+
+
+def indexed(filed: Sequence[Filed], *, grows: bool = True) -> Built:
+    """Return an index of products under the keys 0, 1, 2, ..., in the raw space."""
+    views, keys = Views.raw(ENCODER.parts, LEXICON), np.arange(len(filed))
+    products = [product for product, _, _ in filed]
+    projected = views.project(ENCODER.encode(products), [product.title for product in products])
     names = Names(ENCODER.parts, np.zeros((len(TREE), 32)))
-    contents = Contents.of(Labels(), ExactIndex(32), Features(ENCODER.parts), names, space)
+    contents = Contents.of(
+        Labels(),
+        Features(ENCODER.parts),
+        names,
+        Lookalikes(),
+        spaces=views.spaces,
+        vectors={"text": ExactIndex(32)},
+    )
     labels = [Label(key, product.id, node, product.tags, voice) for key, (product, node, voice) in enumerate(filed)]
-    contents.put(keys, labels, projected, space)
-    built = Built(TREE, Vocabulary(), space, contents, grows)
-    return calibration_of(built, lambda some: [products[key] for key in some], sample=sample, seed=seed)
+    contents.put(keys, labels, projected)
+    return Built(TREE, Vocabulary(), views, contents, grows)
 
 
 @pytest.fixture(scope="module")
@@ -108,9 +124,9 @@ def test_a_sample_is_taken_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of an index that was filled category by category, products of all of them are asked about, in trials as well."""
     asked: list[list[int]] = []
 
-    def ask(built: Built, keys: Keys, wanted: int) -> Asked:
+    def ask(built: Built, keys: Keys, wanted: int, pattern: Pattern, views: Pattern) -> Asked:
         asked.append(built.contents.labels.nodes(keys).tolist())
-        return leave_one_out.ask(built, keys, wanted)
+        return leave_one_out.ask(built, keys, wanted, pattern, views)
 
     monkeypatch.setattr(learning, "ask", ask)
     monkeypatch.setattr(learning, "TRIAL", 40)
@@ -150,14 +166,5 @@ def test_few_products_give_no_threshold() -> None:
 def test_progress_is_told_by_the_products_asked() -> None:
     """Up to all of them."""
     told: list[int] = []
-    space, filed = Space.raw(ENCODER.parts, LEXICON), catalogue(20)
-    contents = Contents.of(
-        Labels(), ExactIndex(32), Features(ENCODER.parts), Names(ENCODER.parts, np.zeros((len(TREE), 32))), space
-    )
-    products = [product for product, _, _ in filed]
-    projected = space.project(ENCODER.encode(products), [product.title for product in products])
-    contents.put(
-        np.arange(20), [Label(key, f"p{key}", node) for key, (_, node, _) in enumerate(filed)], projected, space
-    )
-    calibration_of(Built(TREE, Vocabulary(), space, contents, grows=True), lambda _: [], tell=told.append)
+    calibration_of(indexed(catalogue(20)), lambda _: [], tell=told.append)
     assert [10, 20] == told

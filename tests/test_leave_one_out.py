@@ -7,6 +7,7 @@ import pytest
 
 from indexer import encoders
 from indexer.contents import Contents
+from indexer.images.lookalikes import Lookalikes
 from indexer.labels import Label, Labels
 from indexer.product import Product
 from indexer.snapshot import Built
@@ -16,6 +17,9 @@ from indexer.space.fit import refit
 from indexer.space.learnt import Learnt
 from indexer.space.lexicon import Lexicon
 from indexer.space.names import Names
+from indexer.space.prototypes import Own
+from indexer.space.views import Views
+from indexer.vectors import Keys
 from indexer.vectors.exact import ExactIndex
 from service.calibration.leave_one_out import COPY, Asked, ask, halves, listings, newcomers, stored
 from taxonomy.tree import Tree
@@ -31,14 +35,21 @@ Filed = tuple[str, int, float]
 
 def built(filed: Sequence[Filed], space: Space | None = None) -> Built:
     """Return an index of products under the keys 0, 1, 2, ..., in the raw space unless another is given."""
-    space, keys = space or Space.raw(ENCODER.parts, LEXICON), np.arange(len(filed))
+    views, keys = Views(ENCODER.parts, LEXICON, {"text": space or Space(ENCODER.parts)}), np.arange(len(filed))
     texts = [text for text, _, _ in filed]
-    projected = space.project(ENCODER.encode([Product("", text) for text in texts]), texts)
+    projected = views.project(ENCODER.encode([Product("", text) for text in texts]), texts)
     names = Names(ENCODER.parts, np.zeros((len(TREE), 32)))
-    contents = Contents.of(Labels(), ExactIndex(space.dim), Features(ENCODER.parts), names, space)
+    contents = Contents.of(
+        Labels(),
+        Features(ENCODER.parts),
+        names,
+        Lookalikes(),
+        spaces=views.spaces,
+        vectors={"text": ExactIndex(views.spaces["text"].dim)},
+    )
     labels = [Label(key, f"p{key}", node, (), voice) for key, (_, node, voice) in enumerate(filed)]
-    contents.put(keys, labels, projected, space)
-    return Built(TREE, Vocabulary(), space, contents, grows=True)
+    contents.put(keys, labels, projected)
+    return Built(TREE, Vocabulary(), views, contents, grows=True)
 
 
 def catalogue(size: int, seed: int = 0) -> list[Filed]:
@@ -51,7 +62,18 @@ def catalogue(size: int, seed: int = 0) -> list[Filed]:
 
 def voters(asked: Asked, row: int = 0) -> list[int]:
     """Return the keys of who votes on a question."""
-    return sorted(asked.found.keys[row][asked.found.voters[row]].tolist())
+    found = asked.questions["text"].found
+    return sorted(found.keys[row][found.voters[row]].tolist())
+
+
+def asking(index: Built, keys: Keys, wanted: int) -> Asked:
+    """Return stored products as questions by text."""
+    return ask(index, keys, wanted, ("text",), ("text",))
+
+
+def own(asked: Asked) -> Own:
+    """Return the category of each question as if it were not in it."""
+    return asked.questions["text"].own
 
 
 def test_neither_itself_nor_its_copies_vote() -> None:
@@ -59,7 +81,7 @@ def test_neither_itself_nor_its_copies_vote() -> None:
     copies = [("red steel mug", 0, 1.0)] * 50
     index = built([*catalogue(60), *copies])
     for wanted, heard in ((20, 0), (60, 31), (100, 60)):
-        said = voters(ask(index, np.array([109]), wanted))
+        said = voters(asking(index, np.array([109]), wanted))
         assert (heard, True) == (len(said), max(said, default=0) < 60)
 
 
@@ -71,7 +93,7 @@ def test_near_copies_are_copies() -> None:
     assert [[True, True, False]] == features.copies(
         features.raw(np.arange(1)), features.words(np.arange(1)), np.arange(3)[None], COPY
     ).tolist()
-    assert [2] == voters(ask(index, np.array([0]), 5))
+    assert [2] == voters(asking(index, np.array([0]), 5))
 
 
 def test_who_has_no_voice_neither_votes_nor_asks() -> None:
@@ -79,19 +101,19 @@ def test_who_has_no_voice_neither_votes_nor_asks() -> None:
     filed = catalogue(12)
     filed[4], filed[5] = (filed[4][0], filed[4][1], 0.0), (filed[5][0], -1, 1.0)
     index = built(filed)
-    assert [1, 2, 3, 6, 7, 8, 9, 10, 11] == voters(ask(index, np.array([0]), 20))
+    assert [1, 2, 3, 6, 7, 8, 9, 10, 11] == voters(asking(index, np.array([0]), 20))
     assert [0, 1, 2, 3, 6, 7, 8, 9, 10, 11] == sorted(np.concatenate([keys for keys, _ in halves(index, 0)]).tolist())
-    assert [-1, -1] == ask(index, np.array([4, 5]), 20).own.nodes.tolist()
+    assert [-1, -1] == own(asking(index, np.array([4, 5]), 20)).nodes.tolist()
 
 
 def test_a_question_finds_its_category_without_itself() -> None:
     """And without its copies, which count once in it: what remains are the others."""
     index = built([("red mug", 0, 1.0), ("red mug", 0, 1.0), ("blue mug", 0, 1.0), ("hose", 1, 1.0)])
-    asked = ask(index, np.array([0, 1, 2, 3]), 5)
-    assert ([0, 0, 0, 1], [1, 1, 1, 0]) == (asked.own.nodes.tolist(), asked.own.counts.tolist())
-    rows = stored(index, np.arange(4)).vectors
+    asked = asking(index, np.array([0, 1, 2, 3]), 5)
+    assert ([0, 0, 0, 1], [1, 1, 1, 0]) == (own(asked).nodes.tolist(), own(asked).counts.tolist())
+    rows = stored(index, np.arange(4)).vectors["text"]
     expected = np.stack([rows[2], rows[2], rows[0], 0 * rows[3]])
-    np.testing.assert_allclose(asked.own.sums, expected, atol=1e-3)
+    np.testing.assert_allclose(own(asked).sums, expected, atol=1e-3)
 
 
 def test_in_the_raw_space_an_index_is_its_own_twin() -> None:
@@ -118,30 +140,31 @@ BLANK = Learnt(
 
 def test_each_half_is_asked_in_the_space_of_the_other() -> None:
     """Made of the other's products and labels alone; everybody is placed in it, and so are the prototypes."""
-    index = built(catalogue(80), Space(ENCODER.parts, LEXICON, BLANK))
+    index = built(catalogue(80), Space(ENCODER.parts, learnt=BLANK))
     (first, of_second), (second, of_first) = halves(index, 0)
     features, labels = index.contents.features, index.contents.labels
     for told, twin in ((second, of_second), (first, of_first)):
         raw, words, voices = features.raw(told), features.words(told), np.ones(40, np.float32)
         expected = refit(BLANK, raw, words, labels.nodes(told), voices)
-        assert twin.space.learnt is not None
-        np.testing.assert_allclose(twin.space.learnt.matrix, expected.matrix, rtol=1e-3, atol=1e-4)
+        learnt, view = twin.space.spaces["text"].learnt, twin.contents.views["text"]
+        assert learnt is not None
+        np.testing.assert_allclose(learnt.matrix, expected.matrix, rtol=1e-3, atol=1e-4)
         placed = expected.place(features.raw(np.arange(80)), features.words(np.arange(80)))
-        near = twin.contents.vectors.search(placed[:5], 1)
+        near = view.vectors.search(placed[:5], 1)
         assert [0, 1, 2, 3, 4] == near.keys[:, 0].tolist()
         sums = [placed[number::3].sum(axis=0) for number in range(3)]
-        np.testing.assert_allclose(twin.contents.prototypes.sums, sums, atol=0.05)
-        assert [27, 27, 26] == twin.contents.prototypes.counts.tolist()
+        np.testing.assert_allclose(view.prototypes.sums, sums, atol=0.05)
+        assert [27, 27, 26] == view.prototypes.counts.tolist()
 
 
 def test_a_half_s_own_labels_change_nothing_about_how_it_is_asked() -> None:
     """With all labels of the first half exchanged it is asked in the same space."""
     filed = catalogue(80)
-    space = Space(ENCODER.parts, LEXICON, BLANK)
+    space = Space(ENCODER.parts, learnt=BLANK)
     first = halves(built(filed, space), 0)[0][0]
     mine = set(first.tolist())
     moved = [(text, (node + (key in mine)) % 3, voice) for key, (text, node, voice) in enumerate(filed)]
-    before, after = (halves(built(some, space), 0)[0][1].space.learnt for some in (filed, moved))
+    before, after = (halves(built(some, space), 0)[0][1].space.spaces["text"].learnt for some in (filed, moved))
     assert before is not None
     assert after is not None
     assert before.matrix.tolist() == after.matrix.tolist()
@@ -163,27 +186,27 @@ def test_listings_count_by_their_labels() -> None:
 def test_a_newcomer_s_category_has_few_others(remaining: int) -> None:
     """They alone vote for it and make its prototype; those of other categories vote as before."""
     index = built(catalogue(30))
-    asked = ask(index, np.arange(6), 29)
+    asked = asking(index, np.arange(6), 29)
     made = newcomers(index, asked, remaining, 29, np.random.default_rng(0))
-    rows = stored(index, np.arange(30)).vectors
+    rows = stored(index, np.arange(30)).vectors["text"]
     for row in range(6):
-        own = [key for key in voters(made, row) if key % 3 == row % 3]
-        assert [key for key in range(30) if key % 3 != row % 3] == sorted(set(voters(made, row)) - set(own))
-        assert (remaining, remaining, False) == (len(own), made.own.counts[row], row in own)
-        np.testing.assert_allclose(made.own.sums[row], rows[own].sum(axis=0) if own else 0 * rows[0], atol=1e-3)
-    assert asked.own.nodes.tolist() == made.own.nodes.tolist()
+        kin = [key for key in voters(made, row) if key % 3 == row % 3]
+        assert [key for key in range(30) if key % 3 != row % 3] == sorted(set(voters(made, row)) - set(kin))
+        assert (remaining, remaining, False) == (len(kin), own(made).counts[row], row in kin)
+        np.testing.assert_allclose(own(made).sums[row], rows[kin].sum(axis=0) if kin else 0 * rows[0], atol=1e-3)
+    assert own(asked).nodes.tolist() == own(made).nodes.tolist()
 
 
 def test_a_newcomer_has_no_copies() -> None:
     """Its category had only these: nothing remains that could vouch for it, as a voter or in the prototype."""
     index = built([*[("red steel mug", 0, 1.0)] * 15, *catalogue(30)[1::3], ("teapot", 0, 1.0)])
     for seed in range(5):
-        made = newcomers(index, ask(index, np.array([3]), 60), 2, 60, np.random.default_rng(seed))
-        assert (1, [*range(15, 26)]) == (made.own.counts[0], voters(made))
+        made = newcomers(index, asking(index, np.array([3]), 60), 2, 60, np.random.default_rng(seed))
+        assert (1, [*range(15, 26)]) == (own(made).counts[0], voters(made))
 
 
 def test_as_many_vote_on_a_newcomer_as_on_others() -> None:
     """Who is left out makes room for the next."""
     index = built(catalogue(60))
-    made = newcomers(index, ask(index, np.arange(3), 40), 1, 12, np.random.default_rng(0))
+    made = newcomers(index, asking(index, np.arange(3), 40), 1, 12, np.random.default_rng(0))
     assert [12, 12, 12] == [len(voters(made, row)) for row in range(3)]

@@ -20,12 +20,12 @@ def drawn(seed: int, questions: int, most: int) -> Evidence:
     nodes = np.where(here, np.argsort(rng.random((questions, most)), axis=1), -1).astype(np.int32)
     voices, prototype, name = (rng.uniform(-0.2, 1, (3, questions, most)) * here).astype(np.float32)
     products = (rng.integers(0, 30, (questions, most)) * here).astype(np.float32)
-    return Evidence(nodes, voices, prototype, products, name)
+    return Evidence(nodes, *(each[..., None] for each in (voices, prototype, products, name)))
 
 
 def test_the_terms_are_what_they_are_called() -> None:
     """Voices of 1/4, a prototype at 0.5, three products and a name at 0.8; a voice under 0 has no root."""
-    said = [np.array([[each, under]], np.float32) for each, under in [(0.25, -0.5), (0.5, 0), (3, 0), (0.8, 0)]]
+    said = [np.array([[[each], [under]]], np.float32) for each, under in [(0.25, -0.5), (0.5, 0), (3, 0), (0.8, 0)]]
     made = terms(Evidence(np.array([[0, 1]], np.int32), *said))[0]
     np.testing.assert_allclose(made[0], [0.25, 0.5, 0.5, 0.25, np.log(4) / 10, 0.25, 0.2], atol=1e-7)
     np.testing.assert_allclose(made[1], [-0.5, 0, 0, 0, 0, 1, 0], atol=1e-7)
@@ -45,7 +45,7 @@ def test_probabilities_are_a_softmax_over_the_candidates(seed: int) -> None:
 
 def test_without_any_candidate_nothing_is_likely() -> None:
     """Rows of zeros, and rows without a place."""
-    nobody = Evidence(np.full((1, 2), -1, np.int32), *(np.zeros((1, 2), np.float32) for _ in range(4)))
+    nobody = Evidence(np.full((1, 2), -1, np.int32), *(np.zeros((1, 2, 1), np.float32) for _ in range(4)))
     assert [[0.0, 0.0]] == mixed(nobody, WEIGHTS).tolist()
     assert (3, 0) == mixed(drawn(0, 3, 0), WEIGHTS).shape
 
@@ -80,7 +80,7 @@ def test_nothing_observed_leaves_the_prior() -> None:
 def test_what_is_always_right_weighs_more() -> None:
     """Where the nearest prototype is the truth each time, prototypes weigh more than before; where never, less."""
     evidence = drawn(2, 200, 3)
-    alike = np.where(evidence.nodes >= 0, evidence.prototype, np.nan)
+    alike = np.where(evidence.nodes >= 0, evidence.prototype[..., 0], np.nan)
     told = (evidence.nodes >= 0).sum(axis=1) > 1
     evidence, alike = evidence[told], alike[told]
     rows, counted = np.arange(len(alike)), np.ones(len(alike))

@@ -3,38 +3,34 @@
 import numpy as np
 import pytest
 
-from indexer.contents import Contents
 from indexer.labels import Label, Labels
-from indexer.snapshot import Built
 from indexer.space import Projected, Space
 from indexer.space.features import Features
 from indexer.space.lexicon import Lexicon
-from indexer.space.names import Names
 from indexer.vectors.exact import ExactIndex
+from indexer.view import View
 from service.vote.search import Neighbourhood, neighbourhoods
-from taxonomy.tree import Tree
-from taxonomy.vocabulary import Vocabulary
 
 PARTS = {"text": 2}
 ANGLES = np.radians([0, 60, 90, 180])
 VECTORS = np.column_stack([np.cos(ANGLES), np.sin(ANGLES)]).astype(np.float32)
 TEXTS = ("lamp", "lamp shade", "mug", "mug tree")
-TREE = Tree.from_paths([("A",), ("B",), ("C",)])
 
 
-def stored(*nodes: int) -> Built:
-    """Return an index of the first products, with these categories."""
-    space, keys = Space.raw(PARTS), np.arange(len(nodes))
-    contents = Contents.of(Labels(), ExactIndex(2), Features(PARTS), Names(PARTS, np.zeros((3, 2))), space)
-    projected = Projected(VECTORS, Lexicon.blank().rows(TEXTS), VECTORS)[keys]
-    contents.put(keys, [Label(key, f"p{key}", node) for key, node in enumerate(nodes)], projected, space)
-    return Built(TREE, Vocabulary(), space, contents, grows=True)
+def stored(*nodes: int) -> View:
+    """Return a view of the first products, with these categories."""
+    keys, labels, features = np.arange(len(nodes)), Labels(), Features(PARTS)
+    view = View.of("text", Space(PARTS), labels, features, vectors=ExactIndex(2), nodes=3)
+    labels.put([Label(key, f"p{key}", node) for key, node in enumerate(nodes)])
+    features.put(keys, VECTORS[keys], Lexicon.blank().rows(TEXTS)[keys])
+    view.enter(keys, VECTORS[keys])
+    return view
 
 
-def look(built: Built, text: str, wanted: int, itself: int = -1) -> Neighbourhood:
+def look(view: View, text: str, wanted: int, itself: int = -1) -> Neighbourhood:
     """Look from the direction of the first product, with the words of `text`."""
-    asked = Projected(VECTORS[:1], Lexicon.blank().rows([text]), VECTORS[:1])
-    return neighbourhoods(built, asked, np.array([itself]), wanted)
+    asked = Projected(VECTORS[:1], Lexicon.blank().rows([text]), {"text": VECTORS[:1]})
+    return neighbourhoods(view, asked, np.array([itself]), wanted)
 
 
 def test_the_nearest_with_a_category_vote() -> None:
@@ -81,9 +77,9 @@ def test_the_search_widens_until_enough_neighbours_vote(labelled: int) -> None:
 
 def test_a_label_without_a_voice_does_not_vote() -> None:
     """A machine's label that nobody looked at is a neighbour with a category, and decides nothing."""
-    built = stored(0, 1, 2, 2)
-    built.contents.labels.put([Label(0, "p0", 0, voice=0.0)])
-    found = look(built, "kite", 1)
+    view = stored(0, 1, 2, 2)
+    view.labels.put([Label(0, "p0", 0, voice=0.0)])
+    found = look(view, "kite", 1)
     assert [0, 1] == found.keys[0, :2].tolist()
     assert [False, True] == found.voters[0, :2].tolist()
 

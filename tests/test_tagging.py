@@ -7,20 +7,22 @@ import pytest
 
 from indexer import encoders
 from indexer.contents import Contents
+from indexer.images.lookalikes import Lookalikes
 from indexer.labels import UNLABELLED, Label, Labels
 from indexer.product import Product
 from indexer.snapshot import Built
-from indexer.space import Projected, Space
+from indexer.space import Projected
 from indexer.space.features import Features
 from indexer.space.lexicon import Lexicon
 from indexer.space.names import Names
+from indexer.space.views import Views
 from indexer.vectors.exact import ExactIndex
 from service.calibration import tagging
 from service.calibration.tagging import tag_rules_of, tags_of_neighbours
 from service.tags.rules import TagRules
 from service.tags.words import TEXT, UNNAMED
 from service.vote.search import neighbourhoods
-from service.vote.voices import kernel
+from service.vote.voices import WORDS, kernel
 from taxonomy.tree import Tree
 from taxonomy.vocabulary import Vocabulary
 
@@ -33,24 +35,30 @@ Filed = tuple[Product, float]
 
 def built(filed: Sequence[Filed], vocabulary: Vocabulary | None = None) -> Built:
     """Return an index of products without categories under the keys 0, 1, 2, ..., in the raw space."""
-    space, keys = Space.raw(ENCODER.parts, LEXICON), np.arange(len(filed))
+    views, keys, names = Views.raw(ENCODER.parts, LEXICON), np.arange(len(filed)), Names(ENCODER.parts)
     projected = asked([product for product, _ in filed])
-    contents = Contents.of(Labels(), ExactIndex(64), Features(ENCODER.parts), Names(ENCODER.parts), space)
+    contents = Contents.of(
+        Labels(),
+        Features(ENCODER.parts),
+        names,
+        Lookalikes(),
+        spaces=views.spaces,
+        vectors={"text": ExactIndex(64)},
+    )
     labels = [Label(key, product.id, UNLABELLED, product.tags, voice) for key, (product, voice) in enumerate(filed)]
-    contents.put(keys, labels, projected, space)
-    return Built(Tree.empty(), vocabulary or Vocabulary(), space, contents, grows=True)
+    contents.put(keys, labels, projected)
+    return Built(Tree.empty(), vocabulary or Vocabulary(), views, contents, grows=True)
 
 
 def asked(products: Sequence[Product]) -> Projected:
     """Return products as the index sees them."""
-    space = Space.raw(ENCODER.parts, LEXICON)
-    return space.project(ENCODER.encode(products), [product.title for product in products])
+    return Views.raw(ENCODER.parts, LEXICON).project(ENCODER.encode(products), [product.title for product in products])
 
 
 def shares(index: Built, title: str, *, but: Sequence[int] = (), itself: int = -1) -> dict[str, float]:
     """Return what share of the voices each tag has, of a question's neighbours."""
     question = asked([Product("", title)])
-    found = neighbourhoods(index, question, np.array([itself]), 20)
+    found = neighbourhoods(index.contents.views["text"], question, np.array([itself]), 20)
     votes = tags_of_neighbours(index, found, question, kernel(index), np.isin(found.keys, but))
     tags = index.contents.labels.tag_names
     return {tags[tag]: round(share, 3) for tag, share in zip(votes.tag.tolist(), votes.share.tolist(), strict=True)}
@@ -104,7 +112,7 @@ def catalogue(size: int, *, named: bool) -> list[Filed]:
 def rules_of(filed: Sequence[Filed], vocabulary: Vocabulary | None = None) -> TagRules:
     """Return the rules of an index of these products."""
     index, products = built(filed, vocabulary), [product for product, _ in filed]
-    return tag_rules_of(index, kernel(index), lambda keys: [products[key] for key in keys])
+    return tag_rules_of(index, WORDS, lambda keys: [products[key] for key in keys])
 
 
 def test_tags_that_texts_name_are_believed_when_they_are_named() -> None:

@@ -39,7 +39,7 @@ def filed(raw: Floats, words: Rows) -> Features:
 
 def heard(features: Features, keys: Keys, weights: Floats, raw: Floats, words: Rows) -> Floats:
     """Return the voices of neighbours of questions with these parts and words."""
-    return voices(features, keys, weights, Projected(raw, words, raw), KERNEL)
+    return voices(features, keys, weights, Projected(raw, words, {"text": raw}), KERNEL)
 
 
 def test_ridge_weights_solve_the_regression() -> None:

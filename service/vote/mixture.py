@@ -95,7 +95,7 @@ def terms(evidence: Evidence) -> Doubles:
         thin,
         thin * evidence.name,
     )
-    return np.stack(columns, axis=3).reshape(*voices.shape[:2], -1)
+    return np.stack(columns, axis=3).reshape(*voices.shape[:2], evidence.views * len(TERMS))
 
 
 def prior(views: int) -> tuple[float, ...]:
