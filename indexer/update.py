@@ -51,7 +51,7 @@ Encode = Callable[[Sequence[Product]], Encoded]
 class Live:
     """An open index: the record store, and in memory the tree, labels and vectors that follow its journal.
 
-    Read `tree`, `labels`, `vectors` and `seq` inside `with live.reading()`; they change under `changing` only. Every
+    Read `tree`, `labels`, `contents` and `seq` inside `with live.reading()`; they change under `changing` only. Every
     method may be called from any thread.
     """
 

@@ -11,10 +11,14 @@ from types import MappingProxyType
 from indexer.encoders import Encoded, Encoder, Progress, given_parts
 from indexer.errors import EncoderError
 from indexer.product import Product
+from indexer.space import IMAGE, view_of
 
 
 class JoinedEncoder:
-    """The parts of all `encoders`, in their order. Raises EncoderError when two of them have a part of one name."""
+    """The parts of all `encoders`, in their order but those of pictures last: an index wants the views apart.
+
+    Raises EncoderError when two of them have a part of one name.
+    """
 
     def __init__(self, encoders: Sequence[Encoder]) -> None:
         names = [part for encoder in encoders for part in encoder.parts]
@@ -25,7 +29,8 @@ class JoinedEncoder:
             )
         self._encoders = tuple(encoders)
         self.name = " + ".join(encoder.name for encoder in encoders)
-        self.parts = MappingProxyType({part: dim for encoder in encoders for part, dim in encoder.parts.items()})
+        parts = {part: dim for encoder in encoders for part, dim in encoder.parts.items()}
+        self.parts = MappingProxyType({part: parts[part] for part in sorted(parts, key=lambda name: view_of(name) == IMAGE)})
         self.given = MappingProxyType({part: dim for encoder in encoders for part, dim in given_parts(encoder).items()})
         self.side = max(encoder.side for encoder in encoders)
 

@@ -66,7 +66,7 @@ class ClipEncoder:
             f"open_clip:{model.name}@{model.sha256[:12]} frame={checkpoint.frame} pictures={len(WEIGHTS)} "
             f"tokens={self._captions.tokens} text={TEXT_VERSION}"
         )
-        self.parts = MappingProxyType({"image": checkpoint.dim, "caption": checkpoint.dim})
+        self.parts = MappingProxyType({"caption": checkpoint.dim, "image": checkpoint.dim})
         self.side = checkpoint.frame.side
 
     def encode(self, products: Sequence[Product], progress: Progress | None = None) -> Encoded:

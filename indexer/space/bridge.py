@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -50,7 +51,7 @@ class Bridge:
         made: Floats = (((rows - self.start) @ self.matrix + self.end) * here).astype(np.float32)
         for first, last in pairwise(self.edges):
             part = made[:, first:last]
-            part[:] = unit(part) * (np.any(self.matrix[:, first:last]) or np.any(self.end[first:last]))
+            part[:] = unit(part)
         return made
 
 
@@ -103,7 +104,7 @@ def save(bridges: Mapping[str, Bridge], folder: Path) -> list[Path]:
 
 def load(spaces: Mapping[str, Space], folder: Path) -> dict[str, Bridge]:
     """Read what `save` wrote; raises SnapshotDamaged when it does not fit the spaces."""
-    made = {}
+    made, widths = {}, {view: sum(space.parts.values()) for view, space in spaces.items()}
     for view, space in spaces.items():
         file = folder / f"bridge_{view}.npz"
         if not file.is_file():
@@ -111,9 +112,10 @@ def load(spaces: Mapping[str, Space], folder: Path) -> dict[str, Bridge]:
         try:
             with np.load(file, allow_pickle=False) as arrays:
                 start, matrix, end = (np.asarray(arrays[name], np.float32) for name in ("start", "matrix", "end"))
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise SnapshotDamaged(f"{file} cannot be read: {error}; rebuild the index") from error
-        if matrix.shape != (len(start), len(end)) or len(end) != sum(space.parts.values()):
+        wide = sum(widths.values()) - widths[view]
+        if (start.shape, matrix.shape, end.shape) != ((wide,), (wide, widths[view]), (widths[view],)):
             raise SnapshotDamaged(f"{file} has arrays that do not fit together; rebuild the index")
         made[view] = Bridge(start, matrix, end, edges_of(space.parts))
     return made

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from indexer.errors import SnapshotDamaged
 from indexer.product import Product
-from indexer.space import IMAGE, Space, view_of
+from indexer.space import IMAGE, Space
 from indexer.space.bridge import CAPTION
 from indexer.space.learnt import edges_of
 from taxonomy.tree import Tree
@@ -65,7 +65,7 @@ class Names:
         total, parts = np.zeros((len(raw), len(nodes)), np.float32), np.zeros((len(raw), len(nodes)), np.float32)
         for part in space.parts:
             start, end = self._places[part]
-            first, last = self._places.get(CAPTION, (0, 0)) if view_of(part) == IMAGE else (start, end)
+            first, last = self._places.get(CAPTION, (start, end)) if part == IMAGE else (start, end)
             if last - first != end - start:
                 continue
             asked, said = raw[:, start:end], named[:, first:last]

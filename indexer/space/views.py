@@ -17,7 +17,7 @@ import numpy as np
 
 from indexer.encoders import Encoded
 from indexer.errors import SnapshotMismatch
-from indexer.space import RAW, Projected, Space, Vectors, bridge, present, spaces_of
+from indexer.space import RAW, Projected, Space, Vectors, bridge, spaces_of
 from indexer.space.bridge import Bridge
 from indexer.space.lexicon import Lexicon, Rows, none
 
@@ -43,14 +43,15 @@ class Views:
 
     @cached_property
     def name(self) -> str:
-        """Fingerprint: "raw" when nothing was learnt, else a hash of the lexicon and of every space by name."""
+        """Fingerprint: "raw" when nothing was learnt, else a hash of the lexicon, of every space by name and of the bridges."""
         names = [space.name for space in self.spaces.values()]
         if set(names) == {RAW} and not self.bridges:
             return RAW
         digest = hashlib.sha256(self.lexicon.rarity.tobytes())
-        digest.update(" ".join(names).encode())
+        digest.update(" ".join([*names, *self.bridges]).encode())
         for each in self.bridges.values():
-            digest.update(each.matrix.tobytes())
+            for array in (each.start, each.matrix, each.end):
+                digest.update(array.tobytes())
         return f"learnt-{digest.hexdigest()[:12]}"
 
     def project(self, encoded: Encoded, texts: Sequence[str]) -> Projected:
@@ -75,7 +76,7 @@ class Views:
 
         One that has none counts as one of the first view, in which it is like nothing.
         """
-        having = {view: present(vectors) for view, vectors in asked.vectors.items()}
+        having = {view: space.seen(asked.raw, asked.words) for view, space in self.spaces.items()}
         found: dict[tuple[str, ...], list[int]] = {}
         for row in range(len(asked)):
             views = tuple(view for view, some in having.items() if some[row])
