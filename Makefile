@@ -12,12 +12,15 @@ SHOW_THREE := $(AISLE) classify data/sample --images data/sample --index $(INDEX
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install dev run test check openapi lock clean
+.PHONY: help install models dev run test check openapi lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf 'make %-8s %s\n' "$$name" "$$text"; done
 
-install: $(VENV)/.installed ## make .venv with .venv/bin/aisle in it, from requirements.lock
+install: $(VENV)/.installed $(VENV)/.models ## make .venv with .venv/bin/aisle in it, from requirements.lock
+
+models: $(VENV)/.installed ## get the model that sees pictures (600 MB), once; `make install` tries it by itself
+	$(AISLE) models pull
 
 dev: $(VENV)/.dev ## install, and the tools that test and check need, from requirements-dev.lock
 
@@ -67,6 +70,11 @@ $(BIN)/pip:
 $(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/pip
 	$(BIN)/pip install --disable-pip-version-check -r requirements.lock
 	$(BIN)/pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Tried once, and gone on without where no hub answers within ten seconds: texts need no more than is installed.
+$(VENV)/.models: | $(VENV)/.installed
+	@$(AISLE) models pull || echo "going on without a model for pictures; get it later with: $(AISLE) models pull" >&2
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.installed
