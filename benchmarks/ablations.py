@@ -30,11 +30,10 @@ from sklearn.metrics import f1_score
 from benchmarks.data import Set, Split, loaded, splits
 from benchmarks.machine import RESULTS, ROOT, write
 from indexer import build as pipeline
-from indexer.contents import Contents
 from indexer.encoders import DEFAULT
 from indexer.product import Product
 from indexer.settings import IndexSettings
-from indexer.space import Projected
+from indexer.space import Projected, Space
 from indexer.space.features import Features, Kernel
 from indexer.space.fit import Fitted, fit
 from indexer.space.lexicon import Rows
@@ -43,6 +42,7 @@ from indexer.space.postings import Postings
 from indexer.space.prototypes import Own, Prototypes
 from indexer.update import STORE
 from indexer.vectors import Keys, Neighbours, VectorIndex, Vectors
+from indexer.view import View
 from service.calibration import learning
 from service.calibration.calibrate import Calibration
 from service.calibration.leave_one_out import halves
@@ -78,7 +78,7 @@ def unwhitened() -> Sequence[Patch]:
         return replace(fitted, learnt=replace(fitted.learnt, matrix=matrix, shift=shift))
 
     return (
-        patch("indexer.build.fit", plain),
+        patch("indexer.assembly.fit", plain),
         patch("service.calibration.leave_one_out.refit", lambda learnt, *_: learnt),
     )
 
@@ -92,7 +92,7 @@ def wordless_space() -> Sequence[Patch]:
 def full_copies() -> Sequence[Patch]:
     """Let every copy count in prototypes and calibration as much as any other product."""
     return (
-        patch.object(Features, "fingerprints", lambda _, keys: keys.tolist()),
+        patch.object(Features, "fingerprints", lambda _, keys, _space: keys.tolist()),
         patch("service.calibration.learning.listings", lambda _, keys: np.ones(len(keys))),
     )
 
@@ -125,8 +125,8 @@ def by_words_alone() -> Sequence[Patch]:
     """Find nobody by vector."""
     look = search._look  # noqa: SLF001  # where both kinds of neighbours come together
 
-    def blind(contents: Contents, asked: Projected, itself: Keys, reach: int) -> search.Neighbourhood:
-        return look(replace(contents, vectors=cast("VectorIndex", Blind(contents.vectors))), asked, itself, reach)
+    def blind(view: View, asked: Projected, itself: Keys, reach: int) -> search.Neighbourhood:
+        return look(replace(view, vectors=cast("VectorIndex", Blind(view.vectors))), asked, itself, reach)
 
     return (patch("service.vote.search._look", blind),)
 
@@ -145,7 +145,7 @@ def no_prototypes() -> Sequence[Patch]:
 def no_names() -> Sequence[Patch]:
     """Make every name as unlike as can be, and let it not matter that a category has few products."""
 
-    def similarity(_: Names, raw: Floats, nodes: Nodes) -> Floats:
+    def similarity(_: Names, raw: Floats, nodes: Nodes, _space: Space) -> Floats:
         return np.full((len(raw), len(nodes)), -1, np.float32)
 
     return (patch.object(Names, "similarity", similarity), *without_terms("thin", "thin by name"))
@@ -157,7 +157,8 @@ def without_terms(*names: str) -> Sequence[Patch]:
 
     def fewer(evidence: Evidence) -> Doubles:
         made = terms(evidence)
-        made[:, :, columns] = 0
+        for view in range(evidence.views):
+            made[:, :, [view * len(TERMS) + column for column in columns]] = 0
         return made
 
     return (patch("service.vote.mixture.terms", fewer),)
@@ -185,7 +186,7 @@ def prior_corrected() -> Sequence[Patch]:
     mixed = mixture.mixed
 
     def corrected(evidence: Evidence, weights: Doubles) -> Doubles:
-        share = mixed(evidence, weights) / np.sqrt(np.maximum(evidence.products, 1))
+        share = mixed(evidence, weights) / np.sqrt(np.maximum(evidence.products.max(axis=2), 1))
         made: Doubles = share / np.maximum(share.sum(axis=1, keepdims=True), 1e-300)
         return made
 

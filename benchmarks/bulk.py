@@ -33,14 +33,15 @@ from indexer.normalize import text_of
 from indexer.product import Product
 from indexer.settings import IndexSettings
 from indexer.sources import read
+from indexer.space import TEXT
 from service.engine import SERVICE, Engine
 from service.evaluation.trial import fill
 from service.hearing import Hearing, think
 from service.rebuild import rebuild
 from service.settings import ServiceSettings
-from service.vote.evidence import heard, without
+from service.vote.evidence import heard
+from service.vote.questions import Question, without
 from service.vote.search import neighbourhoods
-from service.vote.voices import kernel
 
 SETS = ("flipkart_1050", "flipkart_20k")
 PRODUCTS = 1_000
@@ -100,23 +101,24 @@ def shares(engine: Engine) -> dict[str, float]:
 def vote_and_search(engine: Engine, products: Sequence[Product]) -> dict[str, Any]:
     """Return median milliseconds of the search for stored products, and of all that is made of what it found."""
     live, calibration, asked = engine.live, engine.calibration, engine.encode(products)
+    view = live.contents.views[TEXT]
     itself = np.array([live.labels.key(product.id) for product in products], np.int64)
-    alike = kernel(live.built, calibration.words)
-    found = neighbourhoods(live.built, asked, itself, NEIGHBOURS)
+    found = neighbourhoods(view, asked, itself, NEIGHBOURS)
 
     def search() -> None:
-        neighbourhoods(live.built, asked, itself, NEIGHBOURS)
+        neighbourhoods(view, asked, itself, NEIGHBOURS)
 
     def vote() -> None:
-        said = heard(live.built, found, asked, alike, without(live.built, itself))
-        hearing = Hearing(asked, found, said, alike, calibration, engine.tagger())
+        put = {TEXT: Question(asked, found, without(view, itself))}
+        said = heard(live.built, put, calibration.words)
+        hearing = Hearing(asked, (TEXT,), put, found, said, calibration, engine.tagger())
         think(live.built, engine.settings, products, hearing, SERVICE)
 
     times: dict[str, list[float]] = {"search_ms": [], "vote_and_tags_ms": []}
     for _ in range(PAIRS):
         times["search_ms"].append(_ms(search))
         times["vote_and_tags_ms"].append(_ms(vote))
-    return {"kind": live.vectors.kind, **{who: round(median(some), 2) for who, some in times.items()}}
+    return {"kind": view.vectors.kind, **{who: round(median(some), 2) for who, some in times.items()}}
 
 
 def _ms(call: Callable[[], None]) -> float:

@@ -33,10 +33,11 @@ from benchmarks.machine import write
 from indexer import vectors as kinds
 from indexer.contents import Contents
 from indexer.encoders import Encoded, Progress
+from indexer.images.lookalikes import Lookalikes
 from indexer.labels import Label, Labels
 from indexer.product import Product
 from indexer.settings import IndexSettings
-from indexer.space import Space, present
+from indexer.space import TEXT, Space, present
 from indexer.space.features import Features
 from indexer.space.fit import fit, pooled, sample
 from indexer.space.lexicon import Lexicon
@@ -200,7 +201,7 @@ def fitted(products: int) -> dict[str, Any]:
     some = sample(products, 0)
     found = fit(PARTS, raw[some], features.words(some), pooled(labels.spoken(some), tree.lineage))
     stages.start("place every product")
-    space = Space(PARTS, lexicon, found.learnt)
+    space = Space(PARTS, learnt=found.learnt)
     placed = np.empty((products, space.dim), np.float32)
     for start, end in catalogue.batches():
         placed[start:end] = space.place(raw[start:end], features.words(keys[start:end]))
@@ -210,7 +211,7 @@ def fitted(products: int) -> dict[str, Any]:
     del placed, raw
     stages.start("postings and prototypes")
     names = Names(PARTS, np.zeros((len(tree), DIM), np.float32))
-    contents = Contents.of(labels, vectors, features, names, space)
+    contents = Contents.of(labels, features, names, Lookalikes(), spaces={TEXT: space}, vectors={TEXT: vectors})
     return {
         "products": len(contents.labels),
         "categories": CATEGORIES,
