@@ -18,6 +18,7 @@ from indexer.errors import RecordError, SourceError
 from indexer.product import Product
 from indexer.settings import IndexSettings
 from indexer.sources import read
+from indexer.space import TEXT
 from indexer.store.records import Records
 from indexer.update import STORE, open_index
 from taxonomy.mapping import CategoryMapper
@@ -132,7 +133,7 @@ def test_a_build_from_another_source_leaves_its_products_only(tmp_path: Path) ->
 
         assert (report.encoded, report.removed, ids(tmp_path / "index")) == (1, 3, ["ball", "kite"])
         live.follow()
-        assert (len(live.labels), len(live.vectors), live.labels.key("mug")) == (2, 2, None)
+        assert (len(live.labels), len(live.contents.views[TEXT].vectors), live.labels.key("mug")) == (2, 2, None)
     tree = snapshot.load(tmp_path / "index").built.tree
     assert tree.names == ("Toys",)
 
@@ -261,7 +262,7 @@ def test_another_encoder_needs_no_source(tmp_path: Path) -> None:
     """A rebuild with another encoder encodes what is stored; going back encodes nothing."""
     run(tmp_path, ROWS)
     other = rebuild(tmp_path / "index", settings=IndexSettings(encoder="hashing:32", kind="exact"))
-    assert (other.dim, other.counts["vectors"]) == (32, 4)
+    assert (other.views[TEXT]["dim"], other.counts["vectors"]) == (32, 4)
 
     encoder = Counting()
     rebuild(tmp_path / "index", settings=SETTINGS, encoder=encoder)

@@ -233,7 +233,7 @@ VIEWS = Views.raw(BOTH)
 def drawn(rng: np.random.Generator, size: int) -> Projected:
     """Return products of few words and pictures, so that many are equal; one in three lacks each of them."""
     angle, kind = rng.choice(ANGLES, (2, size)), rng.integers(0, 2, size)
-    raw = np.stack([np.cos(angle), np.sin(angle)], axis=2).astype(np.float32)
+    raw = np.stack([np.cos(angle), np.sin(angle)], axis=2).astype(np.float16).astype(np.float32)  # as features keep it
     lacks = rng.random((2, size)) < 1 / 3
     raw[lacks] = 0
     texts = ["" if lack else ("steel mug", "garden hose")[each] for each, lack in zip(kind, lacks[0], strict=True)]

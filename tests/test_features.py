@@ -9,10 +9,14 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from indexer.errors import SnapshotDamaged
+from indexer.space import Space, spaces_of
 from indexer.space.features import FILES, Features, Floats, Kernel
 from indexer.space.lexicon import COLUMNS, Rows
 
 PARTS = {"text": 3, "image": 2}
+SPACES = spaces_of(PARTS)
+WHOLE = Space(PARTS)
+"""One view of both parts, as an encoder of texts may have several."""
 EDGES = ((0, 3), (3, 5))
 POOL = np.sort(np.random.default_rng(0).choice(COLUMNS, 12, replace=False))
 KERNEL = Kernel(1.5, (2.0, 0.5))
@@ -152,10 +156,68 @@ def test_equal_content_has_equal_fingerprints(features: Features) -> None:
     """The words, or without any the parts; another product has another."""
     raw, words = drawn(np.random.default_rng(1), 20)
     features.put(np.arange(40, 60), raw, words)
-    first = features.fingerprints(np.arange(20))
-    assert first == features.fingerprints(np.arange(40, 60))
+    first = features.fingerprints(np.arange(20), WHOLE)
+    assert first == features.fingerprints(np.arange(40, 60), WHOLE)
     contents = zip((narrow(words) > 0).tolist(), raw.tolist(), strict=True)
     assert len({tuple(line if any(line) else part) for line, part in contents}) == len(set(first))
+
+
+def test_equal_pictures_have_equal_fingerprints_in_the_view_of_pictures() -> None:
+    """Whatever their texts; texts alike have equal ones in the view of texts, whatever their pictures."""
+    made = Features(PARTS)
+    raw = np.array([[1, 0, 0, 0.6, 0.8], [0, 1, 0, 0.6, 0.8], [1, 0, 0, 0, 1], [1, 0, 0, 0.6, 0.8]], np.float32)
+    row, place = np.arange(3), np.array([1, 2, 1])
+    made.put(np.arange(4), raw, sparse.csr_array((np.ones(3), (row, POOL[place])), shape=(4, COLUMNS), dtype=np.float32))
+    text, image = (made.fingerprints(np.arange(4), SPACES[view]) for view in ("text", "image"))
+    assert [text[0] == other for other in text] == [True, False, True, False]  # the last has no words
+    assert [image[0] == other for other in image] == [True, True, False, True]
+
+
+def test_a_product_is_seen_by_the_views_it_has_anything_of(features: Features) -> None:
+    """Words count as text, and for pictures not at all; as the space says of raw rows and words."""
+    keys = np.arange(20)
+    features.drop(np.array([3]))
+    raw, words = features.raw(keys), features.words(keys)
+    worded = narrow(words).any(axis=1)
+    assert (raw[:, :3].any(axis=1) | worded).tolist() == features.seen(keys, SPACES["text"]).tolist()
+    assert raw[:, 3:].any(axis=1).tolist() == features.seen(keys, SPACES["image"]).tolist()
+    assert [False, False] == [bool(features.seen(keys, space)[3]) for space in SPACES.values()]
+    for space in SPACES.values():
+        assert space.seen(raw, words).tolist() == features.seen(keys, space).tolist()
+    assert {True, False} == set(features.seen(keys, SPACES["image"]).tolist())
+
+
+def test_what_a_question_lacks_weighs_nothing(features: Features) -> None:
+    """Its words, or a part of it; one that has all is compared by all."""
+    words = sparse.csr_array(([1.0], ([0], [POOL[3]])), shape=(1, COLUMNS), dtype=np.float32)
+    without = sparse.csr_array((1, COLUMNS), dtype=np.float32)
+    whole = np.array([[1, 0, 0, 0, 1]], np.float32)
+    no_picture, no_text = whole * np.array([1, 1, 1, 0, 0]), whole * np.array([0, 0, 0, 1, 1])
+    assert KERNEL is features.had(KERNEL, whole, words)
+    assert Kernel(0.0, (2.0, 0.5)) == features.had(KERNEL, whole, without)
+    assert Kernel(1.5, (2.0, 0.0)) == features.had(KERNEL, no_picture, words)
+    assert Kernel(0.0, (0.0, 0.5)) == features.had(KERNEL, no_text, without)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.3, 0.6, 0.9]))
+@settings(max_examples=25)
+def test_copies_in_one_view_are_alike_in_all_that_either_has_of_it(seed: int, least: float) -> None:
+    """Text: the mean of the cosines of its parts and words. Pictures: of their parts alone. Nothing is no copy."""
+    rng, made = np.random.default_rng(seed), Features(PARTS)
+    raw, words = drawn(rng, 10)
+    raw[1], raw[2, :3] = raw[0], raw[0, :3]
+    made.put(np.arange(10), raw, words)
+    asked, others = np.array([0, 1, 5]), rng.integers(0, 10, (3, 6))
+    for view, (start, end) in zip(SPACES, EDGES, strict=True):
+        expected = np.zeros((3, 6))
+        for row, place in np.ndindex(3, 6):
+            pair = np.array([asked[row], others[row, place]])
+            told = [made.raw(pair)[:, start:end]] + [narrow(made.words(pair))] * (view == "text")
+            cosines = [float(one @ other) for one, other in told if one.any() or other.any()]
+            expected[row, place] = np.mean(cosines) if cosines else 0
+        found = made.copies(made.raw(asked), made.words(asked), others, least, SPACES[view])
+        sure = np.abs(expected - least) > 2e-3
+        assert (expected >= least)[sure].tolist() == found[sure].tolist()
 
 
 def test_what_was_saved_is_loaded_and_goes_on(features: Features, tmp_path: Path) -> None:

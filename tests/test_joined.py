@@ -13,6 +13,7 @@ from indexer.encoders import Encoder, given_parts
 from indexer.encoders.joined import JoinedEncoder
 from indexer.errors import EncoderError
 from indexer.product import Product
+from indexer.space import spaces_of
 
 BOTH = "hashing:16+precomputed:image=2@sketch"
 PRODUCTS = (
@@ -33,6 +34,13 @@ def test_the_parts_stand_side_by_side_each_with_its_own_mask() -> None:
     assert encoded.mask["image"].tolist() == [True, False, True]
     np.testing.assert_array_equal(encoded.parts["text"], encoders.load("hashing:16").encode(PRODUCTS).parts["text"])
     np.testing.assert_array_equal(encoded.parts["image"], np.array([[0.6, 0.8], [0, 0], [0, 1]], np.float32))
+
+
+def test_parts_of_pictures_come_last() -> None:
+    """Whichever encoder is named first: an index has the parts of each view side by side."""
+    encoder = encoders.load("precomputed:image=2,outline=3+hashing:16")
+    assert list(encoder.parts.items()) == [("outline", 3), ("text", 16), ("image", 2)]
+    assert list(spaces_of(encoder.parts)) == ["text", "image"]
 
 
 def test_the_fingerprint_names_both() -> None:

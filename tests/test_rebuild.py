@@ -16,6 +16,7 @@ from indexer.product import Product
 from indexer.settings import IndexSettings
 from indexer.snapshot import Snapshot
 from indexer.sources import read
+from indexer.space import TEXT
 from service.rebuild import build
 
 SETTINGS = IndexSettings(encoder="hashing:64", kind="exact")
@@ -51,15 +52,16 @@ def built(folder: Path, products: Sequence[Product]) -> Snapshot:
 
 def assert_learnt_alike(one: Snapshot, other: Snapshot) -> None:
     """Space, prototypes and calibration are the same to the last bit."""
-    spaces = [loaded.built.space.learnt for loaded in (one, other)]
+    spaces = [loaded.built.space.spaces[TEXT].learnt for loaded in (one, other)]
     assert spaces[0] is not None
     assert spaces[1] is not None
     for name in ("columns", "reduction", "centres", "matrix", "shift", "shrinkage"):
         assert np.array_equal(getattr(spaces[0], name), getattr(spaces[1], name)), name
-    prototypes = [loaded.built.contents.prototypes for loaded in (one, other)]
+    prototypes = [loaded.built.contents.views[TEXT].prototypes for loaded in (one, other)]
     assert np.array_equal(prototypes[0].counts, prototypes[1].counts)
     assert one.calibration == other.calibration
-    assert one.manifest.learning == other.manifest.learning
+    learning = [loaded.manifest.views[TEXT]["learning"] for loaded in (one, other)]
+    assert learning[0] == learning[1] != {}
 
 
 def test_a_machine_s_labels_teach_nothing(tmp_path: Path) -> None:
@@ -67,7 +69,7 @@ def test_a_machine_s_labels_teach_nothing(tmp_path: Path) -> None:
     machine = built(tmp_path / "machine", CATALOGUE + [replace(each, provenance="machine") for each in WRONG])
     without = built(tmp_path / "without", CATALOGUE + [replace(each, category="", tags=()) for each in WRONG])
     assert_learnt_alike(machine, without)
-    sums = [loaded.built.contents.prototypes.sums for loaded in (machine, without)]
+    sums = [loaded.built.contents.views[TEXT].prototypes.sums for loaded in (machine, without)]
     assert np.array_equal(sums[0], sums[1])
     labels = machine.built.contents.labels
     key = labels.key("w00")
@@ -88,9 +90,9 @@ def test_what_is_learnt_depends_on_how_weights_compare(tmp_path: Path, weight: f
     """The space of labels that all weigh the same is the one of full voices, and prototypes point the same way."""
     alike = built(tmp_path / "alike", [replace(each, weight=weight) for each in CATALOGUE])
     full = built(tmp_path / "full", CATALOGUE)
-    one, other = alike.built.space.learnt, full.built.space.learnt
+    one, other = (each.built.space.spaces[TEXT].learnt for each in (alike, full))
     assert one is not None
     assert other is not None
     np.testing.assert_allclose(one.matrix, other.matrix, atol=1e-5)
-    sums = [loaded.built.contents.prototypes.sums for loaded in (alike, full)]
+    sums = [loaded.built.contents.views[TEXT].prototypes.sums for loaded in (alike, full)]
     np.testing.assert_allclose(sums[0], weight * sums[1], atol=1e-3)

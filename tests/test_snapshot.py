@@ -11,12 +11,14 @@ import pytest
 from indexer import encoders, snapshot
 from indexer.contents import Contents
 from indexer.errors import SnapshotDamaged, SnapshotMismatch, SnapshotMissing
+from indexer.images.lookalikes import Lookalikes
 from indexer.labels import Label, Labels
 from indexer.manifest import Manifest, Origin, check_encoder
-from indexer.space import Projected, Space
+from indexer.space import TEXT
 from indexer.space.features import Features
 from indexer.space.lexicon import Lexicon
 from indexer.space.names import Names
+from indexer.space.views import Views
 from indexer.vectors.exact import ExactIndex
 from taxonomy.tree import Tree
 from taxonomy.vocabulary import Vocabulary
@@ -29,14 +31,15 @@ VOCABULARY = Vocabulary.from_tags(["new"], aliases={"novel": "new"}, exclusions=
 def write(index: Path, products: int = 3) -> Manifest:
     """Write a snapshot of so many products, unpublished."""
     keys = np.arange(1, products + 1)
-    space, names = Space.raw(PARTS), Names(PARTS, np.eye(2))
-    contents = Contents.of(Labels(), ExactIndex(2), Features(PARTS), names, space)
+    space, names = Views.raw(PARTS), Names(PARTS, np.eye(2))
+    contents = Contents.of(
+        Labels(), Features(PARTS), names, Lookalikes(), spaces=space.spaces, vectors={TEXT: ExactIndex(2)}
+    )
     rows = np.array([[1, 0]] * products, np.float32)
     words = Lexicon.blank().rows(["mug"] * products)
-    contents.put(
-        keys, [Label(key, f"p{key}", 1, ("new",)) for key in keys.tolist()], Projected(rows, words, rows), space
-    )
-    origin = Origin("toy:2", "toy:2@1", PARTS, "store", 7, {"products": products}, {})
+    labels = [Label(key, f"p{key}", 1, ("new",)) for key in keys.tolist()]
+    contents.put(keys, labels, space.placed(rows, words), [0b1] + [None] * (products - 1))
+    origin = Origin("toy:2", "toy:2@1", PARTS, "store", 7, {"products": products}, {TEXT: {"sample": 9}})
     tree = Tree.from_paths([("A", "B")])
     built = snapshot.Built(tree, VOCABULARY, space, contents, grows=True)
     return snapshot.write(index, origin, built, "{}")
@@ -57,26 +60,30 @@ def test_what_was_published_is_loaded(tmp_path: Path) -> None:
     loaded = snapshot.load(tmp_path)
 
     assert loaded.manifest == written == snapshot.read_manifest(tmp_path)
-    assert (written.vectors, written.taxonomy["nodes"], written.taxonomy["open"]) == (
-        {"kind": "exact", "count": 3, "parameters": {}},
+    vectors = {"kind": "exact", "count": 3, "parameters": {}}
+    assert (written.views, written.taxonomy["nodes"], written.taxonomy["open"]) == (
+        {TEXT: {"dim": 2, "vectors": vectors, "learning": {"sample": 9}}},
         2,
         True,
     )
+    assert {"labels.json", "text/prototypes_sums.npy", "lookalikes_keys.npy"} <= written.files.keys()
     contents = loaded.built.contents
+    view = contents.views[TEXT]
     assert loaded.built.vocabulary == VOCABULARY
-    assert (loaded.built.tree.text(1), contents.labels.ids(np.array([2])), len(contents.vectors)) == (
+    assert (loaded.built.tree.text(1), contents.labels.ids(np.array([2])), len(view.vectors)) == (
         "A > B",
         ["p2"],
         3,
     )
-    assert (loaded.built.space.name, loaded.built.space.dim, loaded.calibration) == ("raw", 2, "{}")
+    assert (loaded.built.space.name, view.space.dim, loaded.calibration) == ("raw", 2, "{}")
     assert contents.features.words(np.array([2])).nnz == 1
-    assert contents.prototypes.counts.tolist() == [0, 1]  # three listings of one content count once
-    assert contents.names.similarity(np.eye(2, dtype=np.float32), np.arange(2, dtype=np.int32)).tolist() == [
+    assert view.prototypes.counts.tolist() == [0, 1]  # three listings of one content count once
+    assert contents.names.similarity(np.eye(2, dtype=np.float32), np.arange(2, dtype=np.int32), view.space).tolist() == [
         [1, 0],
         [0, 1],
     ]
-    assert contents.postings.search(Lexicon.blank().rows(["mug"]), 9).keys.tolist() == [[1, 2, 3, *[-1] * 6]]
+    assert contents.lookalikes.search(0, 64)[0].tolist() == [1]
+    assert view.postings.search(Lexicon.blank().rows(["mug"]), 9).keys.tolist() == [[1, 2, 3, *[-1] * 6]]
 
 
 def test_nothing_is_loaded_before_it_is_published(tmp_path: Path) -> None:
@@ -113,15 +120,17 @@ def damage(folder: Path, how: str) -> None:
         labels.unlink()
     elif how == "truncated":
         labels.write_bytes(labels.read_bytes()[:-1])
+    elif how == "view missing":
+        (folder / "text" / "prototypes_sums.npy").unlink()
     elif how == "altered":
         labels.write_bytes(labels.read_bytes().replace(b"p1", b"p9"))
     elif how == "manifest altered":
         manifest = folder / "manifest.json"
         manifest.write_bytes(manifest.read_bytes().replace(b'"seq": 7', b'"seq": 8'))
     elif how == "manifest cut":
-        (folder / "manifest.json").write_bytes(b'{"format": 2')
+        (folder / "manifest.json").write_bytes(b'{"format": 3')
     elif how == "manifest incomplete":
-        (folder / "manifest.json").write_bytes(b'{"format": 2}')
+        (folder / "manifest.json").write_bytes(b'{"format": 3}')
     elif how == "no folder":
         folder.rename(folder.parent / "elsewhere")
     else:
@@ -132,6 +141,7 @@ def damage(folder: Path, how: str) -> None:
     ("how", "reason"),
     [
         ("missing", "labels.json is missing"),
+        ("view missing", "text/prototypes_sums.npy is missing"),
         ("truncated", r"labels.json has \d+ bytes instead of \d+"),
         ("altered", "labels.json was altered"),
         ("manifest altered", "manifest.json was altered"),
@@ -151,7 +161,7 @@ def test_damage_is_named_with_its_remedy(tmp_path: Path, how: str, reason: str) 
 def rewritten(folder: Path, **changes: object) -> None:
     """Write the manifest anew with other contents, as another version of aisle would have."""
     said = orjson.loads((folder / "manifest.json").read_bytes()) | changes
-    if said["format"] == 2:
+    if said["format"] == 3:
         said["id"] = said["id"][:19] + "-" + Manifest(**said).fingerprint()
         folder = folder.rename(folder.parent / said["id"])
         (folder.parent.parent / "current").write_text(said["id"])
@@ -161,9 +171,12 @@ def rewritten(folder: Path, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"format": 3}, "has format 3, this aisle reads format 2"),
+        ({"format": 2}, "has format 2, this aisle reads format 3"),
         ({"space": "learnt"}, "searches in 'learnt', its files make 'raw'"),
-        ({"vectors": {"kind": "magic", "count": 3, "parameters": {}}}, "no vector index of kind 'magic'"),
+        (
+            {"views": {"text": {"dim": 2, "vectors": {"kind": "magic", "count": 3, "parameters": {}}, "learning": {}}}},
+            "no vector index of kind 'magic'",
+        ),
     ],
 )
 def test_what_another_version_wrote_is_refused(tmp_path: Path, changes: dict[str, object], reason: str) -> None:
@@ -211,8 +224,9 @@ for step in count(1):
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     print(step, (index / "current").read_text().strip(), code, flush=True)
     loaded = snapshot.load(index)
-    assert len(loaded.built.contents.labels) == len(loaded.built.contents.vectors) == loaded.manifest.counts["products"]
-    print(len(loaded.built.contents.labels), flush=True)
+    contents = loaded.built.contents
+    assert len(contents.labels) == len(contents.views["text"].vectors) == loaded.manifest.counts["products"]
+    print(len(contents.labels), flush=True)
     if code == 0:
         break
     assert code == 9, code

@@ -1,4 +1,4 @@
-"""indexer/space: from an encoder's output and a text to what an index keeps, raw or learnt."""
+"""indexer/space: one view's vectors of raw parts and words, raw or learnt."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,15 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer import space as spaces
-from indexer.encoders import Encoded
-from indexer.errors import SnapshotMismatch
-from indexer.space import Space, present
+from indexer.errors import EncoderError, SnapshotDamaged
+from indexer.space import IMAGE, TEXT, Space, present, spaces_of, view_of
 from indexer.space.learnt import FILES, Learnt
-from indexer.space.lexicon import Lexicon
+from indexer.space.lexicon import Lexicon, none
 
 PARTS = {"text": 2, "image": 1}
-LEXICON = Lexicon.fit([Lexicon.blank().count(["red mug", "blue mug"])])
 LEARNT = Learnt(
     edges=(0, 2, 3),
     columns=np.zeros(0, np.int32),
@@ -24,57 +21,77 @@ LEARNT = Learnt(
     shift=np.zeros(2, np.float32),
     shrinkage=np.array([0.1], np.float32),
 )
-TEXT = np.array([[0.6, 0.8], [0, 1], [0, 0]], np.float32)
-IMAGE = np.array([[1], [0], [0]], np.float32)
-ENCODED = Encoded({"image": IMAGE, "text": TEXT}, {"image": present(IMAGE), "text": present(TEXT)})
-TEXTS = ["red mug", "mug", ""]
+RAW = np.array([[0.6, 0.8, 1], [0, 1, 0], [0, 0, 0]], np.float32)
+WORDS = Lexicon.blank().rows(["red mug", "", "mug"])
 
 
-def test_the_raw_space_is_the_parts_side_by_side() -> None:
-    """In the order that the space has them, to length one; nothing is learnt, so the name is always the same."""
-    space = Space.raw(PARTS, LEXICON)
-    made = space.project(ENCODED, TEXTS)
-    np.testing.assert_allclose(made.raw, [[0.6, 0.8, 1], [0, 1.0, 0], [0, 0.0, 0]])
-    np.testing.assert_allclose(made.vectors, made.raw / [[2**0.5], [1], [1]], atol=1e-6)
-    assert LEXICON.rows(TEXTS).data.tolist() == made.words.data.tolist()
-    assert (3, "raw", 3) == (space.dim, space.name, len(made))
-    assert "raw" == Space.raw(PARTS).name
+def test_a_raw_space_is_its_parts_side_by_side() -> None:
+    """To length one; nothing is learnt, so the name is always the same."""
+    space = Space(PARTS)
+    np.testing.assert_allclose(space.place(RAW, WORDS), RAW / [[2**0.5], [1], [1]], atol=1e-6)
+    assert (3, "raw") == (space.dim, space.name)
 
 
 def test_a_learnt_space_places_by_what_it_learnt() -> None:
-    """And is called by it: another matrix, or other rarities of words, make another space."""
-    space = Space(PARTS, LEXICON, LEARNT)
-    made = space.project(ENCODED, TEXTS)
-    np.testing.assert_allclose(made.vectors, [[1.6 / 3.2**0.5, 0.8 / 3.2**0.5], [0, 1.0], [0, 0]], atol=1e-6)
-    assert made.vectors.tolist() == space.place(made.raw, made.words).tolist()
-    others = [Space(PARTS, LEXICON, replace(LEARNT, matrix=2 * LEARNT.matrix)), Space(PARTS, Lexicon.blank(), LEARNT)]
-    assert 3 == len({each.name for each in (space, *others)})
-    assert (2, space.name) == (space.dim, Space(PARTS, LEXICON, LEARNT).name)
+    """And is called by it: another matrix makes another space."""
+    space = Space(PARTS, learnt=LEARNT)
+    placed = space.place(RAW, WORDS)
+    np.testing.assert_allclose(placed, [[1.6 / 3.2**0.5, 0.8 / 3.2**0.5], [0, 1.0], [0, 0]], atol=1e-6)
+    other = Space(PARTS, learnt=replace(LEARNT, matrix=2 * LEARNT.matrix))
+    assert 3 == len({each.name for each in (space, other, Space(PARTS))})
+    assert (2, space.name) == (space.dim, Space(PARTS, learnt=LEARNT).name)
 
 
-def test_some_of_what_was_projected() -> None:
-    """By slice, mask or positions, all columns alike."""
-    made = Space.raw(PARTS, LEXICON).project(ENCODED, TEXTS)
-    for some in (slice(0, 2), np.array([True, True, False]), np.array([0, 1])):
-        cut = made[some]
-        assert (made.raw[:2].tolist(), made.vectors[:2].tolist()) == (cut.raw.tolist(), cut.vectors.tolist())
-        assert made.words[:2].toarray().nonzero()[1].tolist() == cut.words.toarray().nonzero()[1].tolist()
+def test_each_view_has_its_own_parts_and_text_has_the_words() -> None:
+    """Columns of the raw rows as the encoder orders its parts; a part is of pictures when its name begins so."""
+    spaces = spaces_of({"text": 3, "caption": 2, "image": 2, "image_back": 1})
+    assert [TEXT, IMAGE] == list(spaces)
+    assert [slice(0, 5), slice(5, 8)] == [space.columns for space in spaces.values()]
+    assert [({"text": 3, "caption": 2}, True), ({"image": 2, "image_back": 1}, False)] == [
+        (space.parts, space.words) for space in spaces.values()
+    ]
+    assert [IMAGE, IMAGE, TEXT, TEXT] == [view_of(part) for part in ("image", "image_back", "caption", "outline")]
+    assert [IMAGE, TEXT] == list(spaces_of({"image": 2, "text": 1}))
+    assert [TEXT] == list(spaces_of({"text": 3, "outline": 2}))
+
+
+def test_a_view_looks_at_its_own_columns_alone() -> None:
+    """Its vectors are the same, whatever the other view holds; words are no picture."""
+    text, image = spaces_of(PARTS).values()
+    np.testing.assert_allclose(text.place(RAW, WORDS), RAW[:, :2], atol=1e-6)
+    assert [[1.0], [0.0], [0.0]] == image.place(RAW, WORDS).tolist()
+    assert [True, True, True] == text.seen(RAW, WORDS).tolist()
+    assert [True, True, False] == text.seen(RAW, none(3)).tolist()
+    assert [True, False, False] == image.seen(RAW, WORDS).tolist()
+    assert text.read(WORDS) is WORDS
+    assert (WORDS.shape, 0) == (image.read(WORDS).shape, image.read(WORDS).nnz)
+
+
+@pytest.mark.parametrize("parts", [["text", "image", "caption"], ["image", "text", "image_back"]])
+def test_parts_that_mix_the_views_are_refused(parts: list[str]) -> None:
+    """The message names them in their order, and the remedy."""
+    with pytest.raises(EncoderError, match=f"the parts {', '.join(parts)} mix the views; put those of pictures last"):
+        spaces_of(dict.fromkeys(parts, 2))
 
 
 def test_what_has_nothing_is_not_present() -> None:
     """Rows of zeros."""
-    assert [True, True, False] == present(TEXT).tolist()
+    assert [True, True, False] == present(RAW).tolist()
 
 
 @pytest.mark.parametrize("learnt", [None, LEARNT])
 def test_a_space_is_read_back(tmp_path: Path, learnt: Learnt | None) -> None:
-    """With the rarities of words, in the raw space too; files that make another space are refused."""
-    space = Space(PARTS, LEXICON, learnt)
+    """To the bit; of a raw one nothing is written."""
+    space = Space(PARTS, learnt=learnt)
     files = space.save(tmp_path)
-    assert len(FILES) * (learnt is not None) + 1 == len(files)
-    again = spaces.load(tmp_path, space.name, PARTS)
-    made = [each.project(ENCODED, TEXTS) for each in (space, again)]
-    assert made[0].vectors.tolist() == made[1].vectors.tolist()
-    assert made[0].words.data.tolist() == made[1].words.data.tolist()
-    with pytest.raises(SnapshotMismatch, match=f"searches in 'another', its files make '{space.name}'; rebuild it"):
-        spaces.load(tmp_path, "another", PARTS)
+    assert [tmp_path / name for name in FILES.values() if learnt] == files
+    again = Space(PARTS).loaded(tmp_path)
+    assert space.name == again.name
+    assert space.place(RAW, WORDS).tolist() == again.place(RAW, WORDS).tolist()
+
+
+def test_what_was_learnt_of_other_parts_does_not_fit(tmp_path: Path) -> None:
+    """It is damage, named as such."""
+    Space(PARTS, learnt=LEARNT).save(tmp_path)
+    with pytest.raises(SnapshotDamaged, match="has arrays of different widths"):
+        Space({"text": 2}).loaded(tmp_path)

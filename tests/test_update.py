@@ -26,9 +26,10 @@ from indexer.placement import Place, Placement
 from indexer.product import Product, content_hash
 from indexer.settings import IndexSettings
 from indexer.sources import read
+from indexer.space import TEXT
 from indexer.store.records import Record, Records, Written
 from indexer.update import STORE, Live, open_index, seen_again, whole
-from indexer.vectors import Vectors
+from indexer.vectors import VectorIndex, Vectors
 from indexer.vectors.exact import ExactIndex
 from taxonomy.tree import Tree
 
@@ -70,21 +71,26 @@ def tags(live: Live, product_id: str) -> list[str]:
 
 
 def seen(live: Live, *products: Product) -> Vectors:
-    """Return the search vectors of products."""
-    return live.space.project(live.encode(products), [text_of(product) for product in products]).vectors
+    """Return the search vectors of products, by their text."""
+    return live.space.project(live.encode(products), [text_of(product) for product in products]).vectors[TEXT]
+
+
+def vectors(live: Live) -> VectorIndex:
+    """Return the search vectors by text of an index."""
+    return live.contents.views[TEXT].vectors
 
 
 def nearest(live: Live, title: str, k: int = 1) -> list[str]:
     """Return the ids of the products most similar to a title."""
     query = seen(live, Product("", title))
-    return live.labels.ids(live.vectors.search(query, k).keys[0])
+    return live.labels.ids(vectors(live).search(query, k).keys[0])
 
 
 def state(live: Live) -> tuple[int, dict[str, tuple[str, list[str]]], list[list[float]]]:
     """Return everything that answers depend on: place, labels by id, neighbours with similarities."""
     ids = [product_id for page in live.records.ids(2**40) for product_id in page.values()]
     queries = seen(live, *(Product("", title) for title in ("mug red", "football", "pan ball")))
-    found = live.vectors.search(queries, 5)
+    found = vectors(live).search(queries, 5)
     labels = {each: (category(live, each), tags(live, each)) for each in ids}
     return live.seq, labels, [*found.keys.tolist(), *found.similarity.tolist()]
 
@@ -139,13 +145,13 @@ def test_a_deleted_product_is_no_neighbour_and_has_no_label(live: Live) -> None:
     """Deleting it again is answered as missing."""
     assert [each.outcome for each in live.delete(["ball", "ball", "x"])] == ["deleted", "deleted", "missing"]
     assert [each.outcome for each in live.delete(["ball"])] == ["missing"]
-    assert (live.labels.key("ball"), len(live.vectors), len(live.labels)) == (None, 2, 2)
+    assert (live.labels.key("ball"), len(vectors(live)), len(live.labels)) == (None, 2, 2)
 
 
 def test_a_product_that_lost_its_text_is_found_no_more(live: Live) -> None:
     """With a picture alone and an encoder of text it stays stored and labelled, without a vector."""
     live.put([Product("ball", images=("ball.jpg",), category="Sports")])
-    assert (len(live.vectors), len(live.labels), category(live, "ball")) == (2, 3, "Sports")
+    assert (len(vectors(live)), len(live.labels), category(live, "ball")) == (2, 3, "Sports")
     live.put([Product("ball", "Leather football", category="Sports")])
     assert nearest(live, "leather football") == ["ball"]
 
@@ -265,7 +271,7 @@ def test_unchanged_content_is_not_encoded_again(live: Live, tmp_path: Path) -> N
 
     live.put([Product("mug2", "Stoneware mug", category="Sports")])
 
-    assert live.vectors.search(np.eye(64, dtype=np.float32)[5:6], 1).keys.tolist() == [[live.labels.key("mug2")]]
+    assert vectors(live).search(np.eye(64, dtype=np.float32)[5:6], 1).keys.tolist() == [[live.labels.key("mug2")]]
 
 
 def test_what_another_process_wrote_is_followed(live: Live, tmp_path: Path) -> None:
@@ -435,7 +441,7 @@ class LiveMachine(RuleBasedStateMachine):
         exact = ExactIndex(64)
         exact.upsert(keys[vectors.any(axis=1)], vectors[vectors.any(axis=1)])
         query = seen(live, Product("", "red football mug"))
-        expected, found = exact.search(query, 10), live.vectors.search(query, 10)
+        expected, found = exact.search(query, 10), vectors(live).search(query, 10)
         assert (expected.keys.tolist(), expected.similarity.tolist()) == (
             found.keys.tolist(),
             found.similarity.tolist(),

@@ -28,7 +28,7 @@ from taxonomy.tree import Tree
 
 INDEX = Path("index/shop")
 MANIFEST = Manifest(
-    format=2,
+    format=3,
     aisle="0.1.0",
     id="20300102T030405000Z-0123abcd",
     created_at="2030-01-02T03:04:05.000+00:00",
@@ -36,9 +36,7 @@ MANIFEST = Manifest(
     encoder="hashing:64 text=1",
     parts={"text": 64},
     space="raw",
-    dim=64,
-    learning={},
-    vectors={"kind": "exact", "count": 1180, "parameters": {}},
+    views={"text": {"dim": 64, "vectors": {"kind": "exact", "count": 1180, "parameters": {}}, "learning": {}}},
     taxonomy={"version": "0" * 16, "nodes": 112, "open": True},
     store_id="s",
     seq=1183,
@@ -85,10 +83,10 @@ def test_a_clean_build_does_not_speak_of_refusals() -> None:
 
 def test_an_index_says_what_it_holds() -> None:
     """When built, by what, how much, how well it finds, where, and what came since."""
-    vectors = {"kind": "ivf", "count": 1180, "parameters": {"nlist": 128, "nprobe": 9, "recall": 0.9667}}
-    vectors["parameters"] |= {"recall_target": 0.95}  # type: ignore[operator]  # of the dict above
+    parameters = {"nlist": 128, "nprobe": 9, "recall": 0.9667, "recall_target": 0.95}
+    views = {"text": {"dim": 64, "vectors": {"kind": "ivf", "count": 1180, "parameters": parameters}, "learning": {}}}
     closed = {"version": "0" * 16, "nodes": 5595, "open": False}
-    facts = index_facts(replace(MANIFEST, vectors=vectors, taxonomy=closed), INDEX, StoreCounts(1190, 1160, 1200, 1195))
+    facts = index_facts(replace(MANIFEST, views=views, taxonomy=closed), INDEX, StoreCounts(1190, 1160, 1200, 1195))
     assert facts.splitlines() == [
         "index/shop holds snapshot 20300102T030405000Z-0123abcd",
         "  built       2030-01-02 03:04 UTC, by aisle 0.1.0",

@@ -30,7 +30,8 @@ class JoinedEncoder:
         self._encoders = tuple(encoders)
         self.name = " + ".join(encoder.name for encoder in encoders)
         parts = {part: dim for encoder in encoders for part, dim in encoder.parts.items()}
-        self.parts = MappingProxyType({part: parts[part] for part in sorted(parts, key=lambda name: view_of(name) == IMAGE)})
+        last = sorted(parts, key=lambda part: view_of(part) == IMAGE)
+        self.parts = MappingProxyType({part: parts[part] for part in last})
         self.given = MappingProxyType({part: dim for encoder in encoders for part, dim in given_parts(encoder).items()})
         self.side = max(encoder.side for encoder in encoders)
 

@@ -110,7 +110,7 @@ def load(spaces: Mapping[str, Space], folder: Path) -> dict[str, Bridge]:
         if not file.is_file():
             continue
         try:
-            with np.load(file, allow_pickle=False) as arrays:
+            with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
                 start, matrix, end = (np.asarray(arrays[name], np.float32) for name in ("start", "matrix", "end"))
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise SnapshotDamaged(f"{file} cannot be read: {error}; rebuild the index") from error

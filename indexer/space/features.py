@@ -162,7 +162,8 @@ class Features:
         """Return which of `others` (n, m) are as good as the product itself: bool (n, m).
 
         raw: float32 (n, all parts), words: n rows, of the products. The cosines of all that either has, its parts and
-        its words, are `least` at least in the mean. space: of the view that is looked at alone.
+        its words, are `least` at least in the mean. space: of the view that is looked at alone; products that both lack
+        it are no copies there.
         """
         parts = [(start, end) for start, end in pairwise(self._edges) if space is None or _within(start, end, space)]
         if space is not None and not space.words:
@@ -182,6 +183,8 @@ class Features:
             wordless = (np.diff(first.indptr) == 0) & (np.diff(second.indptr) == 0)
             at = row[some], place[some]
             alike[at] = np.where(wordless, total[at] >= least * (many[at] - 1), total[at] + cosine >= least * many[at])
+            if space is not None:
+                alike[at] &= ~wordless | (many[at] > 1)
         return alike
 
     def _raw_copies(

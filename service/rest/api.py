@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 import orjson
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import Response, StreamingResponse
@@ -94,6 +94,17 @@ PolicyAsked = Annotated[
     Policy | None, Query(description="How far an answer goes; the service's setting when absent. See docs/decision.md.")
 ]
 
+WithoutImage = Annotated[
+    bool, Query(description="Whether to say as well what the answer would be without the picture, if one was used.")
+]
+
+
+def _dial(precision: Precision = None, policy: PolicyAsked = None, *, without_image: WithoutImage = False) -> Dial:
+    return Dial(precision, policy, without_image)
+
+
+DialAsked = Annotated[Dial, Depends(_dial)]
+
 BODY = (400, 413, 415, 422)
 """What a route with a body may refuse it with."""
 
@@ -133,12 +144,10 @@ def or_form(model: type[BaseModel]) -> dict[str, Any]:
 
 
 @router.post("/categorize", response_model=Categorized, responses=refusals(*BODY), openapi_extra=or_form(ProductBody))
-async def categorize(
-    request: Request, body: ProductBody, precision: Precision = None, policy: PolicyAsked = None
-) -> Json:
+async def categorize(request: Request, body: ProductBody, dial: DialAsked) -> Json:
     """Say on which shelf a product belongs, with tags, the neighbours that decided, and near-duplicates."""
     begun = time.perf_counter()
-    asking = Asking(engine_of(request), Dial(precision, policy))
+    asking = Asking(engine_of(request), dial)
     asked = await looked_at(request, [listing(request, body.question(), body)])
     ran = await ask(request, asking, asked)
     answer = ran.results[0]
@@ -170,10 +179,10 @@ _LINES: dict[int | str, dict[str, Any]] = {
     responses=refusals(*BODY) | _LINES,
     openapi_extra={"requestBody": _BATCH_BODY},
 )
-async def categorize_batch(request: Request, precision: Precision = None, policy: PolicyAsked = None) -> Response:
+async def categorize_batch(request: Request, dial: DialAsked) -> Response:
     """Categorize many products. NDJSON is answered line by line and has no limit of items, only of bytes."""
     begun = time.perf_counter()
-    asking = Asking(engine_of(request), Dial(precision, policy))
+    asking = Asking(engine_of(request), dial)
     if media_type(request) == NDJSON:
         lines = categorize_lines(request, asking, await read_bytes(request))
         return StreamingResponse(_chained(await anext(lines), lines), media_type=NDJSON)

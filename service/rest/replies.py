@@ -15,7 +15,7 @@ from indexer.manifest import Manifest
 from indexer.picture import Picture
 from indexer.product import Product, Provenance
 from indexer.store.records import Stored, Written
-from service.answer import Answer, Candidate, Decision, Duplicate, Level, Neighbour, TagScore
+from service.answer import Answer, Candidate, Decision, Duplicate, Level, Neighbour, Otherwise, TagScore
 from service.rest.problems import Problem
 
 
@@ -59,6 +59,9 @@ class Answered(BaseModel):
     language: str = Field(description='ISO 639-1, or "und" when the text is too short to tell.')
     snapshot: str
     model: str
+    without_image: Otherwise | None = Field(
+        description="What the answer would be without the picture; null unless that was asked and a picture was used."
+    )
 
 
 class Categorized(Answered):

@@ -61,8 +61,16 @@ function verdict(answer) {
     "div", answer.decision,
     el("div", "verdict", el("span", "badge", VERDICTS[answer.decision]), el("p", "", answer.reason)),
     levels.length ? el("ol", "levels", ...levels) : null,
+    otherwise(answer.without_image),
     note(),
   );
+}
+
+/** What the answer would be without the photo, where one was looked at. */
+function otherwise(without) {
+  if (!without) return null;
+  const where = without.category ? without.category.path : "no answer";
+  return el("p", "note", `Without the photo: ${without.changed ? where : "the same category"} (${VERDICTS[without.decision]}).`);
 }
 
 function note() {
@@ -225,7 +233,7 @@ async function ask() {
   send.setAttribute("aria-busy", "true");
   result.setAttribute("aria-busy", "true");
   try {
-    const response = await fetch("/v1/categorize", { method: "POST", ...sent(product), signal: mine.signal });
+    const response = await fetch("/v1/categorize?without_image=true", { method: "POST", ...sent(product), signal: mine.signal });
     const told = await response.json();
     if (response.ok) show(told);
     else showTrouble(`${told.title}.`, told.errors.length ? "" : told.detail, told.errors, told.request_id);
