@@ -108,8 +108,9 @@ class Engine:
         rows = [row for row, answer in answers.items() if answer.used.get(IMAGE)]
         if not rows:
             return
-        built = self.live.built
-        blind = restricted(built, asked[np.array(rows)], tuple(view for view in asked.vectors if view != IMAGE))
+        others = tuple(view for view in asked.vectors if view != IMAGE)
+        seen = restricted(self.live.built, asked[np.array(rows)], others)
+        blind = self.live.space.placed(seen.raw, seen.words)  # in every view: one that lacks all is of the first
         some, plain = [products[row] for row in rows], replace(dial, without_image=False)
         for row, answer in zip(rows, self.answer(some, blind, plain), strict=True):
             named = [each.id if each else "" for each in (answer.category, answers[row].category)]

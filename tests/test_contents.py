@@ -32,9 +32,7 @@ SPACES = spaces_of(PARTS)
 def empty(nodes: int = 1) -> tuple[Contents, View]:
     """Return the contents of an index without products, whose tree has so many categories, and its one view."""
     names = Names(PARTS, np.zeros((nodes, 2)))
-    contents = Contents.of(
-        Labels(), Features(PARTS), names, Lookalikes(), spaces=SPACES, vectors={TEXT: ExactIndex(2)}
-    )
+    contents = Contents.of(Labels(), Features(PARTS), names, Lookalikes(), spaces=SPACES, vectors={TEXT: ExactIndex(2)})
     return contents, contents.views[TEXT]
 
 

@@ -167,7 +167,9 @@ def test_equal_pictures_have_equal_fingerprints_in_the_view_of_pictures() -> Non
     made = Features(PARTS)
     raw = np.array([[1, 0, 0, 0.6, 0.8], [0, 1, 0, 0.6, 0.8], [1, 0, 0, 0, 1], [1, 0, 0, 0.6, 0.8]], np.float32)
     row, place = np.arange(3), np.array([1, 2, 1])
-    made.put(np.arange(4), raw, sparse.csr_array((np.ones(3), (row, POOL[place])), shape=(4, COLUMNS), dtype=np.float32))
+    made.put(
+        np.arange(4), raw, sparse.csr_array((np.ones(3), (row, POOL[place])), shape=(4, COLUMNS), dtype=np.float32)
+    )
     text, image = (made.fingerprints(np.arange(4), SPACES[view]) for view in ("text", "image"))
     assert [text[0] == other for other in text] == [True, False, True, False]  # the last has no words
     assert [image[0] == other for other in image] == [True, True, False, True]

@@ -42,9 +42,10 @@ def at(angles: Sequence[float | None]) -> Floats:
 
 
 def projected(views: Views, products: Sequence[Angles], word: str = "") -> Projected:
-    """Return products as an index sees them, those with text with a word."""
+    """Return products as an index sees them, those with text with a word of their own, if with any."""
     raw = np.concatenate([at([each[0] for each in products]), at([each[1] for each in products])], axis=1)
-    return views.placed(raw, Lexicon.blank().rows([word if each[0] is not None else "" for each in products]))
+    texts = [f"{word}{place}" if word and text is not None else "" for place, (text, _) in enumerate(products)]
+    return views.placed(raw, Lexicon.blank().rows(texts))
 
 
 def stored(
@@ -112,7 +113,7 @@ def test_one_in_a_hundred_may_be_left_out(lacking: int, expected: tuple[str, ...
 
 
 def test_questions_are_restricted_to_some_views() -> None:
-    """Raw parts and words of the others are gone, as if the product had never had them; those of its own are as before."""
+    """Raw parts and words of the others are gone, as if the product had never had them; its own are as before."""
     built = stored(WHOLE)
     whole = projected(built.space, [(30, 120)], "mug")
     text, image = (restricted(built, whole, (view,)) for view in ("text", "image"))

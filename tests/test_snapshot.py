@@ -78,7 +78,9 @@ def test_what_was_published_is_loaded(tmp_path: Path) -> None:
     assert (loaded.built.space.name, view.space.dim, loaded.calibration) == ("raw", 2, "{}")
     assert contents.features.words(np.array([2])).nnz == 1
     assert view.prototypes.counts.tolist() == [0, 1]  # three listings of one content count once
-    assert contents.names.similarity(np.eye(2, dtype=np.float32), np.arange(2, dtype=np.int32), view.space).tolist() == [
+    assert contents.names.similarity(
+        np.eye(2, dtype=np.float32), np.arange(2, dtype=np.int32), view.space
+    ).tolist() == [
         [1, 0],
         [0, 1],
     ]

@@ -54,7 +54,9 @@ def test_each_view_compares_its_own_parts() -> None:
 def test_pictures_without_captions_of_their_model_are_like_no_name(parts: dict[str, int]) -> None:
     """Where there are none, or of another width."""
     names = Names(parts, np.array([[1, 0, 0, 0], [0.6, 0.8, 0, 0]]))
-    alike = names.similarity(np.array([[1, 0, 1, 0]], np.float32), np.arange(2, dtype=np.int32), spaces_of(parts)["image"])
+    alike = names.similarity(
+        np.array([[1, 0, 1, 0]], np.float32), np.arange(2, dtype=np.int32), spaces_of(parts)["image"]
+    )
     assert [[0.0, 0.0]] == alike.tolist()
 
 

@@ -411,7 +411,7 @@ class LiveMachine(RuleBasedStateMachine):
     @invariant()
     def agrees_with_the_model(self) -> None:
         """Labels, counts and neighbours are those of the plain dict."""
-        live, model = self.live, self.model
+        live, model, view = self.live, self.model, self.live.contents.views[TEXT]
         assert state(live)[1] == {id_: (path, tags) for id_, (_, path, tags) in model.items()}
         assert (len(live.labels), live.labels.labelled) == (
             len(model),
@@ -419,27 +419,27 @@ class LiveMachine(RuleBasedStateMachine):
         )
         assert live.records.counts().products == len(model)
         products = [Product(id_, title) for id_, (title, *_) in model.items()]
-        vectors = seen(live, *products)
+        placed = seen(live, *products)
         keys = np.array([live.labels.key(product.id) for product in products], np.int64)
         every = np.arange(live.labels.size)
         nodes = live.labels.spoken(keys)
-        assert np.array_equal(live.contents.features.raw(keys) > 0, vectors > 0)
+        assert np.array_equal(live.contents.features.raw(keys) > 0, placed > 0)
         assert live.contents.features.words(every).nnz == live.contents.features.words(keys).nnz
         # In a prototype, and in what is known of it, each content of a category counts once.
         distinct = {
             (node, title.lower()) for node, (title, *_) in zip(nodes.tolist(), model.values(), strict=True) if node >= 0
         }
         counts = Counter(node for node, _ in distinct)
-        assert live.contents.prototypes.counts[: len(live.tree)].tolist() == [
+        assert view.prototypes.counts[: len(live.tree)].tolist() == [
             counts[node] for node in range(len(live.tree))
         ]
         assert len(live.contents.names) == len(live.tree)
-        by_word = live.contents.postings.search(live.space.lexicon.rows(["mug"]), 10).keys
+        by_word = view.postings.search(live.space.lexicon.rows(["mug"]), 10).keys
         assert set(by_word[by_word >= 0].tolist()) == {
             live.labels.key(id_) for id_, (title, *_) in model.items() if "mug" in title.lower()
         }
         exact = ExactIndex(64)
-        exact.upsert(keys[vectors.any(axis=1)], vectors[vectors.any(axis=1)])
+        exact.upsert(keys[placed.any(axis=1)], placed[placed.any(axis=1)])
         query = seen(live, Product("", "red football mug"))
         expected, found = exact.search(query, 10), vectors(live).search(query, 10)
         assert (expected.keys.tolist(), expected.similarity.tolist()) == (

@@ -51,9 +51,10 @@ def saying(built: Built, pattern: Pattern) -> Pattern:
     A bridge is taken where own views leave out more than LACKING of what is stored.
     """
     contents, space = built.contents, built.space
-    total = max(1, len(contents.labels))
-    left = min((1 - len(contents.views[view].vectors) / total for view in pattern), default=0.0)
-    return tuple(view for view in contents.views if view in pattern or (left > LACKING and view in space.bridges))
+    total = len(contents.labels)
+    left = min((total - len(contents.views[view].vectors) for view in pattern), default=0)
+    crosses = left > LACKING * total
+    return tuple(view for view in contents.views if view in pattern or (crosses and view in space.bridges))
 
 
 def restricted(built: Built, asked: Projected, pattern: Pattern) -> Projected:
