@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.calibration.calibrate import ENOUGH, FLOOR, NOVEL, Calibration, Told, calibrate
-from service.calibration.dial import Curve
+from service.calibration.dial import Curve, Policy
 from service.calibration.reliability import Reliability
+from service.decision import AUTO, decide
 from service.tags.rules import TagRule, TagRules
-from service.vote.mixture import PRIOR, Evidence, mixed
+from service.vote.mixture import PRIOR, Evidence, mixed, prior
 from taxonomy.tree import Tree
 
 TREE = Tree.from_paths([("A", "B"), ("A", "C"), ("D", "E"), ("F",)])
@@ -226,6 +228,51 @@ def test_a_calibration_is_read_back_from_its_text() -> None:
     assert Calibration() == Calibration.from_json(Calibration().to_json())
 
 
+PICTURED = replace(KNOWN, weights=prior(2), pattern=("text", "image"), views=("text", "image"))
+BY_TEXT = replace(KNOWN, pattern=("text",), views=("text",), observations=9, tags=TagRules())
+BY_IMAGE = replace(PICTURED, pattern=("image",), views=("text", "image"), observations=5, tags=TagRules())
+EVERY = replace(PICTURED, others={"text": BY_TEXT, "image": BY_IMAGE})
+
+
+def test_each_kind_of_question_has_its_calibration() -> None:
+    """That of its views; that of an index with one view, which names none, is of all questions."""
+    assert EVERY is EVERY.of(("text", "image"))
+    assert BY_TEXT is EVERY.of(("text",))
+    assert BY_IMAGE is EVERY.of(("image",))
+    assert KNOWN is KNOWN.of(("text",))
+
+
+def test_what_was_learnt_of_every_kind_is_read_back_from_its_text() -> None:
+    """The others as whole as the first."""
+    made = Calibration.from_json(EVERY.to_json())
+    assert EVERY == made
+    assert (BY_TEXT, BY_IMAGE) == (made.of(("text",)), made.of(("image",)))
+
+
+@pytest.mark.parametrize("precision", [0.5, 0.8, 0.95, 0.99])
+@pytest.mark.parametrize("policy", ["auto", "leaf", "coverage"])
+def test_a_kind_of_question_that_nobody_could_be_asked_is_never_sure(precision: float, policy: Policy) -> None:
+    """However likely the answer; the settings of the vote are those of the rest, and no thresholds are known."""
+    untested = replace(PICTURED, others={"text": BY_TEXT}).of(("image",))
+    assert (50, 4.0, ("image",), ()) == (untested.neighbours, untested.words, untested.pattern, untested.views)
+    assert (0, PRIOR, FLOOR) == (untested.observations, untested.weights, untested.floor)
+    found = PLAIN.apply(shared({B: 1.0}, {B: 0.7, C: 0.3}), TREE.lineage)
+    decided = decide(found, np.ones(2, np.float32), untested, precision=precision, policy=policy)
+    assert AUTO not in decided.kind
+    assert [B, B] == decided.node.tolist()
+    assert AUTO in decide(found, np.ones(2, np.float32), Calibration(), precision=precision, policy=policy).kind
+
+
+def test_evidence_of_another_number_of_views_is_mixed_as_nobody_has_learnt_yet() -> None:
+    """As where a view joined since: by the prior of so many, not by weights that were learnt for others."""
+    one = drawn(13, 4).evidence
+    two = Evidence(one.nodes, *(np.repeat(each, 2, axis=2) for each in one.said))
+    np.testing.assert_allclose(
+        replace(KNOWN, reliability=Reliability()).apply(two, TREE.lineage).own,
+        Calibration(weights=prior(2)).apply(two, TREE.lineage).own,
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -237,6 +284,10 @@ def test_a_calibration_is_read_back_from_its_text() -> None:
         ({"reliability": []}, "cannot be read"),
         ({"tags": {}}, "cannot be read"),
         ({"further": 1}, "cannot be read"),
+        ({"pattern": None}, "cannot be read"),
+        ({"others": []}, "cannot be read"),
+        ({"others": {"text": {}}}, "cannot be read"),
+        ({"others": {"text": json.loads(KNOWN.to_json()) | {"weights": [1.0]}}}, "has weights"),
     ],
 )
 def test_what_is_no_calibration_is_refused(change: dict[str, object], reason: str) -> None:

@@ -25,6 +25,7 @@ from taxonomy.tree import Tree
 from taxonomy.vocabulary import Vocabulary
 
 PARTS = {"text": 2}
+PAIR = {"text": 2, "image": 2}
 ANGLES = np.radians([0, 60, 90, 180])
 VECTORS = np.column_stack([np.cos(ANGLES), np.sin(ANGLES)]).astype(np.float32)
 TEXTS = ("lamp", "lamp shade", "mug", "mug tree")
@@ -168,3 +169,47 @@ def test_who_is_asked_about_is_taken_out_of_its_own_category() -> None:
     assert [1, 1, 0, 0, 0] == own.counts.tolist()
     expected: Floats = np.concatenate([[0.5 * VECTORS[1], VECTORS[0]], np.zeros((3, 2))])
     np.testing.assert_allclose(own.sums, expected, atol=1e-3)
+
+
+def test_each_view_speaks_for_itself() -> None:
+    """B has one product, at 0 degrees and without a photo; C one photo, at 60 degrees and without a text.
+
+    Asked by both at 0: B is 1 by text and nothing by photo, C nothing by text and half by photo.
+    """
+    views, keys, raw = Views.raw(PAIR), np.arange(2), np.zeros((3, 4), np.float32)
+    raw[0, :2], raw[1, 2:], raw[2] = VECTORS[0], VECTORS[1], [*VECTORS[0], *VECTORS[0]]
+    placed = views.placed(raw, Lexicon.blank().rows(("lamp", "", "")))
+    contents = Contents.of(
+        Labels(),
+        Features(PAIR),
+        Names(PAIR, np.zeros((4, 4))),
+        Lookalikes(),
+        spaces=views.spaces,
+        vectors={"text": ExactIndex(2), "image": ExactIndex(2)},
+    )
+    contents.put(keys, [Label(0, "b", 1), Label(1, "c", 2)], placed[:2])
+    built = Built(TREE, Vocabulary(), views, contents, grows=True)
+    said = heard(built, questions(built, placed[2:], ("text", "image"), np.array([-1]), 4), WORDS)
+    assert ["text", "image"] == list(said.voices)
+    found = {TREE.names[node]: place for place, node in enumerate(said.evidence.nodes[0].tolist()) if node >= 0}
+    assert {"B", "C"} == found.keys()
+    voices, prototype, products, _ = (column[0] for column in said.evidence.said)
+    np.testing.assert_allclose(prototype[[found["B"], found["C"]]], np.diag([1, 0.5]), atol=1e-3)
+    assert [[1, 0], [0, 1]] == products[[found["B"], found["C"]]].tolist()
+    # a neighbour equal to the question, and one of the cosine 1/2, where only a part of weight 2 is compared
+    near, far = 2 / 2.2, 2 * 0.5**2.5 / 2.2
+    np.testing.assert_allclose(voices[[found["B"], found["C"]]], np.diag([near, far]), atol=2e-3)
+
+
+def test_more_views_have_room_for_more_candidates() -> None:
+    """As many for each; the sum of their voices is what ranks them."""
+    size = 200
+    nodes: Nodes = np.arange(size, dtype=np.int32)
+    rising = np.linspace(0, 1, size, dtype=np.float32)
+    voices = np.stack([rising, 3 * rising[::-1]], axis=1)[None]
+    nothing = np.zeros_like(voices)
+    made = module._candidates(
+        nodes, Evidence(nodes, voices, nothing, nothing, nothing - 1), np.ones((1, size), np.bool_)
+    )
+    assert list(range(2 * CANDIDATES)) == made.nodes[0].tolist()
+    np.testing.assert_allclose(made.voices[0], voices[0, : 2 * CANDIDATES])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
-from service.vote.mixture import PRIOR, PRIOR_WEIGHT, TERMS, Doubles, Evidence, fit, mixed, terms
+from service.vote.mixture import PRIOR, PRIOR_WEIGHT, TERMS, Doubles, Evidence, fit, mixed, prior, terms
 
 WEIGHTS = np.array(PRIOR)
 
@@ -111,3 +111,71 @@ def test_a_mask_keeps_whole_questions() -> None:
     assert [each[1].tolist() for each in (evidence.nodes, *evidence.said)] == [
         each[0].tolist() for each in (kept.nodes, *kept.said)
     ]
+
+
+def seen(*views: Evidence) -> Evidence:
+    """Return what several views say of the candidates of the first."""
+    said = zip(*(each.said for each in views), strict=True)
+    return Evidence(views[0].nodes, *(np.concatenate(each, axis=2) for each in said))
+
+
+def unsure(evidence: Evidence) -> Evidence:
+    """Return what a view says that says the same of every candidate."""
+    here = (evidence.nodes >= 0)[..., None].astype(np.float32)
+    return Evidence(evidence.nodes, *(here * value for value in (0.3, 0.5, 7, 0.2)))
+
+
+def test_each_view_has_terms_of_its_own() -> None:
+    """Those of the second after those of the first."""
+    text, image = drawn(3, 4, 3), drawn(4, 4, 3)
+    both = terms(seen(text, image))
+    assert (4, 3, 2 * len(TERMS)) == both.shape
+    np.testing.assert_allclose(both[..., : len(TERMS)], terms(text))
+    np.testing.assert_allclose(both[..., len(TERMS) :], terms(image))
+
+
+def test_a_view_that_is_not_sure_moves_nothing() -> None:
+    """Whatever its weights, the probabilities are those of the other view alone: by hand of two, then of many."""
+    said = [[0.6, 0.2], [0, 0], [1, 1], [0, 0]]
+    one = Evidence(np.array([[4, 7]], np.int32), *(np.array([each], np.float32)[..., None] for each in said))
+    plain = np.array([5.0, 0, 0, 0, 0, 0, 0])
+    expected = np.exp(2) / (np.exp(2) + 1)
+    np.testing.assert_allclose(mixed(one, plain), [[expected, 1 - expected]], atol=1e-6)
+    every = drawn(5, 20, 4)
+    for evidence, weights in ((one, plain), (every, WEIGHTS)):
+        for loud in (WEIGHTS, np.full(7, 30.0)):
+            both = mixed(seen(evidence, unsure(evidence)), np.concatenate([weights, loud]))
+            np.testing.assert_allclose(both, mixed(evidence, weights), atol=1e-9)
+
+
+def test_views_that_agree_are_as_sure_as_one() -> None:
+    """Before anything is learnt each has its part of the weights; one that says so alone is believed half as much."""
+    assert PRIOR == prior(1)
+    assert tuple(weight / 2 for weight in PRIOR) * 2 == prior(2)
+    evidence = drawn(6, 20, 4)
+    np.testing.assert_allclose(mixed(seen(evidence, evidence), np.array(prior(2))), mixed(evidence, WEIGHTS), atol=1e-9)
+    np.testing.assert_allclose(
+        mixed(seen(evidence, unsure(evidence)), np.array(prior(2))), mixed(evidence, WEIGHTS / 2), atol=1e-9
+    )
+
+
+def test_the_view_that_is_right_is_believed() -> None:
+    """Where the truth is what the second view says each time, the first comes to weigh nearly nothing beside it."""
+    text, image = drawn(10, 4_000, 3), drawn(11, 4_000, 3)
+    told = np.flatnonzero((text.nodes >= 0).all(axis=1) & (image.nodes >= 0).all(axis=1))
+    text, image = (Evidence(text.nodes[told], *(said[told] for said in each.said)) for each in (text, image))
+    truth = text.nodes[np.arange(len(text)), image.voices[..., 0].argmax(axis=1)]
+    weights = fit(seen(text, image), truth, np.ones(len(text)))
+    share = mixed(seen(text, image), weights)
+    assert (text.nodes[np.arange(len(text)), share.argmax(axis=1)] == truth).mean() > 0.9
+    slopes = weights.reshape(2, -1)[:, :2].sum(axis=1)
+    assert slopes[1] > 5 * abs(slopes[0])
+
+
+def test_batches_of_several_views_are_one() -> None:
+    """Padded in every view."""
+    parts = [seen(drawn(7, 3, 2), drawn(8, 3, 2)), seen(drawn(9, 2, 4), drawn(10, 2, 4))]
+    every, weights = Evidence.joined(parts), np.array(prior(2))
+    assert ((5, 4), 2) == (every.nodes.shape, every.views)
+    np.testing.assert_allclose(mixed(every, weights)[:3, :2], mixed(parts[0], weights))
+    np.testing.assert_allclose(mixed(every, weights)[3:], mixed(parts[1], weights))
