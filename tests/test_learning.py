@@ -11,6 +11,7 @@ from indexer.images.lookalikes import Lookalikes
 from indexer.labels import Label, Labels
 from indexer.product import Product
 from indexer.snapshot import Built
+from indexer.space import views as viewing
 from indexer.space.features import Features
 from indexer.space.lexicon import Lexicon
 from indexer.space.names import Names
@@ -168,3 +169,77 @@ def test_progress_is_told_by_the_products_asked() -> None:
     told: list[int] = []
     calibration_of(indexed(catalogue(20)), lambda _: [], tell=told.append)
     assert [10, 20] == told
+
+
+def pictured(filed: Sequence[Filed], lacking: int) -> Built:
+    """Return an index of products with photos that tell their category, every `lacking`-th without one."""
+    parts = {**ENCODER.parts, "image": 6}
+    rng, keys, products = np.random.default_rng(1), np.arange(len(filed)), [product for product, _, _ in filed]
+    photos = np.eye(6)[[node for _, node, _ in filed]] + rng.normal(0, 0.2, (len(filed), 6))
+    photos /= np.linalg.norm(photos, axis=1, keepdims=True)
+    photos[::lacking] = 0
+    raw = np.concatenate([ENCODER.encode(products).parts["text"], photos], axis=1).astype(np.float32)
+    blank = Views.raw(parts, LEXICON)
+    views = viewing.learnt(blank, blank.spaces, raw)
+    contents = Contents.of(
+        Labels(),
+        Features(parts),
+        Names(parts, np.zeros((len(TREE), 38))),
+        Lookalikes(),
+        spaces=views.spaces,
+        vectors={"text": ExactIndex(32), "image": ExactIndex(6)},
+    )
+    contents.put(
+        keys,
+        [Label(key, product.id, node) for key, (product, node, _) in enumerate(filed)],
+        views.placed(raw, LEXICON.rows([product.title for product in products])),
+    )
+    return Built(TREE, Vocabulary(), views, contents, grows=True)
+
+
+def test_each_kind_of_question_is_learnt_from_who_can_be_asked_so() -> None:
+    """Most by text; 120 by photo and by both. A photo asks the texts too, where products lack one; a text need not."""
+    made = calibration_of(pictured(catalogue(160), 4), lambda _: [])
+    assert (("text",), ("text",), 160) == (made.pattern, made.views, made.observations)
+    assert {"image", "text+image"} == made.others.keys()
+    photo, both = made.of(("image",)), made.of(("text", "image"))
+    assert (("image",), ("text", "image"), 120) == (photo.pattern, photo.views, photo.observations)
+    assert (("text", "image"), ("text", "image"), 120) == (both.pattern, both.views, both.observations)
+    assert [7, 14, 14] == [len(each.weights) for each in (made, photo, both)]
+    assert {(made.neighbours, made.words)} == {(each.neighbours, each.words) for each in made.others.values()}
+    assert made == Calibration.from_json(made.to_json())
+
+
+def test_photos_that_tell_the_category_make_answers_right() -> None:
+    """A tenth of the texts is on a wrong shelf and misleads; their photos, which show it, do not."""
+    made = calibration_of(pictured(catalogue(160), 4), lambda _: [])
+    assert made.accuracy == pytest.approx(0.9, abs=0.05)
+    assert made.of(("image",)).accuracy > 0.98
+    assert made.of(("text", "image")).accuracy > 0.98
+
+
+def test_texts_teach_the_same_beside_pictures() -> None:
+    """What is chosen and learnt of questions by text is what an index without pictures learns of them."""
+    plain, beside = calibrated(catalogue(80)), calibration_of(pictured(catalogue(80), 4), lambda _: [])
+    assert (plain.neighbours, plain.words) == (beside.neighbours, beside.words)
+    assert (plain.observations, plain.accuracy, plain.error) == (beside.observations, beside.accuracy, beside.error)
+    np.testing.assert_allclose(beside.weights, plain.weights, atol=1e-6)
+
+
+def test_where_all_have_both_most_questions_are_by_both() -> None:
+    """Of kinds with as many products the first is that of most views."""
+    made = calibration_of(pictured(catalogue(40), 1_000), lambda _: [])
+    assert ("text",) == made.pattern  # one has no photo
+    whole = pictured(catalogue(40), 1_000)
+    whole.contents.drop(np.arange(1))
+    made = calibration_of(whole, lambda _: [])
+    assert ("text", "image") == made.pattern
+    assert {"text": 39, "image": 39} == {name: each.observations for name, each in made.others.items()}
+    assert [("text",), ("image",)] == [each.views for each in made.others.values()]
+
+
+def test_a_kind_that_no_product_can_be_asked_by_is_not_learnt() -> None:
+    """No product has a photo: what is known is of texts, and a question by photo is never sure."""
+    made = calibration_of(pictured(catalogue(40), 1), lambda _: [])
+    assert (("text",), {}) == (made.pattern, made.others)
+    assert None is made.of(("image",)).curves["auto"].threshold(0.5)

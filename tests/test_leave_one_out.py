@@ -1,6 +1,7 @@
 """service/calibration/leave_one_out.py: stored products asked about as if they were new."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from indexer.space.prototypes import Own
 from indexer.space.views import Views
 from indexer.vectors import Keys
 from indexer.vectors.exact import ExactIndex
-from service.calibration.leave_one_out import COPY, Asked, ask, halves, listings, newcomers, stored
+from service.calibration.leave_one_out import COPY, Asked, ask, halves, having, listings, newcomers, stored
 from taxonomy.tree import Tree
 from taxonomy.vocabulary import Vocabulary
 
@@ -210,3 +211,109 @@ def test_as_many_vote_on_a_newcomer_as_on_others() -> None:
     index = built(catalogue(60))
     made = newcomers(index, asking(index, np.arange(3), 40), 1, 12, np.random.default_rng(0))
     assert [12, 12, 12] == [len(voters(made, row)) for row in range(3)]
+
+
+PAIR = {"text": 32, "image": 4}
+
+
+def pictured(filed: Sequence[Filed], photos: Sequence[int | None], learnt: bool = False) -> Built:
+    """Return an index of products with one of four photos, or None; in raw spaces unless they are to be refitted."""
+    raw, keys, texts = Views.raw(PAIR), np.arange(len(filed)), [text for text, _, _ in filed]
+    spaces = {
+        "text": replace(raw.spaces["text"], learnt=BLANK if learnt else None),
+        "image": replace(raw.spaces["image"], learnt=FLAT if learnt else None),
+    }
+    views = replace(raw, spaces=spaces)
+    rows = ENCODER.encode([Product("", text) for text in texts]).parts["text"]
+    seen = np.array([np.eye(4)[photo] if photo is not None else np.zeros(4) for photo in photos])
+    placed = views.placed(np.concatenate([rows, seen], axis=1).astype(np.float32), LEXICON.rows(texts))
+    contents = Contents.of(
+        Labels(),
+        Features(PAIR),
+        Names(PAIR, np.zeros((len(TREE), 36))),
+        Lookalikes(),
+        spaces=spaces,
+        vectors={view: ExactIndex(space.dim) for view, space in spaces.items()},
+    )
+    labels = [Label(key, f"p{key}", node, (), voice) for key, (_, node, voice) in enumerate(filed)]
+    contents.put(keys, labels, placed)
+    return Built(TREE, Vocabulary(), views, contents, grows=True)
+
+
+FLAT = replace(BLANK, edges=(0, 4), centres=np.zeros(4, np.float32), matrix=np.eye(4, 2, dtype=np.float32))
+FLAT = replace(FLAT, shift=np.zeros(2, np.float32))
+"""A space that is refitted to 2 dimensions of the photo."""
+SHELF: list[Filed] = [("red mug", 0, 1.0), ("red mug", 0, 1.0), ("teapot", 0, 1.0), ("garden rake", 1, 1.0)]
+
+
+def voting(asked: Asked) -> dict[str, list[int]]:
+    """Return by view the keys of who votes on the first question."""
+    found = {view: question.found for view, question in asked.questions.items()}
+    return {view: sorted(each.keys[0][each.voters[0]].tolist()) for view, each in found.items()}
+
+
+def test_a_near_copy_is_none_in_a_view_where_it_is_another() -> None:
+    """1 has the text of 0 and votes by its photo alone, 2 has the photo of 0 and votes by its text alone."""
+    index, views = pictured(SHELF, [0, 1, 0, 2]), ("text", "image")
+    assert {"text": [2, 3], "image": [1, 3]} == voting(ask(index, np.array([0]), 5, views, views))
+    assert {"text": [2, 3]} == voting(ask(index, np.array([0]), 5, ("text",), ("text",)))
+    assert {"image": [1, 3]} == voting(ask(index, np.array([0]), 5, ("image",), ("image",)))
+
+
+def test_a_stored_product_is_asked_about_by_the_views_of_the_pattern() -> None:
+    """Nothing of its text is in a question by photo, and its category is that of the photos."""
+    index = pictured(SHELF, [0, 1, None, 2])
+    asked = ask(index, np.array([0]), 5, ("image",), ("image",)).questions["image"]
+    assert 0 == asked.asked.words.nnz
+    assert not asked.asked.raw[:, :32].any()
+    assert ([0], [1]) == (asked.own.nodes.tolist(), asked.own.counts.tolist())
+    np.testing.assert_allclose(asked.own.sums, np.eye(4)[[1]], atol=1e-3)
+
+
+def test_who_has_every_view_of_a_pattern_can_be_asked_so() -> None:
+    """By text, by photo, by both."""
+    index, keys = pictured([*SHELF[:3], ("", 1, 1.0)], [0, 1, None, 2]), np.arange(4)
+    assert [True, True, True, False] == having(index, keys, ("text",)).tolist()
+    assert [True, True, False, True] == having(index, keys, ("image",)).tolist()
+    assert [True, True, False, False] == having(index, keys, ("text", "image")).tolist()
+
+
+def test_listings_of_one_text_with_other_photos_are_not_copies() -> None:
+    """Each has a voice of its own; those of one text and one photo share one."""
+    index = pictured([SHELF[0]] * 4, [0, 0, 1, None])
+    np.testing.assert_allclose(listings(index, np.arange(4)), [0.5, 0.5, 1, 1])
+
+
+def test_a_newcomer_s_category_has_few_others_in_every_view() -> None:
+    """Those that remain are the same ones, each in the views that it has."""
+    filed: list[Filed] = [(f"{'mug' if place % 2 else 'rake'} no{place}", place % 2, 1.0) for place in range(16)]
+    photos = [None if place % 3 == 2 else place % 4 for place in range(16)]
+    index, views = pictured(filed, photos), ("text", "image")
+    asked = ask(index, np.array([0]), 16, views, views)
+    for seed in range(6):
+        made = newcomers(index, asked, 2, 16, np.random.default_rng(seed))
+        by_text, by_photo = ([key for key in some if key % 2 == 0] for some in voting(made).values())
+        assert 2 == len(by_text)
+        assert by_photo == [key for key in by_text if photos[key] is not None]
+        counts = {view: each.own.counts[0] for view, each in made.questions.items()}
+        assert {"text": 2, "image": len(by_photo)} == counts
+        assert [key for key in range(1, 16, 2) if photos[key] is not None] == [
+            key for key in voting(made)["image"] if key % 2
+        ]
+
+
+def test_each_view_of_a_half_is_refitted_by_those_that_have_it() -> None:
+    """The space of the photos by the products of the other half that have one."""
+    photos = [None if place % 5 == 0 else place % 4 for place in range(80)]
+    index = pictured(catalogue(80), photos, learnt=True)
+    (first, of_second), (second, of_first) = halves(index, 0)
+    features, labels = index.contents.features, index.contents.labels
+    for told, twin in ((second, of_second), (first, of_first)):
+        some = np.array([key for key in told.tolist() if photos[key] is not None])
+        raw, words = features.raw(some)[:, 32:], LEXICON.rows([""] * len(some))
+        expected = refit(FLAT, raw, words, labels.nodes(some), np.ones(len(some), np.float32))
+        learnt, view = twin.space.spaces["image"].learnt, twin.contents.views["image"]
+        assert learnt is not None
+        np.testing.assert_allclose(learnt.matrix, expected.matrix, rtol=1e-3, atol=1e-4)
+        assert (64, 80) == (len(view.vectors), len(twin.contents.views["text"].vectors))
+        assert view.space is twin.space.spaces["image"]
