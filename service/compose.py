@@ -85,7 +85,7 @@ class _Composition:
         if not any(self._used(row).values()):
             return "abstain", self._unseen()
         if self.likely.line.shape[1] == 0 or self.likely.line[row, 0] < 0:
-            return "abstain", "no stored product with a category was found; add labelled products"
+            return "abstain", self._alone(row)
         nearest = float(self.thought.nearest[row])
         why = reason(self.decided, self.likely, row, precision=self.thought.precision, nearest=nearest)
         return KINDS[int(self.decided.kind[row])], why
@@ -100,6 +100,23 @@ class _Composition:
             return "this index reads text and the product has none; give it a title"
         read = "text and pictures" if TEXT in views else "pictures"
         return f"this index reads {read} and the product has none that can be read; give it a title or a picture"
+
+    def _alone(self, row: int) -> str:
+        """Return why nothing was found for a product that has something to look for."""
+        used = [view for view, some in self._used(row).items() if some]
+        if any(len(self.live.contents.views[view].vectors) for view in used) or not self.live.labels.labelled:
+            return "no stored product with a category was found; add labelled products"
+        lacking = (
+            "no stored product has a picture; give it a title"
+            if used == [IMAGE]
+            else "no stored product has a text; add a picture"
+        )
+        return f"there is nothing to compare with: {lacking}"
+
+    def _compared(self, row: int) -> str:
+        """Return in a word by what a product is compared."""
+        used = self._used(row)
+        return "text and picture" if all(used.values()) else "picture" if used[IMAGE] else "text"
 
     def _category(self, row: int) -> Candidate:
         return self._candidate(int(self.decided.node[row]), float(self.decided.likely[row]))
@@ -147,7 +164,7 @@ class _Composition:
                 evidence = ("equal text",) if not stored.record.product.pictures else ("equal text and pictures",)
                 duplicates.append(Duplicate(stored.record.product.id, round(similarity, 6), "identical", evidence))
             elif similarity >= self.settings.duplicate_similarity:
-                evidence = (f"text similarity {similarity:.3f}",)
+                evidence = (f"{self._compared(row)} similarity {similarity:.3f}",)
                 duplicates.append(Duplicate(stored.record.product.id, round(similarity, 6), "similar", evidence))
         known = {each.id for each in duplicates} | {self.products[row].id}
         return (*duplicates, *(each for each in self._lookalikes(row) if each.id not in known))

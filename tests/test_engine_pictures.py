@@ -237,7 +237,7 @@ def test_a_photo_says_nothing_to_texts_that_no_bridge_leads_to(tmp_path: Path, s
     with opened(blind(catalogue()), tmp_path / "index", space=space) as engine:
         answer = ask(engine, product("q", colour="Red"))
         assert ("abstain", None, ()) == (answer.decision, answer.category, answer.neighbours)
-        assert answer.reason == "no stored product with a category was found; add labelled products"
+        assert answer.reason == "there is nothing to compare with: no stored product has a picture; give it a title"
         by_text = ask(engine, product("q", "mug", "Red"))
         assert by_text.alternatives[0].path.startswith("Mugs > ")
 
