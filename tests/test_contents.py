@@ -82,7 +82,7 @@ def test_a_product_that_asks_is_taken_out_with_its_voice(voice: float) -> None:
 
 def test_voices_survive_a_restart(tmp_path: Path) -> None:
     """What was saved and loaded forgets a product with the voice that it came with."""
-    contents, view = empty()
+    contents, _ = empty()
     put(contents, p1=(EAST, 1.0), p2=(NORTH, 0.5))
     contents.save(tmp_path)
     loaded = Contents.load(tmp_path, {TEXT: "exact"}, SPACES, PARTS)
@@ -235,7 +235,7 @@ def drawn(rng: np.random.Generator, size: int) -> Projected:
     lacks = rng.random((2, size)) < 1 / 3
     raw[lacks] = 0
     texts = ["" if lack else ("steel mug", "garden hose")[each] for each, lack in zip(kind, lacks[0], strict=True)]
-    return VIEWS.placed(np.hstack(raw), Lexicon.blank().rows(texts))
+    return VIEWS.placed(np.hstack([*raw]), Lexicon.blank().rows(texts))
 
 
 def assert_equal(one: Contents, other: Contents) -> None:

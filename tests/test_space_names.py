@@ -45,9 +45,13 @@ def test_each_view_compares_its_own_parts() -> None:
     spaces = spaces_of(parts)
     both = np.array([[1, 0, 1, 0.8, 0.6, 0.6, 0.8], [0, 0, 0, 0, 1, 0, 0], [0, 0, 0, 0, 0, 1, 0]], np.float32)
     every = np.arange(2, dtype=np.int32)
-    np.testing.assert_allclose(names.similarity(both, every, spaces["text"]), [[0.9, -1], [0, 0], [0, 0]], atol=1e-6)
+    np.testing.assert_allclose(
+        names.similarity(both, every, spaces["text"]), [[0.9, -1.0], [0.0, 0.0], [0.0, 0.0]], atol=1e-6
+    )
     by_image = names.similarity(both, every, spaces["image"])
-    np.testing.assert_allclose(by_image, [[0.96, 0], [0.8, 0], [0, 0]], atol=1e-6)  # no caption is of another model
+    np.testing.assert_allclose(
+        by_image, [[0.96, 0.0], [0.8, 0.0], [0.0, 0.0]], atol=1e-6
+    )  # no caption is of another model
 
 
 @pytest.mark.parametrize("parts", [{"text": 2, "image": 2}, {"text": 1, "caption": 1, "image": 2}])

@@ -28,7 +28,7 @@ LEARNT = Learnt(
 )
 BRIDGE = Bridge(np.zeros(1, np.float32), np.array([[3, 4]], np.float32), np.zeros(2, np.float32), (0, 2))
 RAW = Views.raw(PARTS, RARITIES)
-FITTED = replace(RAW, spaces=RAW.spaces | {TEXT: replace(RAW.spaces[TEXT], learnt=LEARNT)}, bridges={TEXT: BRIDGE})
+FITTED = replace(RAW, spaces={**RAW.spaces, TEXT: replace(RAW.spaces[TEXT], learnt=LEARNT)}, bridges={TEXT: BRIDGE})
 ROWS = {
     "image": np.array([[1], [0], [1], [0], [0]], np.float32),
     "text": np.array([[0.6, 0.8], [0, 1], [0, 0], [0, 0], [0, 0]], np.float32),

@@ -22,11 +22,12 @@ from indexer.build import build, rebuild
 from indexer.errors import ProductError, RecordError, SnapshotMismatch, SnapshotMissing
 from indexer.images.gallery import Folder
 from indexer.normalize import text_of
+from indexer.picture import Picture
 from indexer.placement import Place, Placement
 from indexer.product import Product, content_hash
 from indexer.settings import IndexSettings
 from indexer.sources import read
-from indexer.space import TEXT
+from indexer.space import IMAGE, TEXT, present
 from indexer.store.records import Record, Records, Written
 from indexer.update import STORE, Live, open_index, seen_again, whole
 from indexer.vectors import VectorIndex, Vectors
@@ -345,6 +346,55 @@ def test_what_does_not_belong_together_is_refused(tmp_path: Path) -> None:
         open_index(index, ENCODER)
 
 
+def test_an_index_of_two_views_follows_as_it_would_be_built(tmp_path: Path) -> None:
+    """Texts, pictures and labels that come, change and go leave in each view what a rebuild finds in the store."""
+    settings = IndexSettings(encoder="hashing:32+precomputed:image=4", kind="exact", space="raw")
+    rng, index = np.random.default_rng(7), tmp_path / "index"
+    make(index)
+    rebuild(index, settings=settings)
+    with closing(open_index(index)) as live:
+        for _ in range(25):
+            live.put([drawn(rng, id_) for id_ in rng.choice(list("abcdefghij"), 4)])
+            live.delete(rng.choice([*"abcdefghij", "mug"], 2).tolist())
+        kept = {name: arrays(live, name) for name in (TEXT, IMAGE)}
+        written = rebuild(index, settings=settings)
+        with closing(open_index(index)) as again:
+            assert again.manifest.id == written.id
+            assert (
+                again.contents.lookalikes.search(0, 64)[0].tolist()
+                == live.contents.lookalikes.search(0, 64)[0].tolist()
+            )
+            assert {name: arrays(again, name) for name in (TEXT, IMAGE)} == kept
+            having = {name: len(view.vectors) for name, view in again.contents.views.items()}
+        counts = written.counts
+    assert 0 < having[IMAGE] < counts["products"]
+    assert 0 < having[TEXT] < counts["products"] == counts["vectors"]
+
+
+def drawn(rng: np.random.Generator, product_id: str) -> Product:
+    """Return a product by chance: few titles, pictures and labels, so that many have something in common."""
+    title = str(rng.choice(["red mug", "steel pan", "leather football", ""]))
+    look, category = int(rng.integers(0, 3)), str(rng.choice(["", "Sports", "Home > Kitchen"]))
+    if look == 2 and title:
+        return Product(product_id, title, category=category)
+    picture = Picture(f"{look:032x}", phash=look, width=8, height=8, thumbnail=b"small")
+    vector = np.eye(4, dtype=np.float32)[look]
+    return Product(
+        product_id, title, category=category, images=("a.jpg",), pictures=(picture,), vectors={"image": vector}
+    )
+
+
+def arrays(live: Live, name: str) -> tuple[object, ...]:
+    """Return everything that a view says of its products, by id and path, as another index would have it as well."""
+    view, tree = live.contents.views[name], live.tree
+    found = view.vectors.search(np.eye(view.space.dim, dtype=np.float32)[:4], 20)
+    words = view.postings.search(live.space.lexicon.rows(["mug", "steel"]), 20)
+    near = [(each.keys.tolist(), np.sign(each.similarity).tolist()) for each in (found, words)]
+    counted = {tree.text(node): float(count) for node, count in enumerate(view.prototypes.counts) if count}
+    sums = {tree.text(node): np.round(each, 3).tolist() for node, each in enumerate(view.prototypes.sums) if each.any()}
+    return near, counted, sums, sorted(view.listings.values())
+
+
 @cache
 def template() -> str:
     """Return the folder of an index that examples copy, as building one takes longer."""
@@ -425,14 +475,14 @@ class LiveMachine(RuleBasedStateMachine):
         nodes = live.labels.spoken(keys)
         assert np.array_equal(live.contents.features.raw(keys) > 0, placed > 0)
         assert live.contents.features.words(every).nnz == live.contents.features.words(keys).nnz
-        # In a prototype, and in what is known of it, each content of a category counts once.
+        # In a prototype each content of a category counts once, and what has no text to go by, as "!", does not.
         distinct = {
-            (node, title.lower()) for node, (title, *_) in zip(nodes.tolist(), model.values(), strict=True) if node >= 0
+            (node, title.lower())
+            for node, (title, *_), there in zip(nodes.tolist(), model.values(), present(placed).tolist(), strict=True)
+            if node >= 0 and there
         }
         counts = Counter(node for node, _ in distinct)
-        assert view.prototypes.counts[: len(live.tree)].tolist() == [
-            counts[node] for node in range(len(live.tree))
-        ]
+        assert view.prototypes.counts[: len(live.tree)].tolist() == [counts[node] for node in range(len(live.tree))]
         assert len(live.contents.names) == len(live.tree)
         by_word = view.postings.search(live.space.lexicon.rows(["mug"]), 10).keys
         assert set(by_word[by_word >= 0].tolist()) == {

@@ -102,6 +102,16 @@ def test_an_index_says_what_it_holds() -> None:
     ]
 
 
+def test_each_view_has_vectors_of_its_own() -> None:
+    """With pictures an index says for either view how many it has, and how well they find."""
+    parameters = {"nlist": 128, "recall": 0.9667, "recall_target": 0.95}
+    image = {"dim": 512, "vectors": {"kind": "ivf", "count": 900, "parameters": parameters}, "learning": {}}
+    views = {"text": MANIFEST.views["text"], "image": image}
+    lines = index_facts(replace(MANIFEST, views=views), INDEX, StoreCounts(1, 1, 1, 1183)).splitlines()
+    start = lines.index("  vectors     by text, exact: every vector is compared, recall 1")
+    assert lines[start + 1] == "  vectors     by image, ivf: recall 0.967 measured, 0.95 asked for, nlist 128"
+
+
 def test_a_build_counts_pictures_and_names_the_commonest_reasons_without_one() -> None:
     """790 + 18 looked at; a product whose only image is broken has no picture, as one that names none."""
     unread = Counter({"no file … in images": 9, "the JPEG file is truncated …": 6, "another": 2, "a fourth": 1})

@@ -43,7 +43,7 @@ class Views:
 
     @cached_property
     def name(self) -> str:
-        """Fingerprint: "raw" when nothing was learnt, else a hash of the lexicon, of every space by name and of the bridges."""
+        """Fingerprint: "raw" when nothing was learnt, else a hash of the lexicon, the names of spaces, and bridges."""
         names = [space.name for space in self.spaces.values()]
         if set(names) == {RAW} and not self.bridges:
             return RAW
