@@ -230,7 +230,7 @@ def test_options_of_a_build_are_obeyed(run: Run) -> None:
     chosen = ("--encoder", "hashing:32", "--kind", "flat", "--limit", "3")
     assert run("build", "products.csv", "--index", "i", *chosen).code is None
     manifest = json.loads(run("info", "--index", "i", "--json").out)
-    assert (manifest["encoder_spec"], manifest["vectors"]["kind"], manifest["counts"]["read"]) == (
+    assert (manifest["encoder_spec"], manifest["views"]["text"]["vectors"]["kind"], manifest["counts"]["read"]) == (
         "hashing:32",
         "flat",
         3,

@@ -315,3 +315,26 @@ def test_products_of_a_source_are_asked_about_with_their_pictures(
                 asked = of_source(engine, source, gallery=where, sample=100, seed=0, progress=Quiet())
             assert (asked.read, len(asked.judged)) == (45, 15)
             assert least <= right(asked) <= most
+
+
+@pytest.mark.parametrize("crossed", [True, False], ids=["held out", "left out"])
+def test_products_known_by_text_by_picture_or_by_both_are_asked_side_by_side(tmp_path: Path, crossed: bool) -> None:
+    """Each beside its own label, whichever views the products before it had; what either view tells is enough."""
+    rng, nouns = np.random.default_rng(2), ("kettle", "anorak", "trellis")
+    path, spec = tmp_path / "p.jsonl", "hashing:64+precomputed:image=6"
+    with path.open("w") as file:
+        for number in range(90):
+            kind, known = number % 3, rng.integers(3)
+            vector = np.eye(6)[kind] + rng.normal(0, 0.1, 6)
+            row = {"id": f"{number:02}", "title": f"{nouns[kind]} {titles(number)}", "category": nouns[kind]}
+            row |= {"title": ""} if known == 1 else {}
+            file.write(json.dumps(row | ({"image_vector": vector.tolist()} if known else {})) + "\n")
+    with read(path, vectors=True) as source:
+        build(source, tmp_path / "index", settings=IndexSettings(encoder=spec))
+    with closing(Engine.open(ServiceSettings(index=tmp_path / "index"))) as engine:
+        assert {"text", "image", "text+image"} >= engine.calibration.others.keys()
+        found = hold(engine, crossed=True) if crossed else leave(engine)
+        labels = {each.record.product.id: each.record.product.category for each in engine.page(0, 100)}
+    assert sorted(found.judged.ids) == [f"{number:02}" for number in range(90)]
+    assert [labels[each] for each in found.judged.ids] == found.judged.paths
+    assert found.judged.exact.mean() > 0.95

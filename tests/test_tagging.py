@@ -179,3 +179,35 @@ def test_without_tags_the_rules_are_those_that_hold_anywhere() -> None:
     """A machine's tags alone are none."""
     assert TagRules() == rules_of([])
     assert TagRules() == rules_of([(Product("a", "red mug"), 1.0), (Product("b", "red mug", tags=("red",)), 0.0)])
+
+
+def test_products_known_by_pictures_alone_learn_tags_from_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each product is asked by what it has, in batches where some have a text, some a photo; all are right."""
+    monkeypatch.setattr(tagging, "BATCH", 16)
+    parts, rng = {**ENCODER.parts, "image": 4}, np.random.default_rng(3)
+    kinds, known = [number % 3 for number in range(90)], rng.integers(3, size=90)
+    titles = [
+        f"{list(KINDS)[kind]} {' '.join(f'w{each}' for each in rng.integers(0, 400, 4))}" if how != 1 else ""
+        for kind, how in zip(kinds, known.tolist(), strict=True)
+    ]
+    photos = (np.eye(4)[kinds] + rng.normal(0, 0.2, (90, 4))) * (known > 0)[:, None]
+    photos /= np.maximum(np.linalg.norm(photos, axis=1, keepdims=True), 1e-9)
+    products = [
+        Product(f"p{place}", title, tags=KINDS[list(KINDS)[kind]])
+        for place, (kind, title) in enumerate(zip(kinds, titles, strict=True))
+    ]
+    raw = np.concatenate([ENCODER.encode(products).parts["text"], photos], axis=1).astype(np.float32)
+    views = Views.raw(parts, LEXICON)
+    contents = Contents.of(
+        Labels(),
+        Features(parts),
+        Names(parts),
+        Lookalikes(),
+        spaces=views.spaces,
+        vectors={"text": ExactIndex(64), "image": ExactIndex(4)},
+    )
+    labels = [Label(key, product.id, UNLABELLED, product.tags) for key, product in enumerate(products)]
+    contents.put(np.arange(90), labels, views.placed(raw, LEXICON.rows(titles)))
+    index = Built(Tree.empty(), Vocabulary(), views, contents, grows=True)
+    made = tag_rules_of(index, WORDS, lambda keys: [products[key] for key in keys])
+    assert (90, True) == (made.observations, made.f1 > 0.95)
