@@ -57,8 +57,8 @@ TINY = {
     "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
 }
 PAIRS = 15
-PICTURES = 64
-"""In one turn; two batches for each of two threads."""
+PICTURES = 32
+"""In one turn; a batch for each of two threads."""
 SIDE = 1_000
 """Of the JPEG files, in pixels."""
 TITLES = (
@@ -155,7 +155,7 @@ def captions(folder: Path) -> dict[str, Any]:
     here = found(str(folder))
     loaded = checkpoint.load(here)
     tower = Captions(loaded)
-    texts = [f"{title} {number}" for number in range(32) for title in TITLES]
+    texts = [f"{title} {number}" for number in range(16) for title in TITLES]
     batches = list(tower.batches(texts))
     tokens = loaded.tokenizer(texts)
     workers()
@@ -184,7 +184,7 @@ def captions(folder: Path) -> dict[str, Any]:
     }
 
 
-def architectures(folder: Path, rounds: int = 5) -> dict[str, Any]:
+def architectures(folder: Path, rounds: int = 3) -> dict[str, Any]:
     """Return pictures and texts a second of each architecture, all in turn."""
     loaded = {}
     for name in ARCHITECTURES:
@@ -197,13 +197,13 @@ def architectures(folder: Path, rounds: int = 5) -> dict[str, Any]:
     for _ in range(rounds):
         for name, model in loaded.items():
             frame, tower = model.frame, Captions(model)
-            batches = [torch.rand(8, 3, frame.height, frame.width) for _ in range(2 * workers())]
+            batches = [torch.rand(8, 3, frame.height, frame.width) for _ in range(workers())]
             text = torch.randint(1, 400, (16, tower.tokens))
             short = torch.randint(1, 400, (16, 20))
             marked = [_marked(text), _marked(short)] if tower.cut else [text]
             _spend(spent[name], "pictures", partial(_tower, model), batches, 8)
-            _spend(spent[name], "texts", tower.rows, marked[:1] * 2 * workers(), 16)
-            _spend(spent[name], "titles", tower.rows, marked[-1:] * 2 * workers(), 16)
+            _spend(spent[name], "texts", tower.rows, marked[:1] * workers(), 16)
+            _spend(spent[name], "titles", tower.rows, marked[-1:] * workers(), 16)
     return {
         name: {
             **{f"{what}_per_cpu_second": round(float(np.median(rates)), 1) for what, rates in each.items()},

@@ -1,8 +1,9 @@
 """The text tower: what a picture's caption would say of a product, as a unit vector that pictures are compared with.
 
 Most towers see a text up to its end mark only, whatever is filled in behind it (a causal mask, and the row of the end
-mark is the text's). Then a batch of like lengths is cut to its longest text, where open_clip computes all 77 places:
-`tests/test_caption.py` holds the two to 1e-5 of each other. Other towers look at the filling, and get all of it.
+mark is the text's). Then a batch of like lengths is cut to its longest text, where open_clip computes all 77 places: of
+texts of 23 tokens 3.2 times as many in a CPU-second (`benchmarks/clip.py`); `tests/test_caption.py` holds the two to
+1e-5 of each other. Other towers look at the filling, and get all of it.
 """
 
 from __future__ import annotations
