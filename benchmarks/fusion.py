@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -108,7 +108,7 @@ def right(judged: Judged, level: int) -> Mask:
 
 def ours(trial: Trial, levels: Sequence[int]) -> dict[int, Hits]:
     """Return by level what our answers get right, asked by text, by picture and by both."""
-    ways = {"text": blind, "image": wordless, "both": lambda product: product}
+    ways: dict[str, Callable[[Product], Product]] = {"text": blind, "image": wordless, "both": lambda product: product}
     with index_of(trial.train, trial.data) as engine:
         judged = {way: asked(engine, [change(each) for each in trial.test]) for way, change in ways.items()}
     return {level: {way: right(each, level) for way, each in judged.items()} for level in levels}

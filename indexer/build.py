@@ -32,6 +32,7 @@ from indexer.placement import CANONICAL, Placement
 from indexer.product import Product
 from indexer.settings import IndexSettings
 from indexer.sources import Counts, Quarantine, Source
+from indexer.space import spaces_of
 from indexer.space.names import Names
 from indexer.store.records import Records
 from indexer.update import STORE, named, path_of
@@ -118,6 +119,7 @@ def build(
     progress, settings = progress or Quiet(), _settled(settings)
     index.mkdir(parents=True, exist_ok=True)
     encoder = encoder or encoders.load(settings.encoder)
+    spaces_of(encoder.parts)  # parts that mix the views are refused before any is encoded
     records = Records.open(index / STORE)
     try:
         with Quarantine(index / QUARANTINE) as quarantine:

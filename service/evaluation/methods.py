@@ -28,7 +28,6 @@ from indexer.product import Product
 from indexer.settings import IndexSettings
 from indexer.snapshot import Built
 from indexer.sources import Row
-from indexer.space import RAW
 from indexer.store.records import Record
 from indexer.update import prepare, whole
 from indexer.vectors import Keys
@@ -274,7 +273,7 @@ def _settings_of(engine: Engine) -> IndexSettings:
     """Return the settings by which an index like this one is built."""
     manifest = engine.live.manifest
     widest = max(each["dim"] for each in manifest.views.values())
-    if manifest.space == RAW:
+    if not any(each["learning"] for each in manifest.views.values()):
         return IndexSettings(encoder=manifest.encoder_spec, space="raw")
     return IndexSettings(encoder=manifest.encoder_spec, space="learnt", dim=widest)
 
