@@ -179,3 +179,15 @@ def test_batches_of_several_views_are_one() -> None:
     assert ((5, 4), 2) == (every.nodes.shape, every.views)
     np.testing.assert_allclose(mixed(every, weights)[:3, :2], mixed(parts[0], weights))
     np.testing.assert_allclose(mixed(every, weights)[3:], mixed(parts[1], weights))
+
+
+def test_a_view_of_noise_costs_nothing() -> None:
+    """Fitted beside one that is right, its terms move hardly an answer, with as few as 150 observations."""
+    text, noise = drawn(20, 2_000, 3), drawn(21, 2_000, 3)
+    told = np.flatnonzero((text.nodes >= 0).all(axis=1) & (noise.nodes >= 0).all(axis=1))
+    text, noise = (Evidence(text.nodes[told], *(said[told] for said in each.said)) for each in (text, noise))
+    truth = text.nodes[np.arange(len(text)), text.voices[..., 0].argmax(axis=1)]
+    few = np.arange(len(text)) < 150
+    weights = fit(seen(text, noise)[few], truth[few], np.ones(150))
+    best = mixed(seen(text, noise), weights).argmax(axis=1)
+    assert (text.nodes[np.arange(len(text)), best] == truth)[~few].mean() > 0.9

@@ -113,24 +113,46 @@ def fit(evidence: Evidence, truth: Nodes, counted: Doubles) -> Doubles:
 
     truth: int32 (n,); counted: float64 (n,), how much each observation counts. Questions whose truth is not among
     their candidates tell the weights nothing and are left out.
+
+    Of several views each is fitted alone first, then how much each is believed, one number for each; all weights
+    together are drawn to that. Drawn to equal parts instead, a weak view cost flipkart_1050 0.4 points.
     """
-    known = np.array(prior(evidence.views))
     found = evidence.nodes == truth[:, None]
     told = found.any(axis=1) & (counted > 0) & (truth >= 0)
-    x, right, here, weight = terms(evidence)[told], found[told].argmax(axis=1), evidence.nodes[told] >= 0, counted[told]
+    x, seen = terms(evidence)[told], _Seen(found[told].argmax(axis=1), evidence.nodes[told] >= 0, counted[told])
+    if evidence.views == 1:
+        return _likeliest(x, seen, np.array(PRIOR))
+    blocks = np.split(x, evidence.views, axis=2)
+    alone = [_likeliest(block, seen, np.array(PRIOR)) for block in blocks]
+    said = np.stack([block @ weights for block, weights in zip(blocks, alone, strict=True)], axis=2)
+    scale = _likeliest(said, seen, np.full(evidence.views, 1 / evidence.views))
+    return _likeliest(x, seen, np.concatenate([much * weights for much, weights in zip(scale, alone, strict=True)]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """n observations: right int64 (n,), the place of the truth among the candidates; here bool (n, m); weight (n,)."""
+
+    right: npt.NDArray[np.int64]
+    here: npt.NDArray[np.bool_]
+    weight: Doubles
+
+
+def _likeliest(x: Doubles, seen: _Seen, known: Doubles) -> Doubles:
+    """Return the weights (t,) of terms (n, m, t) under which what was seen is likeliest, drawn to those known."""
     rows = np.arange(len(x))
-    chosen = weight @ x[rows, right]
+    chosen = seen.weight @ x[rows, seen.right]
 
     def loss(at: Doubles) -> float:
-        likely = _softmax(x @ at, here)[rows, right]
-        return float(-weight @ np.log(np.maximum(likely, 1e-300)) + PRIOR_WEIGHT / 2 * ((at - known) ** 2).sum())
+        likely = _softmax(x @ at, seen.here)[rows, seen.right]
+        return float(-seen.weight @ np.log(np.maximum(likely, 1e-300)) + PRIOR_WEIGHT / 2 * ((at - known) ** 2).sum())
 
     def bends(at: Doubles) -> tuple[Doubles, Doubles]:
-        share = _softmax(x @ at, here)
+        share = _softmax(x @ at, seen.here)
         mean = np.einsum("nm,nmt->nt", share, x)
-        spread = np.einsum("nm,nmt,nmu->tu", share * weight[:, None], x, x, optimize=True)
-        slope = weight @ mean - chosen + PRIOR_WEIGHT * (at - known)
-        return slope, spread - (mean * weight[:, None]).T @ mean + PRIOR_WEIGHT * np.eye(len(known))
+        spread = np.einsum("nm,nmt,nmu->tu", share * seen.weight[:, None], x, x, optimize=True)
+        slope = seen.weight @ mean - chosen + PRIOR_WEIGHT * (at - known)
+        return slope, spread - (mean * seen.weight[:, None]).T @ mean + PRIOR_WEIGHT * np.eye(len(known))
 
     return minimum(known, loss, bends)
 
