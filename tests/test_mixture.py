@@ -183,7 +183,7 @@ def test_batches_of_several_views_are_one() -> None:
 
 def test_a_view_of_noise_costs_nothing() -> None:
     """Fitted beside one that is right, its terms move hardly an answer, with as few as 150 observations."""
-    text, noise = drawn(20, 2_000, 3), drawn(21, 2_000, 3)
+    text, noise = drawn(20, 8_000, 3), drawn(21, 8_000, 3)
     told = np.flatnonzero((text.nodes >= 0).all(axis=1) & (noise.nodes >= 0).all(axis=1))
     text, noise = (Evidence(text.nodes[told], *(said[told] for said in each.said)) for each in (text, noise))
     truth = text.nodes[np.arange(len(text)), text.voices[..., 0].argmax(axis=1)]
