@@ -25,8 +25,8 @@ from service.settings import ServiceSettings
 from service.vote.evidence import Floats, Nodes
 
 SAME_PICTURE = 4
-"""Bits of 64 in which the perceptual hashes of one picture differ at most: decoded smaller, 43 of 300 photos differed in
-2 and one in 4 (benchmarks/images.py)."""
+"""Bits of 64 in which the perceptual hashes of one picture differ at most: decoded smaller, 42 of 300 photos differed
+in 2 and one in 4 (benchmarks/images.py)."""
 
 LEAVES = 3
 """Categories named at least, so that the file columns for them are always filled."""
