@@ -54,7 +54,7 @@ MODELS = (
         "ViT-B-32/datacomp_xl_s13b_b90k",
         "laion/CLIP-ViT-B-32-DataComp.XL-s13B-b90K",
         *("MIT", 605, 224, 512),
-        "a quarter quicker, less accurate",
+        "a fifth quicker, less accurate",
     ),
     Model(
         "ViT-B-32/laion2b_s34b_b79k",
