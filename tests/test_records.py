@@ -179,6 +179,16 @@ def test_raw_vectors_go_with_the_last_product_of_their_content(records: Records,
     assert table_sizes(tmp_path)["vectors"] == 0
 
 
+def test_a_content_that_an_id_comes_back_to_keeps_its_raw_vectors(records: Records, tmp_path: Path) -> None:
+    """Of an id three times in one write, first and last alike; the vectors of the one between go."""
+    first, between = record("a"), record("a", "Cup")
+    records.write([first, between, first], raw(first, between))
+    assert records.known([first.content_hash, between.content_hash], ENCODER) == {first.content_hash}
+    records.write([between, first], raw(between))
+    assert records.known([first.content_hash, between.content_hash], ENCODER) == {first.content_hash}
+    assert table_sizes(tmp_path)["vectors"] == len(PARTS)
+
+
 def test_deleting_again_is_no_error(records: Records) -> None:
     """A missing id is answered as missing, in its place, and leaves no journal entry."""
     records.write([record("a"), record("b")])

@@ -100,7 +100,10 @@ class Records:
         with self._changing() as connection:
             if vectors is not None:
                 raw.keep(connection, vectors)
-            return [written for run in _runs(records) for written in rows.put(connection, run, now)]
+            left: set[str] = set()
+            written = [each for run in _runs(records) for each in rows.put(connection, run, now, left)]
+            raw.drop_orphans(connection, left)  # only now: a repeated id may come back to a content that it left
+            return written
 
     def delete(self, ids: Collection[str]) -> list[Written]:
         """Remove products, and the raw vectors and pictures that no other product shares; in the order of `ids`."""

@@ -73,8 +73,11 @@ class Entry:
     id: str
 
 
-def put(connection: sa.Connection, records: Sequence[Record], now: str) -> list[Written]:
-    """Create or update records whose ids all differ; the answers are in their order."""
+def put(connection: sa.Connection, records: Sequence[Record], now: str, left: set[str]) -> list[Written]:
+    """Create or update records whose ids all differ; the answers are in their order.
+
+    left: gets the contents that products had before, whose raw vectors nobody may need any more.
+    """
     before = {
         stored.record.product.id: stored for stored in find(connection, products.c.id, [r.product.id for r in records])
     }
@@ -83,6 +86,7 @@ def put(connection: sa.Connection, records: Sequence[Record], now: str) -> list[
     updated = [(r, before[r.product.id]) for r in changed if r.product.id in before]
     keys = {id_: stored.key for id_, stored in before.items()} | _create(connection, created, now)
     _update(connection, updated, now)
+    left.update(old.record.content_hash for _, old in updated)
     seqs = _append(connection, "put", [(keys[r.product.id], r.product.id) for r in changed], now)
     seq_of = dict(zip((r.product.id for r in changed), seqs, strict=True))
     last = last_seq(connection)
@@ -149,9 +153,6 @@ def _update(connection: sa.Connection, changes: Sequence[tuple[Record, Stored]],
     connection.execute(products.update().where(products.c.key == sa.bindparam("at")), rows)
     label_rows = [_label_row(new, now) | {"at": old.key} for new, old in changes]
     connection.execute(labels.update().where(labels.c.key == sa.bindparam("at")), label_rows)
-    drop_orphans(
-        connection, {old.record.content_hash for new, old in changes} - {new.content_hash for new, _ in changes}
-    )
     pictures.change(connection, [(old.key, old.record.product.pictures, new.product.pictures) for new, old in changes])
 
 
