@@ -113,6 +113,33 @@ def test_a_link_that_leads_out_of_the_folder_is_not_followed(folder: Path) -> No
     ] * 4
 
 
+def test_links_in_a_circle_are_no_file(folder: Path) -> None:
+    """Whatever the file system makes of them; the reason does not name the machine's path."""
+    (folder / "round.jpg").symlink_to("round.jpg")
+    said = reason(Folder(folder, LIMIT), "round.jpg")
+    assert said == "the file 'round.jpg' cannot be read: its links lead in a circle; check it"
+
+
+@pytest.mark.parametrize("reference", ["http://[shop.example/b.jpg", "https://[::1/a.jpg"])
+def test_what_only_begins_as_a_url_has_a_reason(gallery: Gallery, reference: str) -> None:
+    """A bracket that is not closed costs its product the picture, not the build."""
+    assert reason(gallery, reference) == f"{reference!r} is no URL: Invalid IPv6 URL; correct it"
+
+
+def test_members_of_a_zip_are_known_by_either_slash(tmp_path: Path) -> None:
+    """As some archivers write them: of two files of one name the right one is read."""
+    with zipfile.ZipFile(tmp_path / "odd.zip", "w") as file:
+        file.writestr("lamps\\same.jpg", b"one")
+        file.writestr("./pans/same.jpg", b"two")
+    gallery = Zip(tmp_path / "odd.zip", LIMIT)
+    assert [gallery.read(path) for path in ("lamps/same.jpg", "lamps\\same.jpg", "pans/same.jpg")] == [
+        b"one",
+        b"one",
+        b"two",
+    ]
+    assert reason(gallery, "same.jpg").startswith("no file 'same.jpg' in odd.zip")
+
+
 def test_what_is_no_regular_file_is_not_opened(folder: Path) -> None:
     """A pipe would never answer."""
     os.mkfifo(folder / "pipe.jpg")

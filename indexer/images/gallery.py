@@ -76,7 +76,7 @@ class Folder:
                 raise Unread(f"no file {_short(reference)} in {self._root.name}; put it there or correct the path")
             with found.open("rb") as file:
                 return _limited(file, self._limit, reference)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError) as error:  # the last of links that lead in a circle
             raise Unread(f"the file {_short(reference)} cannot be read: {_said(error)}; check it") from error
 
     def _inside(self, path: str) -> Path | None:
@@ -108,7 +108,8 @@ class Zip:
             raise SourceError(f"{path} is no zip of images: {error}; give a folder or a zip") from error
         self._name = path.name
         self._limit = (settings or ImageSettings()).image_bytes
-        self._members = {info.filename: info for info in self._file.infolist() if not info.is_dir()}
+        members = (info for info in self._file.infolist() if not info.is_dir())
+        self._members = {str(PurePosixPath(info.filename.replace("\\", "/"))): info for info in members}
         self._names = _by_name(self._members)
 
     def read(self, reference: str) -> bytes:
@@ -180,7 +181,10 @@ class Several:
 
 def _path(reference: str) -> PurePosixPath:
     """Return a reference as a path; raises Unread for one that climbs out of its folder."""
-    text = unquote(urlsplit(reference).path) if is_url(reference) else reference.replace("\\", "/")
+    try:
+        text = unquote(urlsplit(reference).path) if is_url(reference) else reference.replace("\\", "/")
+    except ValueError as error:
+        raise Unread(f"{_short(reference)} is no URL: {error}; correct it") from error
     path = PurePosixPath(text)
     if ".." in path.parts:
         raise Unread(f"the path {_short(reference)} leaves its folder; write it without ..")
@@ -211,4 +215,6 @@ def _said(error: BaseException) -> str:
     """Return what an error says, without the path of this machine that it may name."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
+    if type(error) is RuntimeError:  # of pathlib, which names the path
+        return "its links lead in a circle"
     return str(error) or type(error).__name__
