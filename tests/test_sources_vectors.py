@@ -107,6 +107,16 @@ def test_what_is_no_table_of_numbers_is_refused(tmp_path: Path) -> None:
             RowVectors(file)
 
 
+def test_a_damaged_file_is_refused_whatever_is_in_it(tmp_path: Path) -> None:
+    """What begins as a zip and is none, and headers whose brackets or names are broken."""
+    whole = save(tmp_path / "whole.npy", [[1, 2]]).read_bytes()
+    damaged = (b"PK\x03\x04 and no more", whole.replace(b"(1, 2)", b"((1, 2"), whole.replace(b"'shape'", b"b'hape'"))
+    for content in damaged:
+        (tmp_path / "v.npy").write_bytes(content)
+        with pytest.raises(SettingError, match=r"v\.npy cannot be read: .+; write them with numpy\.save"):
+            RowVectors(tmp_path / "v.npy")
+
+
 def test_vectors_come_from_a_column_of_any_format(tmp_path: Path) -> None:
     """A list column of Parquet, an array of JSONL, a JSON array in a cell of CSV."""
     rows = [{"id": "1", "title": "Lamp", "image_embedding": [0.25, -1.5]}, {"id": "2", "title": "Tray"}]

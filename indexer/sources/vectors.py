@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from tokenize import TokenError
+from zipfile import is_zipfile
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +25,11 @@ class RowVectors:
     def __init__(self, path: Path) -> None:
         """Raise SettingError when the file is not of that kind."""
         try:
-            rows = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+            if is_zipfile(path):
+                raise SettingError(f"{path} holds several arrays; write one with numpy.save")
+            rows = np.lib.format.open_memmap(path, mode="r")
+        except (OSError, ValueError, EOFError, TypeError, TokenError) as error:  # the last two of odd headers
             raise SettingError(f"the vectors in {path} cannot be read: {error}; write them with numpy.save") from error
-        if isinstance(rows, np.lib.npyio.NpzFile):
-            rows.close()
-            raise SettingError(f"{path} holds several arrays; write one with numpy.save")
         if rows.ndim != 2 or rows.dtype not in (np.float16, np.float32):
             found = f"{rows.dtype} {rows.shape}"
             raise SettingError(
