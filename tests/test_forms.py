@@ -123,6 +123,17 @@ def test_what_is_no_form_is_refused_with_the_reason(small: TestClient, body: byt
     assert said in response.json()["detail"]
 
 
+@pytest.mark.parametrize("charset", ["undefined", "punycode", '"Punycode"', "utf-16"])
+def test_a_form_is_in_utf_8(small: TestClient, charset: str) -> None:
+    """No other codec is looked up: some fail in ways of their own, and one takes the square of the length."""
+    kind = {"Content-Type": f"multipart/form-data; boundary=cut; charset={charset}"}
+    answer = small.post("/v1/categorize", content=form(("title", "Mug")), headers=kind)
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_form")
+    assert answer.json()["detail"].endswith("; write it in UTF-8")
+    kind["Content-Type"] = "multipart/form-data; boundary=cut; charset=UTF-8"
+    assert small.post("/v1/categorize", content=form(("title", "Mug")), headers=kind).status_code == 200
+
+
 def test_a_form_without_a_boundary_is_refused(small: TestClient) -> None:
     """The client was told to name one and has not."""
     response = small.post("/v1/categorize", content=form(), headers={"Content-Type": "multipart/form-data"})

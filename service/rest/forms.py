@@ -7,6 +7,7 @@ and nothing is written to disk.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -28,12 +29,18 @@ WHOLE = "product"
 IMAGES = ("image", "images")
 NUMBERS = ("weight", "limit")
 
+CHARSETS = ("utf-8", "utf8", "us-ascii")
+_CHARSET = re.compile(r"""charset\s*=\s*["']?([^\s;"']*)""", re.IGNORECASE)
+
 
 async def read_form(headers: Headers, body: AsyncGenerator[bytes, None], image_bytes: int) -> dict[str, Any]:
     """Return the document that a form stands for; `body` yields it piece by piece.
 
     Raises MalformedForm, InvalidField, TooManyItems, ImageTooLarge, and whatever `body` raises.
     """
+    charset = _CHARSET.search(headers.get("content-type", ""))
+    if charset and charset[1].lower() not in CHARSETS:  # any codec otherwise, those that take for ever among them
+        raise MalformedForm(f"the form is in {charset[1][:40]!r}; write it in UTF-8")
     parser = _Parser(headers, body, image_bytes)
     try:
         form = await parser.parse()
