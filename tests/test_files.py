@@ -6,7 +6,7 @@ import json
 from pathlib import Path as File
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from taxonomy import files, rows
@@ -122,8 +122,9 @@ def test_every_path_that_is_parsed_fits_in_a_tree(text: str, separators: Separat
 
 @given(paths)
 def test_the_text_of_a_path_parses_back(listed: list[Path]) -> None:
-    """Slashes and bars inside names survive when the separator is known."""
+    """Slashes and bars inside names survive when the separator is known; a text that is a JSON array is read as one."""
     for path in listed:
+        assume(not (path[0].startswith("[") and path[-1].endswith("]")))
         assert parse_path(" > ".join(path), Separators(fixed=">")) == path
 
 

@@ -262,7 +262,9 @@ def test_an_index_is_built_again_as_it_was_built(
     monkeypatch.setenv("AISLE_SPACE", "learnt")
     assert (_settings_of(closed).space, _settings_of(closed).encoder) == ("raw", "hashing:64")
     monkeypatch.setenv("AISLE_SPACE", "raw")
-    manifest = replace(engine.live.manifest, space="learnt-0123", views={"text": {"dim": 17}})
+    manifest = replace(
+        engine.live.manifest, space="learnt-0123", views={"text": {"dim": 17, "learning": {"sample": 9}}}
+    )
     engine.live.manifest = manifest
     assert (_settings_of(engine).space, _settings_of(engine).dim) == ("learnt", 17)
 
