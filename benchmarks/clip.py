@@ -96,7 +96,7 @@ def photos(count: int, side: int = SIDE) -> dict[str, bytes]:
     for number in range(count):
         coarse = Image.fromarray(chance.integers(0, 256, (12, 12, 3)).astype(np.uint8))
         ground = np.asarray(coarse.resize((side, side), Image.Resampling.BICUBIC)).astype(np.int16)
-        grain = chance.integers(-5, 6, (side, side, 1))
+        grain = chance.integers(-12, 13, (side, side, 1))
         out = io.BytesIO()
         Image.fromarray(np.clip(ground + grain, 0, 255).astype(np.uint8)).save(out, "JPEG", quality=88)
         files[f"{number}.jpg"] = out.getvalue()
