@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
@@ -26,6 +27,7 @@ from service.engine import Engine
 from service.rebuild import build
 from service.rest import uploads
 from service.rest.app import create_app
+from service.rest.images import ImageBody
 from service.settings import ServiceSettings
 
 PRESS = {"title": "Steel french press for coffee", "description": "Glass and plunger, 1 l"}
@@ -188,6 +190,17 @@ def test_a_request_has_so_many_images_at_most(client: TestClient, monkeypatch: p
     refused = client.post("/v1/categorize:batch", json={"items": [some, some]}).json()
     assert (refused["status"], refused["code"]) == (413, "too_many_items")
     assert refused["detail"] == "4 images given, the limit of a request is 3; send several"
+
+
+def test_pixels_of_a_request_take_so_much_memory_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of small files that are large once decoded the third is not looked at; a new request starts anew."""
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    monkeypatch.setattr(uploads, "REQUEST_PIXELS", 2 * 130 * 2_000 * 3)
+    narrow = [ImageBody.of_file("long.png", photo("red", (130, 2_000), "PNG"))] * 3
+    said = "not looked at: the images before it take 1,560,000 bytes of memory, the limit of a request; send several"
+    for _ in range(2):
+        seen = asyncio.run(uploads.Looking(ServiceSettings()).at(narrow, 130, uploads.Room()))
+        assert [picture.problem for picture in seen] == ["", "", said]
 
 
 def test_an_index_that_does_not_look_at_pictures_does_not_use_them(client: TestClient) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -28,6 +29,10 @@ from service.settings import ServiceSettings
 
 REQUEST_IMAGES = 1_000
 """Images in one request at most; of lines of JSON, which are answered one after the other, in one step."""
+
+REQUEST_PIXELS = 1_000_000_000
+"""Bytes of decoded pixels of one request in memory, from which no more images are looked at: a thousand photos take
+300 to 600 million, but a long narrow picture of 5 KB takes 10 million alone."""
 
 FETCHED_AT_ONCE = 8
 """Images that are fetched from elsewhere at the same time, when that is allowed."""
@@ -50,6 +55,18 @@ def listing(request: Request, product: Product, body: ProductFields) -> Listing:
     return Listing(product, images)
 
 
+class Room:
+    """Memory that the pixels of one request have taken so far, in bytes."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def add(self, picture: Picture) -> Picture:
+        """Count a picture and return it."""
+        self.taken += 0 if picture.pixels is None else picture.pixels.nbytes
+        return picture
+
+
 class Looking:
     """Looks at images, as many at a time as there are cores; one for the whole service."""
 
@@ -59,14 +76,17 @@ class Looking:
         self._cores = asyncio.Semaphore(os.cpu_count() or 1)
         self._fetched = asyncio.Semaphore(FETCHED_AT_ONCE)
 
-    async def at(self, images: Sequence[ImageBody], side: int) -> tuple[Picture, ...]:
-        """Return a picture of each image, in order, for an encoder that looks at `side` pixels."""
+    async def at(self, images: Sequence[ImageBody], side: int, room: Room) -> tuple[Picture, ...]:
+        """Return a picture of each image, in order, for an encoder that looks at `side` pixels.
+
+        room: of the request; where REQUEST_PIXELS are taken, the images that are left have that as their problem.
+        """
         limit = self._settings.image_count
         unseen = Picture(problem=f"not looked at: only the first {limit} images of a product are; raise the limit")
-        seen = await asyncio.gather(*(self._one(image, side) for image in images[:limit]))
+        seen = await asyncio.gather(*(self._one(image, side, room) for image in images[:limit]))
         return (*seen, *[unseen] * (len(images) - len(seen)))
 
-    async def _one(self, image: ImageBody, side: int) -> Picture:
+    async def _one(self, image: ImageBody, side: int, room: Room) -> Picture:
         data = image.data
         if data is None:
             try:
@@ -75,10 +95,14 @@ class Looking:
             except Unread as unread:
                 return Picture(problem=str(unread))
         async with self._cores:
+            if room.taken >= REQUEST_PIXELS:
+                return Picture(
+                    problem=f"not looked at: the images before it take {REQUEST_PIXELS:,} bytes of memory, the limit "
+                    "of a request; send several"
+                )
             limits = self._settings
-            return await run_in_threadpool(
-                read_picture, data, side, image_bytes=limits.image_bytes, image_pixels=limits.image_pixels
-            )
+            read = partial(read_picture, image_bytes=limits.image_bytes, image_pixels=limits.image_pixels)
+            return room.add(await run_in_threadpool(read, data, side))
 
 
 def images_of(request: Request, product: Product) -> list[dict[str, Any]]:
@@ -93,5 +117,6 @@ async def looked_at(request: Request, listings: Sequence[Listing]) -> list[Produ
         raise TooManyItems(f"{count:,} images given, the limit of a request is {REQUEST_IMAGES:,}; send several")
     looking: Looking = request.app.state.looking
     side = engine_of(request).live.encoder.side
-    pictures = await asyncio.gather(*(looking.at(each.images, side) for each in listings))
+    room = Room()
+    pictures = await asyncio.gather(*(looking.at(each.images, side, room) for each in listings))
     return [replace(each.product, pictures=some) for each, some in zip(listings, pictures, strict=True)]
