@@ -229,8 +229,8 @@ def test_a_calibration_is_read_back_from_its_text() -> None:
 
 
 PICTURED = replace(KNOWN, weights=prior(2), pattern=("text", "image"), views=("text", "image"))
-BY_TEXT = replace(KNOWN, pattern=("text",), views=("text",), observations=9, tags=TagRules())
-BY_IMAGE = replace(PICTURED, pattern=("image",), views=("text", "image"), observations=5, tags=TagRules())
+BY_TEXT = replace(KNOWN, pattern=("text",), views=("text",), observations=ENOUGH, tags=TagRules())
+BY_IMAGE = replace(PICTURED, pattern=("image",), views=("text", "image"), observations=ENOUGH, tags=TagRules())
 EVERY = replace(PICTURED, others={"text": BY_TEXT, "image": BY_IMAGE})
 
 
@@ -247,6 +247,18 @@ def test_what_was_learnt_of_every_kind_is_read_back_from_its_text() -> None:
     made = Calibration.from_json(EVERY.to_json())
     assert EVERY == made
     assert (BY_TEXT, BY_IMAGE) == (made.of(("text",)), made.of(("image",)))
+
+
+@pytest.mark.parametrize(
+    ("asked", "of", "sure"), [(1, 60, False), (60, 60, True), (99, 9_000, False), (100, 9_000, True)]
+)
+def test_a_kind_of_question_that_hardly_any_could_be_asked_is_never_sure(asked: int, of: int, sure: bool) -> None:
+    """One photo among titles tells nothing of photos: the first answer that it gives is not taken for certain."""
+    few = replace(Calibration(), pattern=("image",), observations=asked)
+    known = replace(Calibration(), pattern=("text",), observations=of, others={"image": few}).of(("image",))
+    found = PLAIN.apply(shared({B: 1.0}), TREE.lineage)
+    decided = decide(found, np.ones(1, np.float32), known, precision=0.8, policy="auto")
+    assert ([B], sure) == (decided.node.tolist(), decided.kind.tolist() == [AUTO])
 
 
 @pytest.mark.parametrize("precision", [0.5, 0.8, 0.95, 0.99])

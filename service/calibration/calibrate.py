@@ -108,12 +108,16 @@ class Calibration:
     others: Mapping[str, Calibration] = field(default_factory=dict)
 
     def of(self, pattern: tuple[str, ...]) -> Calibration:
-        """Return what was learnt of questions that have these views; where nothing was, no answer of theirs is sure."""
+        """Return what was learnt of questions that have these views.
+
+        Where hardly any could be asked, none or fewer than ENOUGH of a catalogue that has more, no answer is sure.
+        """
         if not self.pattern or pattern == self.pattern:
             return self
-        return self.others.get(key_of(pattern)) or replace(
-            Calibration(self.neighbours, self.words), pattern=pattern, curves={"auto": NOTHING, "leaf": NOTHING}
-        )
+        known = self.others.get(key_of(pattern)) or replace(Calibration(self.neighbours, self.words), pattern=pattern)
+        if known.observations and known.observations >= min(ENOUGH, self.observations):
+            return known
+        return replace(known, curves={"auto": NOTHING, "leaf": NOTHING})
 
     def apply(self, evidence: Evidence, lineage: Nodes) -> Probabilities:
         """Return calibrated probabilities; lineage: int32 (N, depth) of the tree."""
@@ -152,7 +156,11 @@ def key_of(pattern: tuple[str, ...]) -> str:
     return "+".join(pattern)
 
 
-def calibrate(told: Told, new: Told, lineage: Nodes, *, chosen: Calibration) -> Calibration:
+Alone = Sequence[tuple[float, ...] | None]
+"""What is known of each view alone, its weights in the mixture; None for one of which nothing is."""
+
+
+def calibrate(told: Told, new: Told, lineage: Nodes, *, chosen: Calibration, alone: Alone | None = None) -> Calibration:
     """Learn from stored products that were asked about without themselves.
 
     new: products asked about as if their category were new; only the mixture learns from them. lineage: int32
@@ -162,8 +170,8 @@ def calibrate(told: Told, new: Told, lineage: Nodes, *, chosen: Calibration) -> 
     size, truth, counted = len(told), told.truth, told.counted
     if not size:
         return chosen
-    weights = _fitted(told, new)
-    levels, nodes, right, part = _cross_fitted(told, new, lineage)
+    weights = _fitted(told, new, alone)
+    levels, nodes, right, part = _cross_fitted(told, new, lineage, alone)
     reliability = Reliability.fit(levels, nodes, right, lineage, counted)
     fold = np.arange(size) % FOLDS
     calibrated = np.zeros_like(levels)
@@ -196,12 +204,14 @@ def calibrate(told: Told, new: Told, lineage: Nodes, *, chosen: Calibration) -> 
     )
 
 
-def _fitted(told: Told, new: Told) -> Doubles:
+def _fitted(told: Told, new: Told, alone: Alone | None) -> Doubles:
     every = Told.joined([told, new])
-    return fit(every.evidence, every.truth, every.counted)
+    return fit(every.evidence, every.truth, every.counted, alone)
 
 
-def _cross_fitted(told: Told, new: Told, lineage: Nodes) -> tuple[Doubles, Nodes, npt.NDArray[np.bool_], Doubles]:
+def _cross_fitted(
+    told: Told, new: Told, lineage: Nodes, alone: Alone | None
+) -> tuple[Doubles, Nodes, npt.NDArray[np.bool_], Doubles]:
     """Return mass, node and rightness of each level of the likeliest path, by the weights of the other fold.
 
     The last is the part of the deepest level's mass that its category has itself, (n,): 1 for a leaf.
@@ -211,7 +221,7 @@ def _cross_fitted(told: Told, new: Told, lineage: Nodes) -> tuple[Doubles, Nodes
     fold = np.arange(size) % FOLDS
     for each in range(FOLDS):
         here = fold == each
-        found = _applied(told.evidence[here], _fitted(told[~here], new), Reliability(), lineage)
+        found = _applied(told.evidence[here], _fitted(told[~here], new, alone), Reliability(), lineage)
         levels[here], nodes[here] = found.levels, found.line
         end = found.levels[np.arange(len(found.line)), np.maximum((found.line >= 0).sum(axis=1) - 1, 0)]
         part[here] = np.divide(found.own[:, 0], end, out=np.ones_like(end), where=end > 0)
