@@ -1,6 +1,7 @@
 """service/calibration/learning.py: an index asks its own products and learns what its answers are worth."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -142,9 +143,9 @@ def test_newcomers_count_as_a_small_share(monkeypatch: pytest.MonkeyPatch, grows
     """Two in a hundred of all questions, however often each is asked; with none left only in a tree that was given."""
     taught: list[list[float]] = []
 
-    def calibrate(told: Told, new: Told, lineage: np.typing.NDArray[np.int32], *, chosen: Calibration) -> Calibration:
+    def calibrate(told: Told, new: Told, lineage: np.typing.NDArray[np.int32], **given: Any) -> Calibration:
         taught.append([float(told.counted.sum()), float(new.counted.sum()), len(new) / len(told)])
-        return calibrating.calibrate(told, new, lineage, chosen=chosen)
+        return calibrating.calibrate(told, new, lineage, **given)
 
     monkeypatch.setattr(learning, "calibrate", calibrate)
     calibrated(catalogue(60), grows=grows)

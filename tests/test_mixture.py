@@ -191,3 +191,11 @@ def test_a_view_of_noise_costs_nothing() -> None:
     weights = fit(seen(text, noise)[few], truth[few], np.ones(150))
     best = mixed(seen(text, noise), weights).argmax(axis=1)
     assert (text.nodes[np.arange(len(text)), best] == truth)[~few].mean() > 0.9
+
+
+def test_what_is_known_of_a_view_alone_is_where_it_begins() -> None:
+    """With hardly anything observed of both together, the weights are those known, each view's times its part."""
+    text, image = drawn(22, 4, 3), drawn(23, 4, 3)
+    known = (tuple(WEIGHTS * 1.5), tuple(WEIGHTS * 0.25))
+    weights = fit(seen(text, image), np.full(4, 99, np.int32), np.ones(4), known)
+    np.testing.assert_allclose(weights, np.concatenate([WEIGHTS * 0.75, WEIGHTS * 0.125]))

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
@@ -15,7 +15,7 @@ import numpy as np
 
 from indexer.snapshot import Built
 from indexer.vectors import Keys
-from service.calibration.calibrate import Calibration, Told, calibrate, key_of
+from service.calibration.calibrate import Alone, Calibration, Told, calibrate, key_of
 from service.calibration.leave_one_out import BATCH, Asked, ask, halves, having, listings, newcomers
 from service.calibration.tagging import Read, tag_rules_of
 from service.vote.evidence import heard
@@ -68,13 +68,15 @@ def calibration_of(
     main = max(kinds, key=lambda kind: (kind.size, len(kind.pattern)))
     chosen = _chosen(next(kind for kind in kinds if kind.size).some(TRIAL), chosen)
     chosen = replace(chosen, tags=tag_rules_of(built, chosen.words, read, seed=seed))
-    made = _calibrated(built, main, replace(chosen, pattern=main.pattern, views=main.views), seed, tell)
-    others = {
-        key_of(kind.pattern): _calibrated(built, kind.some(SAMPLE // 4), _plain(chosen, kind), seed, lambda _: None)
-        for kind in kinds
-        if kind is not main and kind.size
-    }
-    return replace(made, others=others)
+    made: dict[str, Calibration] = {}
+    for kind in kinds:  # those of one view first: what is learnt of them is where those of several begin
+        if kind.size:
+            some = kind if kind is main else kind.some(SAMPLE // 4)
+            heard_of = tell if kind is main else lambda _: None
+            alone = _alone(kind, made)
+            made[key_of(kind.pattern)] = _calibrated(built, some, _plain(chosen, kind), alone, seed, heard_of)
+    first = replace(made.pop(key_of(main.pattern)), tags=chosen.tags)
+    return replace(first, others=made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +112,23 @@ def _plain(chosen: Calibration, kind: Kind) -> Calibration:
     return replace(Calibration(chosen.neighbours, chosen.words), pattern=kind.pattern, views=kind.views)
 
 
-def _calibrated(built: Built, kind: Kind, chosen: Calibration, seed: int, tell: Callable[[int], None]) -> Calibration:
+def _alone(kind: Kind, made: Mapping[str, Calibration]) -> Alone:
+    """Return the weights that each view of a kind has alone, where questions by it alone are calibrated so."""
+    known = [made.get(key_of((view,))) for view in kind.views]
+    return [
+        each.weights if each is not None and each.views == (view,) and each.observations else None
+        for view, each in zip(kind.views, known, strict=True)
+    ]
+
+
+def _calibrated(  # noqa: PLR0917 - what is learnt, of what, from where, and who is told
+    built: Built, kind: Kind, chosen: Calibration, alone: Alone, seed: int, tell: Callable[[int], None]
+) -> Calibration:
     """Return what is learnt of one kind of questions, the settings of the vote being chosen."""
     told = _told(kind, chosen, tell)
     share = float(told.counted.sum()) * NEWCOMERS
     new = _told_anew(kind.some(NEW), chosen, np.random.default_rng(seed), share=share)
-    return calibrate(told, new, built.tree.lineage, chosen=chosen)
+    return calibrate(told, new, built.tree.lineage, chosen=chosen, alone=alone)
 
 
 def _chosen(kind: Kind, first: Calibration) -> Calibration:

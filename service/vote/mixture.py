@@ -9,6 +9,7 @@ on other catalogues, so that few observations change little and none nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,14 +109,17 @@ def mixed(evidence: Evidence, weights: Doubles) -> Doubles:
     return _softmax(terms(evidence) @ weights, evidence.nodes >= 0)
 
 
-def fit(evidence: Evidence, truth: Nodes, counted: Doubles) -> Doubles:
+def fit(
+    evidence: Evidence, truth: Nodes, counted: Doubles, alone: Sequence[tuple[float, ...] | None] | None = None
+) -> Doubles:
     """Return the weights, float64 (v * TERMS,), under which the true categories are likeliest, by Newton's method.
 
     truth: int32 (n,); counted: float64 (n,), how much each observation counts. Questions whose truth is not among
     their candidates tell the weights nothing and are left out.
 
     Of several views each is fitted alone first, then how much each is believed, one number for each; all weights
-    together are drawn to that. Drawn to equal parts instead, a weak view cost flipkart_1050 0.4 points.
+    together are drawn to that. Drawn to equal parts instead, a weak view cost flipkart_1050 0.4 points. alone: what is
+    known of a view alone already, from more questions than these; None for one of which nothing is.
     """
     found = evidence.nodes == truth[:, None]
     told = found.any(axis=1) & (counted > 0) & (truth >= 0)
@@ -123,10 +127,13 @@ def fit(evidence: Evidence, truth: Nodes, counted: Doubles) -> Doubles:
     if evidence.views == 1:
         return _likeliest(x, seen, np.array(PRIOR))
     blocks = np.split(x, evidence.views, axis=2)
-    alone = [_likeliest(block, seen, np.array(PRIOR)) for block in blocks]
-    said = np.stack([block @ weights for block, weights in zip(blocks, alone, strict=True)], axis=2)
+    each = [
+        _likeliest(block, seen, np.array(PRIOR)) if known is None else np.array(known)
+        for block, known in zip(blocks, alone or [None] * evidence.views, strict=True)
+    ]
+    said = np.stack([block @ weights for block, weights in zip(blocks, each, strict=True)], axis=2)
     scale = _likeliest(said, seen, np.full(evidence.views, 1 / evidence.views))
-    return _likeliest(x, seen, np.concatenate([much * weights for much, weights in zip(scale, alone, strict=True)]))
+    return _likeliest(x, seen, np.concatenate([much * weights for much, weights in zip(scale, each, strict=True)]))
 
 
 @dataclass(frozen=True, slots=True)
