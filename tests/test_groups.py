@@ -9,11 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from indexer.encoders import load
 from indexer.product import Product
+from indexer.settings import IndexSettings
 from indexer.snapshot import Built
 from service.calibration.leave_one_out import COPY, stored
 from service.engine import Engine
 from service.evaluation.groups import groups
+from service.evaluation.trial import fill
+from service.rebuild import rebuild
 from service.settings import ServiceSettings
 
 LONG = "enamelled stock pot " + " ".join(f"detail{number}" for number in range(27))
@@ -80,3 +84,25 @@ def test_nobody_makes_no_group(built: Built) -> None:
     told: list[int] = []
     assert groups(built, np.zeros(0, np.int64), told.append).tolist() == []
     assert told == []
+
+
+def test_equal_texts_are_copies_whatever_their_photos(tmp_path: Path) -> None:
+    """And equal photos alone are none; without a text the photo decides."""
+    spec = "hashing:64+precomputed:image=4"
+    photos = np.eye(4, dtype=np.float32)
+    products = [
+        Product("a", title=LONG, vectors={"image": photos[0]}, category="A"),
+        Product("b", title=LONG, vectors={"image": photos[1]}, category="A"),
+        Product("c", title="chain lead for big dogs", vectors={"image": photos[0]}, category="B"),
+        Product("d", vectors={"image": photos[2]}, category="B"),
+        Product("e", vectors={"image": photos[2]}, category="B"),
+    ]
+    encoder = load(spec)
+    fill(products, tmp_path / "index", encoder)
+    rebuild(tmp_path / "index", settings=IndexSettings(encoder=spec), encoder=encoder)
+    with closing(Engine.open(ServiceSettings(index=tmp_path / "index"), encoder)) as engine:
+        assert together(engine.live.built, ("a", "b", "c", "d", "e")) == {
+            frozenset({"a", "b"}),
+            frozenset({"c"}),
+            frozenset({"d", "e"}),
+        }

@@ -31,17 +31,17 @@ from indexer.sources import Row
 from indexer.store.records import Record
 from indexer.update import prepare, whole
 from indexer.vectors import Keys
-from service.calibration.leave_one_out import BATCH, COPIES, COPY, ask, halves, stored
+from service.calibration.leave_one_out import BATCH, COPY, ask, halves, stored
 from service.calibration.tagging import VOTERS
 from service.engine import SERVICE, Engine
-from service.evaluation.groups import groups
+from service.evaluation.groups import groups, near_copies
 from service.evaluation.judged import Judged
 from service.evaluation.samples import drawn, parts
 from service.evaluation.trial import Look, Remembered, asked, mapped, trial
 from service.hearing import Hearing, think
 from service.vote.evidence import heard
 from service.vote.questions import first, saying
-from service.vote.search import neighbourhoods, together
+from service.vote.search import together
 
 LEAST = 2
 """Labelled products that an evaluation needs at least."""
@@ -247,9 +247,8 @@ def _unheld(engine: Engine, products: Sequence[Product], look: Look) -> list[Pro
     with live.reading():
         nobody = np.full(len(products), -1, np.int64)
         held = np.array([live.labels.key(product.id) is not None for product in products])
-        for view in live.contents.views.values():
-            found = neighbourhoods(view, seen, nobody, COPIES)
-            held |= (live.contents.features.copies(seen.raw, seen.words, found.keys, COPY) & found.present).any(axis=1)
+        for _, copies in near_copies(live.built, seen, nobody):
+            held |= copies.any(axis=1)
     return [product for product, there in zip(products, held.tolist(), strict=True) if not there]
 
 
