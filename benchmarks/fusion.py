@@ -263,7 +263,7 @@ def main() -> None:
     given = parser.parse_args()
     for name in given.sets:
         found = measured(name, given.seeds, ways=given.ways)
-        write(f"fusion-{name}", {"seeds": given.seeds, "mean, deviation, splits": found})
+        write(f"fusion-{'ways-' if given.ways else ''}{name}", {"seeds": given.seeds, "mean, deviation, splits": found})
 
 
 if __name__ == "__main__":
