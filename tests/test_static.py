@@ -15,17 +15,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
-from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from indexer import encoders
-from indexer.encoders import Encoder
+from indexer.encoders import Encoder, torchvision_schemas
 from indexer.encoders.distillation import DIM, SIF, components, weighted
 from indexer.encoders.sentence_transformers import weights_hash
 from indexer.encoders.static import BATCH
@@ -40,6 +37,11 @@ WORDS = ["a", "red", "cotton", "shirt", "##s", "steel", "kettle", "garden", "cha
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a text model of 18 tokens and 8 dimensions, with weights by chance, as its library saves one."""
+    torchvision_schemas.declare()
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
     folder = tmp_path_factory.mktemp("tiny")
     vocabulary = {word: number for number, word in enumerate(MARKS + WORDS)}
     tokenizer = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))  # noqa: S106  (no password)
@@ -82,6 +84,8 @@ def table(cache: Path) -> npt.NDArray[np.float32]:
 
 def test_every_token_is_encoded_between_the_marks_of_a_text(source: Path, encoder: Encoder, cache: Path) -> None:
     """By BERT itself: the mean of [CLS], the token and [SEP]; tokens that stand for no text are zero."""
+    from transformers import BertModel  # the source has declared the schemas
+
     bert = BertModel.from_pretrained(source)
     encoded = []
     for token in range(len(MARKS), len(MARKS + WORDS)):
