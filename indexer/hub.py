@@ -10,16 +10,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from indexer.digest import sha256_of
 from indexer.errors import AisleError, ModelMismatch, ModelNotFound
 from indexer.models import (
     CONFIG,
+    FIRST_USE,
     PICKLES,
     WEIGHTS,
     Found,
@@ -31,7 +33,6 @@ from indexer.models import (
     plain,
     remember,
     repository,
-    sha256_of,
     vouched,
 )
 
@@ -57,7 +58,8 @@ def pull(name: str = "", arrived: Arrived | None = None) -> Found:
         here = found(name)
         if here.repository and not here.known:
             remember(here.repository, here.sha256, here.folder.name)
-        return found(name)
+            return replace(here, known=FIRST_USE)
+        return here
     repo = repository(name)
     with _hub(name):
         listed = _Listed.of(repo)
@@ -65,9 +67,10 @@ def pull(name: str = "", arrived: Arrived | None = None) -> Found:
         for small in listed.small():
             listed.get(small)
         _companions(repo)
-        file = listed.get(weights, arrived, lambda file: _check(name, repo, file, listed.hashes.get(weights, "")))
-    remember(repo, sha256_of(file), listed.revision)
-    return found(name)
+        listed.get(weights, arrived, lambda file: _check(name, repo, file, listed.hashes.get(weights, "")))
+    here = found(name)
+    remember(repo, here.sha256, listed.revision)
+    return replace(here, known=here.known or FIRST_USE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ What was got is trusted on first use: its hash is kept beside it, or is in the r
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+from indexer.digest import sha256_of
 from indexer.errors import EncoderError, ModelMismatch, ModelNotFound
 from indexer.settings import CacheSettings
 
@@ -22,6 +22,8 @@ HUB = "hf-hub:"
 CONFIG = "open_clip_config.json"
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
 """Names that open_clip gives safetensors weights, the usual one first."""
+FIRST_USE = "first use"
+"""What vouches for a hash that was kept when the weights were got."""
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.npz")
 
 
@@ -228,7 +230,7 @@ def vouched(repository: str) -> tuple[str, str]:
         kept = json.loads(_record(repository).read_text("utf-8"))["sha256"]
     except (OSError, ValueError, KeyError, TypeError):
         return "", ""
-    return str(kept), "first use"
+    return str(kept), FIRST_USE
 
 
 def remember(repository: str, sha256: str, revision: str) -> None:
@@ -241,12 +243,6 @@ def remember(repository: str, sha256: str, revision: str) -> None:
         new.replace(record)
     except OSError as error:
         raise EncoderError(f"{record} cannot be written ({error}); set AISLE_CACHE to a folder that can") from error
-
-
-def sha256_of(file: Path) -> str:
-    """Return the SHA-256 of a file, 64 hex digits."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def command(name: str) -> str:

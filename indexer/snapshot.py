@@ -9,7 +9,6 @@ is interrupted leaves a temporary folder, which nobody reads and the next `write
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -22,6 +21,7 @@ from typing import Any
 import orjson
 
 from indexer.contents import Contents
+from indexer.digest import sha256_of
 from indexer.errors import SnapshotMismatch, SnapshotMissing, VectorError
 from indexer.manifest import FORMAT, MANIFEST, REBUILD, Manifest, Origin, damaged
 from indexer.space import views as spaces
@@ -96,7 +96,7 @@ def write(index: Path, origin: Origin, built: Built, calibration: str) -> Manife
         seq=origin.seq,
         counts=dict(origin.counts),
         files={
-            file.relative_to(aside).as_posix(): {"bytes": file.stat().st_size, "sha256": _sha256(file)}
+            file.relative_to(aside).as_posix(): {"bytes": file.stat().st_size, "sha256": sha256_of(file)}
             for file in files
         },
     )
@@ -190,7 +190,7 @@ def _verify(folder: Path, manifest: Manifest) -> None:
             raise damaged(folder, f"{name} is missing")
         if file.stat().st_size != said["bytes"]:
             raise damaged(folder, f"{name} has {file.stat().st_size:,} bytes instead of {said['bytes']:,}")
-        if _sha256(file) != said["sha256"]:
+        if sha256_of(file) != said["sha256"]:
             raise damaged(folder, f"{name} was altered")
 
 
@@ -205,11 +205,6 @@ def _version() -> str:
         return version("aisle")
     except PackageNotFoundError:  # run from a checkout that was never installed
         return "unknown"
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _flush(path: Path) -> None:

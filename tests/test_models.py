@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from indexer import models
+from indexer.digest import sha256_of
 from indexer.errors import ModelMismatch, ModelNotFound
 from service.cli import aisle
 
@@ -113,7 +114,7 @@ def test_pull_of_what_is_here_keeps_its_hash_in_mind(cached: Path) -> None:
     done = ran("pull")
     assert done.exit_code == 0, done.output
     assert f"{DEFAULT.name} was here: {cached}" in done.stderr
-    sha256 = models.sha256_of(cached / models.WEIGHTS[0])
+    sha256 = sha256_of(cached / models.WEIGHTS[0])
     assert ran("verify").stdout == f"{DEFAULT.name}: {sha256}, the same as when it was got\n"
     told = {"name": DEFAULT.name, "folder": str(cached), "sha256": sha256, "vouched_by": "first use"}
     assert orjson.loads(ran("verify", "--json").stdout) == [told]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from indexer.digest import sha256_of
 from indexer.encoders import TEXT_VERSION, Encoded, Progress, Say, silent
 from indexer.errors import EncoderError
 from indexer.normalize import text_of
@@ -82,7 +83,7 @@ def _distilled(key: str, source: Path, say: Say) -> Path:
         raise _unwritable(cache, error) from error
     try:
         distil(source, made, say)
-        hashes = {path.name: _sha256(path) for path in sorted(made.iterdir())}
+        hashes = {path.name: sha256_of(path) for path in sorted(made.iterdir())}
         (made / HASHES).write_text(json.dumps(hashes, indent=1), "utf-8")
         if not _whole(folder):  # another process may have made it meanwhile
             shutil.rmtree(folder, ignore_errors=True)
@@ -99,14 +100,9 @@ def _whole(folder: Path) -> bool:
     """Say whether the files in `folder` are the ones that were written there."""
     try:
         hashes = json.loads((folder / HASHES).read_text("utf-8"))
-        return all(_sha256(folder / name) == sha256 for name, sha256 in hashes.items())
+        return all(sha256_of(folder / name) == sha256 for name, sha256 in hashes.items())
     except (OSError, ValueError, AttributeError):
         return False
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _unwritable(cache: Path, error: OSError) -> EncoderError:
