@@ -8,7 +8,6 @@ times the CPU time (10 s, not 3 s, nearly all of it imports), and a short title 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from indexer.encoders import Vectors
-from indexer.encoders.threads import workers
+from indexer.encoders.threads import side_by_side
 
 DIM = 384
 HEADS = 12
@@ -52,21 +51,13 @@ class MiniLM:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(tokens)
-        self._workers = workers()
 
     def embed(self, texts: Sequence[str]) -> Iterator[tuple[list[int], Vectors]]:
         """Yield batch by batch the positions in `texts` and their unit rows; the longest texts come first."""
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts)]
         batches = batches_of([len(ids) for ids in tokens])
         work = [[tokens[position] for position in batch] for batch in batches]
-        if min(len(work), self._workers) <= 1:
-            yield from zip(batches, map(self._rows, work), strict=True)
-            return
-        pool = ThreadPoolExecutor(self._workers, "minilm")
-        try:
-            yield from zip(batches, pool.map(self._rows, work), strict=True)
-        finally:
-            pool.shutdown(cancel_futures=True)  # who stops listening, by Ctrl-C say, waits for no further batch
+        yield from zip(batches, side_by_side(self._rows, work), strict=True)
 
     @torch.inference_mode()
     def _rows(self, tokens: Sequence[Sequence[int]]) -> Vectors:

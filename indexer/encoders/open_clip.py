@@ -8,16 +8,16 @@ preparing pictures costs no more than its own time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from indexer.encoders import TEXT_VERSION, Encoded, Mask, Progress, Say, Vectors, silent
+from indexer.encoders.texts import embedded
+from indexer.encoders.threads import side_by_side
 from indexer.models import Found, found
-from indexer.normalize import text_of
 from indexer.picture import Picture, Pixels
 from indexer.product import Product
 
@@ -34,8 +34,6 @@ later ones show details, packages and size charts. Chosen, not measured. Picture
 
 PICTURES_SHARE = 0.85
 """Of the time that a product with one picture takes; the rest is its text's."""
-
-Batch = TypeVar("Batch")
 
 
 def load(model: str = "", say: Say = silent) -> ClipEncoder:
@@ -57,11 +55,9 @@ class ClipEncoder:
     def __init__(self, model: Found, checkpoint: Checkpoint) -> None:
         from indexer.encoders.clip.caption import Captions
         from indexer.encoders.clip.sight import Sight
-        from indexer.encoders.threads import workers
 
         self._sight = Sight(checkpoint)
         self._captions = Captions(checkpoint)
-        self._workers = workers()
         self.name = (
             f"open_clip:{model.name}@{model.sha256[:12]} frame={checkpoint.frame} pictures={len(WEIGHTS)} "
             f"tokens={self._captions.tokens} text={TEXT_VERSION}"
@@ -87,7 +83,8 @@ class ClipEncoder:
         pixels = list(pictures.values())
         rows = np.zeros((len(pixels), self.parts["image"]), np.float32)
         batches = [range(start, min(start + BATCH, len(pixels))) for start in range(0, len(pixels), BATCH)]
-        for batch, found_rows in self._shared(batches, lambda batch: self._sight.rows([pixels[row] for row in batch])):
+        made = side_by_side(lambda batch: self._sight.rows([pixels[row] for row in batch]), batches)
+        for batch, found_rows in zip(batches, made, strict=True):
             rows[batch] = found_rows
             done(len(batch) / len(pixels))
         vectors = np.zeros((len(products), self.parts["image"]), np.float32)
@@ -97,30 +94,12 @@ class ClipEncoder:
         return vectors, np.array([bool(names) for names in of_product], np.bool_)
 
     def _texts(self, products: Sequence[Product], done: Callable[[float], None]) -> tuple[Vectors, Mask]:
-        rows_of: dict[str, list[int]] = {}
-        for row, product in enumerate(products):
-            rows_of.setdefault(text_of(product), []).append(row)
-        told = np.ones(len(products), np.bool_)
-        told[rows_of.pop("", [])] = False
-        vectors = np.zeros((len(products), self.parts["caption"]), np.float32)
-        rows = list(rows_of.values())
-        batches = list(self._captions.batches(list(rows_of)))
-        for (positions, _), found_rows in self._shared(batches, lambda batch: self._captions.rows(batch[1])):
-            for position, vector in zip(positions, found_rows, strict=True):
-                vectors[rows[position]] = vector
-            done(len(positions) / len(rows))
-        return vectors, told
+        def embed(texts: Sequence[str]) -> Iterator[tuple[list[int], Vectors]]:
+            batches = list(self._captions.batches(texts))
+            made = side_by_side(lambda batch: self._captions.rows(batch[1]), batches)
+            yield from zip((positions for positions, _ in batches), made, strict=True)
 
-    def _shared(self, batches: Sequence[Batch], work: Callable[[Batch], Vectors]) -> Iterator[tuple[Batch, Vectors]]:
-        """Yield each batch with what `work` makes of it, in order, by as many threads as there are cores."""
-        if min(len(batches), self._workers) <= 1:
-            yield from ((batch, work(batch)) for batch in batches)
-            return
-        pool = ThreadPoolExecutor(self._workers, "open_clip")
-        try:
-            yield from zip(batches, pool.map(work, batches), strict=True)
-        finally:
-            pool.shutdown(cancel_futures=True)
+        return embedded(products, self.parts["caption"], embed, lambda number: done(number / len(products)))
 
 
 class _Shares:

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from indexer.encoders import TEXT_VERSION, Encoded, Progress, Say, Vectors, silent
+from indexer.encoders.texts import embedded
 from indexer.errors import ModelMismatch, ModelNotFound
-from indexer.normalize import text_of
 from indexer.product import Product
 
 if TYPE_CHECKING:
@@ -88,22 +88,12 @@ class SentenceEncoder:
 
         All tokens of one call are in memory, some 5 kB a product: give it thousands at a time, not millions.
         """
-        rows_of: dict[str, list[int]] = {}
-        for row, product in enumerate(products):
-            rows_of.setdefault(text_of(product), []).append(row)
-        empty = rows_of.pop("", [])
-        mask = np.ones(len(products), np.bool_)
-        mask[empty] = False
-        vectors = np.zeros((len(products), self._model.dim), np.float32)
-        if progress and empty:
-            progress(len(empty))
-        rows = list(rows_of.values())
-        for positions, batch in self._model.embed(list(rows_of)):
-            for position, vector in zip(positions, batch, strict=True):
-                vectors[rows[position]] = vector
-            if progress:
-                progress(sum(len(rows[position]) for position in positions))
+        vectors, mask = embedded(products, self._model.dim, self._model.embed, progress or _nobody)
         return Encoded({"text": vectors}, {"text": mask})
+
+
+def _nobody(_done: int) -> None:
+    """Hear nothing."""
 
 
 class _LibraryModel:
