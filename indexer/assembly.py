@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from indexer import vectors as kinds
-from indexer.contents import Contents, pictured
+from indexer.contents import Contents, hashed
 from indexer.encoders import Encoder
 from indexer.images.lookalikes import Lookalikes
 from indexer.labels import Labels
 from indexer.settings import IndexSettings
 from indexer.space import Space, present
+from indexer.space.bridge import paired
 from indexer.space.features import Features
 from indexer.space.fit import fit, pooled, sample
 from indexer.space.lexicon import Lexicon, Rows
@@ -56,7 +57,7 @@ def load(
     tell: Callable[[int], None],
 ) -> Loaded:
     """Return what the store held at `size`; what `encoder` has never seen is encoded. tell(n): n are loaded."""
-    labels, counted, lookalikes, filled = Labels(), [], Lookalikes(), 0
+    labels, counted, hashes, filled = Labels(), [], [], 0
     keys = np.empty(size.products, np.int64)
     raw = np.empty((size.products, sum(encoder.parts.values())), np.float32)
     lexicon = Lexicon.blank()
@@ -69,8 +70,9 @@ def load(
         np.concatenate([found.encoded.parts[part] for part in encoder.parts], axis=1, out=raw[rows])
         counted.append(lexicon.count(found.texts))
         labels.put(labels_of(found, tree, vocabulary))
-        lookalikes.put(*pictured(found.keys, found.phashes))
+        hashes.append(hashed(found.keys, found.phashes))
         tell(filled)
+    lookalikes = Lookalikes(*map(np.concatenate, zip(*hashes, strict=True))) if hashes else Lookalikes()
     return Loaded(keys[:filled], labels, raw[:filled], counted, lookalikes)
 
 
@@ -85,12 +87,13 @@ def learn(
         features.put(loaded.keys[rows], loaded.raw[rows], lexicon.weigh(counted))
     views = Views.raw(parts, lexicon)
     some = sample(len(loaded.keys), settings.seed)
+    pairs = loaded.raw[some[paired(views.spaces, features, loaded.keys[some])]]
     if settings.space == "raw":
-        return learnt(views, views.spaces, loaded.raw[some]), features, {}
+        return learnt(views, views.spaces, pairs), features, {}
     spaces, learning = {}, {}
     for name, space in views.spaces.items():
         spaces[name], learning[name] = _fitted(space, loaded, features, some, tree=tree, settings=settings)
-    return learnt(views, spaces, loaded.raw[some]), features, learning
+    return learnt(views, spaces, pairs), features, learning
 
 
 def _fitted(

@@ -46,8 +46,9 @@ class Contents:
             view.leave(keys)
         self.labels.put(labels)
         self.features.put(keys, projected.raw, projected.words)
-        self.lookalikes.drop(keys)
-        self.lookalikes.put(*pictured(keys, phashes))
+        shown, hashes = hashed(keys, phashes)
+        self.lookalikes.drop(np.setdiff1d(keys, shown))
+        self.lookalikes.put(shown, hashes)
         for name, view in self.views.items():
             view.enter(keys, projected.vectors[name])
 
@@ -75,6 +76,8 @@ class Contents:
     @property
     def searched(self) -> int:
         """How many products can be found by any view."""
+        if len(self.views) == 1:
+            return sum(len(view.vectors) for view in self.views.values())
         known = np.flatnonzero(self.labels.known)
         return int(np.any([view.seen(known) for view in self.views.values()], axis=0).sum()) if len(known) else 0
 
@@ -116,7 +119,7 @@ class Contents:
         return cls(labels, features, Names.load(folder, parts), Lookalikes.load(folder), views)
 
 
-def pictured(keys: Keys, phashes: Sequence[int | None]) -> tuple[Keys, npt.NDArray[np.uint64]]:
+def hashed(keys: Keys, phashes: Sequence[int | None]) -> tuple[Keys, npt.NDArray[np.uint64]]:
     """Return the keys that have a perceptual hash, and those hashes."""
     some = [(key, phash) for key, phash in zip(keys.tolist(), phashes, strict=False) if phash is not None]
     return np.array([key for key, _ in some], np.int64), np.array([phash for _, phash in some], np.uint64)

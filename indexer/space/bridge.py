@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from indexer.errors import SnapshotDamaged
 from indexer.space import IMAGE, TEXT, Space
+from indexer.space.features import Features, Keys
 from indexer.space.learnt import edges_of, unit
 
 Floats = npt.NDArray[np.float32]
@@ -53,6 +54,14 @@ class Bridge:
             part = made[:, first:last]
             part[:] = unit(part)
         return made
+
+
+def paired(spaces: Mapping[str, Space], features: Features, keys: Keys) -> Keys:
+    """Return the places among `keys` (n,) of the first PAIRS stored products that have every view; none of one view."""
+    if len(spaces) < 2:
+        return np.zeros(0, np.int64)
+    both = np.all([features.seen(keys, space) for space in spaces.values()], axis=0)
+    return np.flatnonzero(both)[:PAIRS]
 
 
 def fit(spaces: Mapping[str, Space], raw: Floats) -> dict[str, Bridge]:

@@ -84,9 +84,9 @@ class Features:
         self._raw[known] = 0
         self._count[known] = 0
 
-    def raw(self, keys: Keys) -> Floats:
-        """Return the raw parts of keys, float32 (n, all parts)."""
-        return self._raw[keys].astype(np.float32)
+    def raw(self, keys: Keys, space: Space | None = None) -> Floats:
+        """Return the raw parts of keys, float32 (n, all parts), or those of one view alone."""
+        return (self._raw[keys] if space is None else self._raw[keys, space.columns]).astype(np.float32)
 
     def words(self, keys: Keys) -> Rows:
         """Return the words of keys, sparse (n, COLUMNS)."""
@@ -108,8 +108,12 @@ class Features:
 
     def seen(self, keys: Keys, space: Space) -> npt.NDArray[np.bool_]:
         """Return which keys have anything of a view: bool (n,)."""
-        made: npt.NDArray[np.bool_] = np.any(self._raw[keys, space.columns], axis=1)
-        return made | (self._count[keys] > 0) if space.words else made
+        made: npt.NDArray[np.bool_] = (self._count[keys] > 0) & space.words
+        rest = np.flatnonzero(~made)
+        for start in range(0, len(rest), BATCH):
+            some = rest[start : start + BATCH]
+            made[some] = np.any(self._raw[keys[some], space.columns], axis=1)
+        return made
 
     def had(self, kernel: Kernel, raw: Floats, words: Rows) -> Kernel:
         """Return the kernel without what a question, one row of each, lacks: it is not held against anybody."""
@@ -166,15 +170,16 @@ class Features:
         it are no copies there.
         """
         parts = [(start, end) for start, end in pairwise(self._edges) if space is None or _within(start, end, space)]
-        if space is not None and not space.words:
-            return self._raw_copies(raw, others, least, parts)
-        total, many = np.zeros(others.shape, np.float32), np.ones(others.shape, np.float32)
+        reads = space is None or space.words
+        total, many = np.zeros(others.shape, np.float32), np.full(others.shape, float(reads), np.float32)
         for start, end in parts:
             asked = raw[:, start:end]
             near = self._raw[others, start:end].astype(np.float32)
             total += np.einsum("nd,nmd->nm", asked, near)
             many += np.any(asked, axis=1)[:, None] | np.any(near, axis=2)
-        alike: npt.NDArray[np.bool_] = total + 1 >= least * many  # what words could still make of it
+        alike: npt.NDArray[np.bool_] = total + reads >= least * many  # what words could still make of it
+        if not reads:
+            return alike & (many > 0)
         row, place = np.nonzero(alike)
         for start in range(0, len(row), BATCH):
             some = slice(start, start + BATCH)
@@ -185,18 +190,6 @@ class Features:
             alike[at] = np.where(wordless, total[at] >= least * (many[at] - 1), total[at] + cosine >= least * many[at])
             if space is not None:
                 alike[at] &= ~wordless | (many[at] > 1)
-        return alike
-
-    def _raw_copies(
-        self, raw: Floats, others: Keys, least: float, parts: Sequence[tuple[int, int]]
-    ) -> npt.NDArray[np.bool_]:
-        """Return the same by some parts alone, without words; what has none of them is no copy."""
-        total, many = np.zeros(others.shape, np.float32), np.zeros(others.shape, np.float32)
-        for start, end in parts:
-            near = self._raw[others, start:end].astype(np.float32)
-            total += np.einsum("nd,nmd->nm", raw[:, start:end], near)
-            many += np.any(raw[:, start:end], axis=1)[:, None] | np.any(near, axis=2)
-        alike: npt.NDArray[np.bool_] = (total >= least * many) & (many > 0)
         return alike
 
     def _words_alike(self, keys: Keys, words: Rows) -> Floats:

@@ -18,6 +18,7 @@ from indexer import vectors as kinds
 from indexer.labels import UNLABELLED
 from indexer.snapshot import Built
 from indexer.space import RAW, Projected, Space, present
+from indexer.space.bridge import paired
 from indexer.space.fit import pooled, refit
 from indexer.space.prototypes import Own
 from indexer.space.views import learnt
@@ -67,7 +68,8 @@ def _without(built: Built, told: Keys) -> Built:
         name: view if spaces[name] is view.space else _placed_in(view, spaces[name], len(built.tree))
         for name, view in contents.views.items()
     }
-    space = learnt(built.space, spaces, contents.features.raw(told)) if built.space.bridges else built.space
+    pairs = contents.features.raw(told[paired(spaces, contents.features, told)])
+    space = learnt(built.space, spaces, pairs) if built.space.bridges else built.space
     return replace(built, space=replace(space, spaces=spaces), contents=replace(contents, views=views))
 
 
@@ -77,7 +79,7 @@ def _space_without(built: Built, view: View, told: Keys) -> Space:
         return view.space
     features = built.contents.features
     nodes = pooled(view.labels.spoken(some), built.tree.lineage)
-    raw, words = features.raw(some)[:, view.space.columns], view.space.read(features.words(some))
+    raw, words = features.raw(some, view.space), view.space.read(features.words(some))
     return replace(view.space, learnt=refit(view.space.learnt, raw, words, nodes, view.labels.voices(some)))
 
 
