@@ -36,10 +36,9 @@ from indexer.sources import read
 from indexer.space import TEXT
 from service.engine import SERVICE, Engine
 from service.evaluation.trial import fill
-from service.hearing import Hearing, think
+from service.hearing import listened, think
 from service.rebuild import rebuild
 from service.settings import ServiceSettings
-from service.vote.evidence import heard
 from service.vote.questions import Question, without
 from service.vote.search import neighbourhoods
 
@@ -110,8 +109,15 @@ def vote_and_search(engine: Engine, products: Sequence[Product]) -> dict[str, An
 
     def vote() -> None:
         put = {TEXT: Question(asked, found, without(view, itself))}
-        said = heard(live.built, put, calibration.words)
-        hearing = Hearing(asked, (TEXT,), put, found, said, calibration, engine.tagger())
+        hearing = listened(
+            live.built,
+            asked,
+            put,
+            calibration=calibration,
+            tagger=engine.tagger(),
+            voters=NEIGHBOURS,
+            reach=NEIGHBOURS,
+        )
         think(live.built, engine.settings, products, hearing, SERVICE)
 
     times: dict[str, list[float]] = {"search_ms": [], "vote_and_tags_ms": []}

@@ -42,7 +42,6 @@ class Hearing:
     """
 
     asked: Projected
-    pattern: Pattern
     questions: Questions
     found: Neighbourhood
     heard: Heard
@@ -83,10 +82,28 @@ def hear(
     vote in each view; least: how many are looked for at least.
     """
     views = calibration.views or saying(built, pattern)
-    put = questions(built, restricted(built, asked, pattern), views, itself, max(voters, least))
-    found = together([each.found for each in put.values()], max(voters, least))
+    reach = max(voters, least)
+    put = questions(built, restricted(built, asked, pattern), views, itself, reach)
+    return listened(built, asked, put, calibration=calibration, tagger=tagger, voters=voters, reach=reach)
+
+
+def listened(
+    built: Built,
+    asked: Projected,
+    put: Questions,
+    *,
+    calibration: Calibration,
+    tagger: Tagger,
+    voters: int,
+    reach: int,
+) -> Hearing:
+    """Hear what the first `voters` of each view say; all that were found, `reach` at least, stand together beside it.
+
+    put: what each view is asked, with the neighbours found there.
+    """
+    found = together([each.found for each in put.values()], reach)
     voting = {view: first(each, voters) for view, each in put.items()}
-    return Hearing(asked, pattern, voting, found, heard(built, voting, calibration.words), calibration, tagger)
+    return Hearing(asked, voting, found, heard(built, voting, calibration.words), calibration, tagger)
 
 
 def think(

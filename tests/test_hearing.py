@@ -54,7 +54,6 @@ def hearing(asked: dict[str, Neighbourhood], found: Neighbourhood, voices: dict[
     said = Evidence(np.zeros((rows, 0), np.int32), *(np.zeros((rows, 0, len(asked)), np.float32) for _ in range(4)))
     return Hearing(
         nothing,
-        tuple(asked),
         {view: Question(nothing, each, nobody) for view, each in asked.items()},
         found,
         Heard({view: np.array(each, np.float32) for view, each in voices.items()}, said),

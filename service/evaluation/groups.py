@@ -55,7 +55,7 @@ def near_copies(built: Built, asked: Projected, itself: Keys) -> Iterator[tuple[
     for place, view in enumerate(built.contents.views.values()):
         found = neighbourhoods(view, asked, itself, COPIES)
         copies = view.features.copies(asked.raw, asked.words, found.keys, COPY)
-        if place == 0:
+        if place == 0 and len(built.contents.views) > 1:
             copies |= view.features.copies(asked.raw, asked.words, found.keys, COPY, view.space)
         yield found.keys, copies & found.present
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,10 +38,8 @@ from service.evaluation.groups import groups, near_copies
 from service.evaluation.judged import Judged
 from service.evaluation.samples import drawn, parts
 from service.evaluation.trial import Look, Remembered, asked, mapped, trial
-from service.hearing import Hearing, think
-from service.vote.evidence import heard
-from service.vote.questions import first, saying
-from service.vote.search import together
+from service.hearing import listened, think
+from service.vote.questions import saying
 
 LEAST = 2
 """Labelled products that an evaluation needs at least."""
@@ -215,12 +213,11 @@ def _left_out(engine: Engine, twin: Built, keys: Keys, fold: int) -> Judged | No
         some, calibration = itself[np.array(rows)], engine.calibration.of(pattern)
         voters = engine.settings.neighbours or calibration.neighbours
         views = calibration.views or saying(twin, pattern)
-        about = ask(twin, keys[rows], max(voters, VOTERS), pattern, views)
-        found = together([each.found for each in about.questions.values()], max(voters, VOTERS))
-        voting = {view: first(each, voters) for view, each in about.questions.items()}
-        silent = twin.contents.features.copies(some.raw, some.words, found.keys, COPY)
-        spoken = heard(twin, voting, calibration.words)
-        hearing = Hearing(some, pattern, voting, found, spoken, calibration, engine.tagger(), silent)
+        reach = max(voters, VOTERS)
+        put = ask(twin, keys[rows], reach, pattern, views).questions
+        hearing = listened(twin, some, put, calibration=calibration, tagger=engine.tagger(), voters=voters, reach=reach)
+        silent = twin.contents.features.copies(some.raw, some.words, hearing.found.keys, COPY)
+        hearing = replace(hearing, silent=silent)
         here = [products[row] for row in rows]
         thought = think(twin, engine.settings, here, hearing, SERVICE)
         parts.append(
