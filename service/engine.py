@@ -135,19 +135,21 @@ class Engine:
 
         Raises ProductNotFound for an unknown id and ProductError for a product that is refused.
         """
-        given = given_parts(self.live.encoder)
-        product = self.get(query).record.product if isinstance(query, str) else clean(query, given)
-        if isinstance(product, ProductError):
-            raise product
-        asked = self._kept(query) if isinstance(query, str) else self.encode([product])
+        if isinstance(query, str):
+            stored = self.get(query)
+            product, asked = stored.record.product, self._kept(stored)
+        else:
+            cleaned = clean(query, given_parts(self.live.encoder))
+            if isinstance(cleaned, ProductError):
+                raise cleaned
+            product, asked = cleaned, self.encode([cleaned])
         with self.live.reading():
             (_, hearing), *_ = self._hear([product], asked, limit)
             return neighbour_lists(self.live, hearing, limit)[0]
 
-    def _kept(self, product_id: str) -> Projected:
+    def _kept(self, stored: Stored) -> Projected:
         """Return a stored product as it was encoded, pictures and vectors that came with it included."""
         live = self.live
-        stored = self.get(product_id)
         found = live.records.read([stored.key], live.encoder.name, live.encoder.parts)
         found = completed(live.records, live.encoder, found, live.encode)
         return live.space.project(found.encoded, found.texts)

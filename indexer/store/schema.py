@@ -27,6 +27,12 @@ def _column(name: str, kind: sa.types.TypeEngine[Any], comment: str, *, primary_
     return sa.Column(name, kind, comment=comment, primary_key=primary_key, nullable=False)
 
 
+def _product_key(comment: str) -> sa.Column[Any]:
+    """Return the column of the product that a row is about; the row goes with it."""
+    product = sa.ForeignKey("products.key", ondelete="CASCADE")
+    return sa.Column("key", _NUMBER, product, primary_key=True, autoincrement=False, comment=comment)
+
+
 products = sa.Table(
     "products",
     METADATA,
@@ -60,14 +66,7 @@ products = sa.Table(
 labels = sa.Table(
     "labels",
     METADATA,
-    sa.Column(
-        "key",
-        _NUMBER,
-        sa.ForeignKey("products.key", ondelete="CASCADE"),
-        primary_key=True,
-        autoincrement=False,
-        comment="The product that is labelled.",
-    ),
+    _product_key("The product that is labelled."),
     sa.Column(
         "category",
         sa.Text,
@@ -107,14 +106,7 @@ pictures = sa.Table(
 product_pictures = sa.Table(
     "product_pictures",
     METADATA,
-    sa.Column(
-        "key",
-        _NUMBER,
-        sa.ForeignKey("products.key", ondelete="CASCADE"),
-        primary_key=True,
-        autoincrement=False,
-        comment="The product that is shown.",
-    ),
+    _product_key("The product that is shown."),
     sa.Column(
         "position",
         sa.Integer,
