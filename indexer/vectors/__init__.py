@@ -7,7 +7,8 @@ up as arrays, with no loop over strings (docs/adr/0003-integer-keys.md).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -21,6 +22,11 @@ from indexer.errors import VectorError
 
 Vectors = npt.NDArray[np.float32]
 Keys = npt.NDArray[np.int64]
+Reading = Callable[[], AbstractContextManager[object]]
+"""Returns what holds off changes while it is entered."""
+
+PROBED = 256
+"""Stored vectors that a probe asks about: it is 0.006 off then, one standard deviation."""
 
 SIMILARITY_STEP = 2.0**-20
 """Similarities are rounded to multiples of this (about 1e-6), so that equal vectors tie in every batch size and
@@ -76,6 +82,28 @@ class VectorIndex(Protocol):
 
         With fewer than `k` stored, all of them are returned: rows are shorter, never padded. Raises DimensionMismatch
         when the width differs and VectorError when k < 1.
+        """
+
+    @property
+    def imbalance(self) -> float:
+        """How many times as long a search takes as with lists of one length: 1 for even lists, and without any."""
+
+    @property
+    def outgrown(self) -> bool:
+        """Whether twice as many vectors are stored as when it was tuned, so that it is time to `retune`."""
+
+    def probe(self, samples: int = PROBED, k: int = 10, *, seed: int = 0, reading: Reading = nullcontext) -> float:
+        """Return the share of the true `k` nearest that searches find, in [0, 1]: its recall as it is now.
+
+        Asked about are `samples` stored vectors, each without itself; the truth is an exact search of what is stored,
+        of codes as they decode. It may take seconds, and runs beside searches and changes: the index is touched inside
+        `reading()` only, about a millisecond at a time.
+        """
+
+    def retune(self, *, seed: int = 0, reading: Reading = nullcontext) -> float:
+        """Probe, search as much more widely from now on as the recall target asks for, and return the recall then.
+
+        What is stored stays as it is. Takes a few probes' time and, like one, runs beside searches and changes.
         """
 
     def save(self, folder: Path) -> list[Path]:

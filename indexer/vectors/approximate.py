@@ -2,7 +2,7 @@
 
 A kind proposes candidates and gives the vectors it keeps for them. Similarity and order are computed here as `exact`
 does it, so a row's answer does not depend on its batch. How widely to look (the effort: lists probed, length of a
-graph's candidate list) is chosen once, at build, and travels with each call.
+graph's candidate list) is chosen at build, again when the index has grown, and travels with each call.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ import json
 from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Mapping
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from indexer.vectors import Keys, Neighbours, Vectors
+from indexer.vectors import PROBED, Keys, Neighbours, Reading, Vectors
 from indexer.vectors.exact import ExactIndex
+from indexer.vectors.probing import Truth, share, truth
 from indexer.vectors.rows import BLOCK, asked, cosine, damaged
 
 Parameters = dict[str, int | float | str]
@@ -39,6 +42,15 @@ SAMPLE = 512
 
 ADD_AT_ONCE = 65_536
 
+WORTH_TUNING = 1_000
+"""Vectors under which an index is never outgrown."""
+
+ALMOST = 0.995
+"""Recall that is never aimed beyond to make up for flattery."""
+
+CEILING, TUNED_AT = "ceiling", "tuned_at"
+"""Parameters: the recall that codes reach at most, and how many vectors were stored when the effort was chosen."""
+
 
 class ApproximateIndex(ABC):
     """What the approximate kinds share; `parameters` holds the effort under `effort_name`."""
@@ -46,6 +58,9 @@ class ApproximateIndex(ABC):
     effort_name: str
     coded = False
     """Whether vectors are stored as codes, so that similarities are near the true ones and not equal to them."""
+
+    flattery = 0.0
+    """How much more stored vectors find of their neighbours than new questions do."""
 
     def __init__(self, kind: str, dim: int, parameters: Parameters) -> None:
         self.kind = kind
@@ -59,6 +74,24 @@ class ApproximateIndex(ABC):
     def upsert(self, keys: Keys, vectors: Vectors) -> None:
         """File `vectors` under `keys`, as VectorIndex says."""
 
+    @property
+    @abstractmethod
+    def widest(self) -> int:
+        """The largest effort that is of use."""
+
+    @property
+    def imbalance(self) -> float:
+        """There are no lists."""
+        return 1.0
+
+    @abstractmethod
+    def sizes(self) -> Keys:
+        """Return how many vectors each stretch holds, as `probing.Stretched` says."""
+
+    @abstractmethod
+    def stretch(self, number: int) -> tuple[Keys, Vectors]:
+        """Return keys and stored vectors of one stretch, as `probing.Stretched` says."""
+
     @abstractmethod
     def _candidates(self, queries: Vectors, fetch: int, effort: int) -> tuple[Keys, Vectors]:
         """Return keys (n, fetch), -1 where no more were found, and the vectors (n, fetch, dim) stored under them."""
@@ -66,7 +99,48 @@ class ApproximateIndex(ABC):
     def search(self, vectors: Vectors, k: int) -> Neighbours:
         """Return the `k` most similar of each row that were found, as VectorIndex says."""
         queries, k = asked(vectors, k, self.dim, len(self))
-        return Neighbours(*self._answer(queries, k, int(self.parameters[self.effort_name])))
+        return Neighbours(*self._answer(queries, k, self.effort))
+
+    @property
+    def effort(self) -> int:
+        """How widely searches look by now."""
+        return int(self.parameters[self.effort_name])
+
+    @property
+    def outgrown(self) -> bool:
+        """Whether it has doubled since its effort was chosen, and a larger one would be of use."""
+        tuned_at = max(WORTH_TUNING, int(self.parameters[TUNED_AT]))
+        return len(self) >= 2 * tuned_at and self.effort < self.widest
+
+    def probe(self, samples: int = PROBED, k: int = 10, *, seed: int = 0, reading: Reading = nullcontext) -> float:
+        """Return the share of the true `k` nearest that searches find, as VectorIndex says."""
+        return self._share(truth(self, samples, k, seed, reading), reading, self.effort)
+
+    def retune(self, *, seed: int = 0, reading: Reading = nullcontext) -> float:
+        """Raise the effort until searches find what was aimed at, as VectorIndex says.
+
+        The recall that is returned is of what is stored, the one in `parameters` what new questions may expect.
+        """
+        with reading():
+            size = len(self)
+        true, before = truth(self, PROBED, 10, seed, reading), self.effort
+        ceiling = float(self.parameters.get(CEILING, 1))
+        goal = _goal(float(self.parameters["recall_target"]), ceiling, coded=self.coded) / max(ceiling, 1e-9)
+        goal = min(goal + self.flattery, max(goal, ALMOST))
+        reached = partial(self._share, true, reading)
+        most = before
+        while (recall := reached(most)) < goal and most < self.widest:
+            before, most = most + 1, min(2 * most, self.widest)
+        if most > self.effort:
+            efforts = range(before, most)
+            most = (*efforts, most)[bisect_left(efforts, goal, key=reached)]
+            recall = reached(most)
+        found = {self.effort_name: most, "recall": (recall - self.flattery) * ceiling, TUNED_AT: size}
+        self.parameters = {**self.parameters, **found}  # in one go: searches may be under way
+        return recall
+
+    def _share(self, true: Truth, reading: Reading, effort: int) -> float:
+        return share(true, partial(self._answer, effort=effort), reading)
 
     def fill(self, keys: Keys, vectors: Vectors, efforts: range, target: float, seed: int) -> Parameters:
         """Upsert `vectors` under `keys`, which ascend; return the smallest effort that meets the recall target.
@@ -78,7 +152,7 @@ class ApproximateIndex(ABC):
         held = np.zeros(len(keys), dtype=np.bool_)
         held[np.random.default_rng(seed).choice(len(keys), min(len(keys) // 32, SAMPLE), replace=False)] = True
         self._add(keys, vectors, np.flatnonzero(~held))
-        effort, recall = efforts[0], 1.0
+        effort, recall, ceiling = efforts[0], 1.0, 1.0
         if held.any():
             queries, tenth = vectors[held], _tenth(vectors, held)
 
@@ -87,11 +161,13 @@ class ApproximateIndex(ABC):
                 true = cosine(queries[:, np.newaxis], vectors[np.searchsorted(keys, found)])
                 return float((true >= tenth).mean())
 
-            goal = min(target, reached(efforts[-1]) - 0.005) if self.coded else target
+            ceiling = round(reached(efforts[-1]), 4) if self.coded else 1.0
+            goal = _goal(target, ceiling, coded=self.coded)
             effort = efforts[min(bisect_left(efforts, goal, key=reached), len(efforts) - 1)]
             recall = reached(effort)
         self._add(keys, vectors, np.flatnonzero(held))
-        return {self.effort_name: effort, "recall": recall, "recall_target": target}
+        said = {CEILING: ceiling} if self.coded else {}
+        return {self.effort_name: effort, "recall": recall, "recall_target": target, TUNED_AT: len(keys), **said}
 
     def _add(self, keys: Keys, vectors: Vectors, rows: Keys) -> None:
         for start in range(0, len(rows), ADD_AT_ONCE):
@@ -126,6 +202,11 @@ class ApproximateIndex(ABC):
         return np.take_along_axis(keys, order, axis=1), np.take_along_axis(similarity, order, axis=1)
 
 
+def _goal(target: float, ceiling: float, *, coded: bool) -> float:
+    """Return the recall to aim at: the target, or half a point below what codes can reach at most."""
+    return min(target, ceiling - 0.005) if coded else target
+
+
 def _tenth(vectors: Vectors, held: npt.NDArray[np.bool_]) -> Vectors:
     """Return (queries, 1): the similarity of the true tenth neighbour, among the rest, of each vector held back."""
     rows = ExactIndex.over(np.arange(len(vectors)), vectors)
@@ -147,6 +228,7 @@ def read_parameters(folder: Path, kind: str, effort_name: str) -> Parameters:
     try:
         written = json.loads(path.read_text(encoding="utf-8"))
         parameters: Parameters = written["parameters"]
+        parameters.setdefault(TUNED_AT, 0)
         if written["kind"] != kind or int(parameters[effort_name]) < 1:
             raise ValueError(f"{written['kind']} written, {kind} asked for, {effort_name} {parameters[effort_name]}")
     except (OSError, ValueError, KeyError, TypeError) as error:

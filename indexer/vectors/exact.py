@@ -7,12 +7,13 @@ So it is the same number whatever else stands in the batch and whichever kind fo
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
-from indexer.vectors import SIMILARITY_STEP, Keys, Neighbours, Vectors
+from indexer.vectors import PROBED, SIMILARITY_STEP, Keys, Neighbours, Reading, Vectors
 from indexer.vectors.rows import BLOCK, asked, cosine, damaged, filed, read_array
 
 SLACK = 16 * SIMILARITY_STEP
@@ -74,6 +75,24 @@ class ExactIndex:
             block = slice(start, start + step)
             keys[block], similarity[block] = self._rank(queries[block], k)
         return Neighbours(keys, similarity)
+
+    @property
+    def imbalance(self) -> float:
+        """There are no lists."""
+        return 1.0
+
+    @property
+    def outgrown(self) -> bool:
+        """There is nothing to tune."""
+        return False
+
+    def probe(self, samples: int = PROBED, k: int = 10, *, seed: int = 0, reading: Reading = nullcontext) -> float:  # noqa: ARG002  # nothing is missed
+        """Return 1: nothing is missed."""
+        return 1.0
+
+    def retune(self, *, seed: int = 0, reading: Reading = nullcontext) -> float:  # noqa: ARG002  # there is nothing to tune
+        """Return 1: nothing is missed."""
+        return 1.0
 
     def save(self, folder: Path) -> list[Path]:
         """Write the vectors and their keys as two .npy files."""

@@ -20,6 +20,7 @@ from typing import Any
 
 import faiss as generated
 import numpy as np
+import numpy.typing as npt
 
 from indexer.vectors import Keys, VectorIndex, Vectors
 from indexer.vectors.approximate import (
@@ -36,6 +37,7 @@ from indexer.vectors.rows import damaged, filed, read_array
 faiss: Any = generated  # the types of the generated module know neither keyword arguments nor all of its names
 FaissIndex = Any
 Selector = Any
+Codes = npt.NDArray[np.uint8]
 
 INDEX_FILE = "vectors.faiss"
 
@@ -47,6 +49,8 @@ TRAINED_FROM = {"ivf": 2 * POINTS_PER_LIST, "ivf_sq8": 1_000, "ivf_pq": 256 * PO
 build: always right, only larger and slower, and nothing is retrained under a running service."""
 
 MOST_EF_SEARCH = 1_024
+STRETCH = 1_024
+"""Slots of a graph that are looked through at a time."""
 LINKS = 32
 INNER_PRODUCT = faiss.METRIC_INNER_PRODUCT
 
@@ -100,13 +104,42 @@ class IvfIndex(ApproximateIndex):
         faiss.write_index(self._lists, str(folder / INDEX_FILE))
         return [folder / INDEX_FILE, write_parameters(folder, self)]
 
+    @property
+    def widest(self) -> int:
+        """All lists."""
+        return int(self._lists.nlist)
+
+    @property
+    def imbalance(self) -> float:
+        """How many times as long a search takes as with even lists: lists x sum of squares / square of sum."""
+        return float(self._lists.invlists.imbalance_factor()) if len(self) else 1.0
+
+    def sizes(self) -> Keys:
+        """Return the length of each list."""
+        lists = self._lists.invlists
+        return np.array([lists.list_size(number) for number in range(self._lists.nlist)], np.int64)
+
+    def stretch(self, number: int) -> tuple[Keys, Vectors]:
+        """Return keys and vectors of one list, of codes as they decode."""
+        lists, size = self._lists.invlists, self._lists.invlists.list_size(number)
+        if not size:
+            return np.empty(0, np.int64), np.empty((0, self.dim), np.float32)
+        keys = faiss.rev_swig_ptr(lists.get_ids(number), size).copy()
+        codes = faiss.rev_swig_ptr(lists.get_codes(number), size * lists.code_size).reshape(size, -1).copy()
+        return keys, self._decoded(codes, number) if self.coded else codes.view(np.float32)
+
+    def _decoded(self, codes: Codes, number: int) -> Vectors:
+        coder = self._lists.pq if hasattr(self._lists, "pq") else self._lists.sq
+        rows: Vectors = coder.decode(codes)
+        if self._lists.by_residual:
+            rows += self._lists.quantizer.reconstruct(number)
+        return _drawn_back(rows)
+
     def _candidates(self, queries: Vectors, fetch: int, effort: int) -> tuple[Keys, Vectors]:
         _one_thread()
         scope = faiss.SearchParametersIVF(nprobe=min(effort, self._lists.nlist))
         _, keys, vectors = self._lists.search_and_reconstruct(queries, fetch, params=scope)
-        if self.coded:  # what went in was a unit row, so what the code decodes to is drawn back to the sphere
-            vectors /= np.maximum(np.linalg.norm(vectors, axis=2, keepdims=True), np.finfo(np.float32).tiny)
-        return keys, vectors
+        return keys, _drawn_back(vectors) if self.coded else vectors
 
 
 class HnswIndex(ApproximateIndex):
@@ -117,6 +150,7 @@ class HnswIndex(ApproximateIndex):
     """
 
     effort_name = "ef_search"
+    flattery = 0.02  # the links of a stored vector lead to its neighbours: 0.999 beside 0.978 in 16 dimensions
 
     def __init__(self, graph: FaissIndex, keys: Keys, parameters: Parameters) -> None:
         super().__init__("hnsw", graph.d, parameters)
@@ -148,6 +182,22 @@ class HnswIndex(ApproximateIndex):
         faiss.write_index(self._graph, str(folder / INDEX_FILE))
         np.save(folder / KEYS_FILE, self._keys, allow_pickle=False)
         return [folder / INDEX_FILE, folder / KEYS_FILE, write_parameters(folder, self)]
+
+    @property
+    def widest(self) -> int:
+        """The longest candidate list that is worth its time."""
+        return MOST_EF_SEARCH
+
+    def sizes(self) -> Keys:
+        """Return how many living vectors there are in each run of slots."""
+        starts = np.arange(0, len(self._keys), STRETCH)
+        return np.add.reduceat(self._keys >= 0, starts, dtype=np.int64) if len(starts) else starts
+
+    def stretch(self, number: int) -> tuple[Keys, Vectors]:
+        """Return keys and vectors of a run of slots, tombstones left out."""
+        slots = slice(number * STRETCH, (number + 1) * STRETCH)
+        living = self._keys[slots] >= 0
+        return self._keys[slots][living], self._stored()[slots][living]
 
     def _bury(self, keys: Keys) -> None:
         slots = [slot for key in keys.tolist() if (slot := self._slot.pop(key, None)) is not None]
@@ -263,6 +313,12 @@ def _lists(kind: str, dim: int, nlist: int) -> FaissIndex:
 
 def _graph(dim: int) -> FaissIndex:
     return faiss.IndexHNSWFlat(dim, LINKS, INNER_PRODUCT)
+
+
+def _drawn_back(rows: Vectors) -> Vectors:
+    """Return what codes decode to at length one again, as it went in; rows are those of the last axis."""
+    rows /= np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), np.finfo(np.float32).tiny)
+    return rows
 
 
 def _one_thread() -> None:
