@@ -202,10 +202,10 @@ class Engine:
     def tagger(self) -> Tagger:
         """Return what gives the tags that the index has now."""
         tags, tree = self.live.labels.tag_names, self.live.tree
-        if self._tagging is None or self._tagging[0] != (len(tags), tree.version):
-            made = Tagger.of(self.calibration.tags, tags, self.live.vocabulary, tree)
-            self._tagging = (len(tags), tree.version), made
-        return self._tagging[1]
+        now, known = (len(tags), tree.version), self._tagging  # read once: others may be answering
+        if known is None or known[0] != now:
+            known = self._tagging = now, Tagger.of(self.calibration.tags, tags, self.live.vocabulary, tree)
+        return known[1]
 
 
 def calibration_in(live: Live) -> Calibration:

@@ -1,0 +1,157 @@
+"""indexer/sharing.py: readers side by side, changes alone, and neither starves the other."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from indexer.sharing import Gate
+
+SOON = 10.0
+"""Seconds after which something that ought to happen is held not to."""
+
+
+@contextmanager
+def reader(gate: Gate) -> Iterator[None]:
+    """Keep another thread reading."""
+    inside, done = threading.Event(), threading.Event()
+
+    def read() -> None:
+        with gate.reading():
+            inside.set()
+            done.wait(SOON)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    assert inside.wait(SOON)
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join(SOON)
+
+
+def test_readers_are_inside_together() -> None:
+    """Four at once: each waits there for the three others."""
+    gate, together = Gate(), threading.Barrier(4, timeout=SOON)
+
+    def read(_: int) -> int:
+        with gate.reading():
+            return together.wait()
+
+    with ThreadPoolExecutor(4) as threads:
+        assert [0, 1, 2, 3] == sorted(threads.map(read, range(4)))
+
+
+def test_a_change_is_alone() -> None:
+    """Two counters that only ever change together are never seen apart, and no change is lost."""
+    gate, counted = Gate(), [0, 0]
+
+    def change(_: int) -> None:
+        with gate.changing():
+            before = counted[0]
+            counted[0] = before + 1
+            time.sleep(0)
+            counted[1] = before + 1
+
+    def read(_: int) -> bool:
+        with gate.reading():
+            first = counted[0]
+            time.sleep(0)
+            return first == counted[1]
+
+    with ThreadPoolExecutor(8) as threads:
+        changes = threads.map(change, range(400))
+        assert all(threads.map(read, range(400)))
+        assert 400 == len(list(changes))
+    assert [400, 400] == counted
+
+
+def test_readers_go_before_a_change_that_waits_until_its_patience_ends() -> None:
+    """A reader inside keeps the change out, and not other readers; an impatient change keeps new readers out."""
+    gate = Gate(patience=60)
+    with ThreadPoolExecutor(2) as threads:
+        with reader(gate):
+            changed = threads.submit(_change, gate)
+            time.sleep(0.05)
+            assert threads.submit(_read, gate).result(SOON)
+            assert not changed.done()
+        assert changed.result(SOON)
+    gate = Gate(patience=0)
+    with ThreadPoolExecutor(2) as threads:
+        with reader(gate):
+            changed = threads.submit(_change, gate)
+            while not gate._pressing:
+                time.sleep(0.001)
+            read = threads.submit(_read, gate)
+            time.sleep(0.05)
+            assert not read.done()
+            assert not changed.done()
+        assert changed.result(SOON)
+        assert read.result(SOON)
+
+
+def test_readers_that_never_pause_do_not_starve_a_change() -> None:
+    """Three threads hold the gate between them all the time, and a hundred changes are made."""
+    gate, stop = Gate(patience=0.001), threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            with gate.reading():
+                time.sleep(0.002)
+
+    with ThreadPoolExecutor(3) as threads:
+        for _ in range(3):
+            threads.submit(read)
+        try:
+            began = time.monotonic()
+            assert all(_change(gate) for _ in range(100))
+            assert time.monotonic() - began < SOON
+        finally:
+            stop.set()
+
+
+def test_a_thread_inside_may_enter_again() -> None:
+    """A reader as a reader, though a change presses; a changer as either; and then the gate is free."""
+    gate = Gate(patience=0)
+    with ThreadPoolExecutor(1) as threads:
+        with gate.reading():
+            changed = threads.submit(_change, gate)
+            while not gate._pressing:
+                time.sleep(0.001)
+            with gate.reading(), gate.reading():
+                assert not changed.done()
+        assert changed.result(SOON)
+        with gate.changing(), gate.changing(), gate.reading(), gate.changing():
+            read = threads.submit(_read, gate)
+            time.sleep(0.02)
+            assert not read.done()
+        assert read.result(SOON)
+
+
+def test_a_reader_that_wants_to_change_is_told_so() -> None:
+    """It would wait for itself to leave; an error inside leaves the gate free for others."""
+    gate = Gate()
+    with gate.reading(), pytest.raises(RuntimeError, match="leave the reading first"), gate.changing():
+        pass
+    with pytest.raises(ZeroDivisionError), gate.changing():
+        _ = 1 // 0
+    with pytest.raises(ZeroDivisionError), gate.reading():
+        _ = 1 // 0
+    with ThreadPoolExecutor(1) as threads:
+        assert threads.submit(_change, gate).result(SOON)
+
+
+def _change(gate: Gate) -> bool:
+    with gate.changing():
+        return True
+
+
+def _read(gate: Gate) -> bool:
+    with gate.reading():
+        return True
