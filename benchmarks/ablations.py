@@ -40,7 +40,7 @@ from indexer.space.lexicon import Rows
 from indexer.space.names import Names
 from indexer.space.postings import Postings
 from indexer.space.prototypes import Own, Prototypes
-from indexer.update import STORE
+from indexer.store.place import STORE
 from indexer.vectors import Keys, Neighbours, VectorIndex, Vectors
 from indexer.view import View
 from service.calibration import learning

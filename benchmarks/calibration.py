@@ -23,8 +23,8 @@ from benchmarks.data import loaded
 from benchmarks.machine import write
 from indexer import build as pipeline
 from indexer.encoders import DEFAULT
+from indexer.live import Live, open_index
 from indexer.settings import IndexSettings
-from indexer.update import Live, open_index
 from service.calibration import learning
 from service.calibration.calibrate import Calibration
 from service.evaluation.trial import fill

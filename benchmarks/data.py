@@ -22,8 +22,9 @@ from indexer.product import Product
 from indexer.settings import IndexSettings
 from indexer.sources import read
 from indexer.sources.vectors import RowVectors
+from indexer.store.place import STORE
 from indexer.store.records import Records, Stored
-from indexer.update import STORE, whole
+from indexer.update import whole
 from service.console.progress import Progress
 from service.evaluation.trial import Remembered
 from taxonomy.tree import SEPARATOR

@@ -42,8 +42,7 @@ from indexer.space.features import Features
 from indexer.space.fit import fit, pooled, sample
 from indexer.space.lexicon import Lexicon
 from indexer.space.names import Names
-from indexer.store.records import Records
-from indexer.update import STORE
+from indexer.store.place import open_store
 from service.evaluation.trial import fill
 from service.rebuild import rebuild
 from taxonomy.files import infer
@@ -255,7 +254,7 @@ def whole(products: int) -> dict[str, Any]:
             )
         ]
         fill(made, index, encoder)
-        with closing(Records.open(index / STORE)) as records:
+        with closing(open_store(index, create=True)) as records:
             stored = records.counts().products
         del made
         rebuild(index, settings=IndexSettings(), encoder=encoder, progress=stages)

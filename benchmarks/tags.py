@@ -36,8 +36,8 @@ from indexer.encoders import DEFAULT
 from indexer.normalize import text_of
 from indexer.product import Product
 from indexer.settings import IndexSettings
+from indexer.store.place import STORE
 from indexer.store.records import Records
-from indexer.update import STORE
 from service.evaluation.trial import trial
 from taxonomy.names import name_key
 

@@ -34,8 +34,9 @@ from indexer.settings import IndexSettings
 from indexer.sources import Counts, Quarantine, Source
 from indexer.space import spaces_of
 from indexer.space.names import Names
+from indexer.store.place import open_store
 from indexer.store.records import Records
-from indexer.update import STORE, named, path_of
+from indexer.update import named, path_of
 from taxonomy.files import infer, tree_from_json, tree_json
 from taxonomy.names import Path as CategoryPath
 from taxonomy.tree import Tree
@@ -120,7 +121,7 @@ def build(
     index.mkdir(parents=True, exist_ok=True)
     encoder = encoder or encoders.load(settings.encoder)
     spaces_of(encoder.parts)  # parts that mix the views are refused before any is encoded
-    records = Records.open(index / STORE)
+    records = open_store(index, create=True)
     try:
         with Quarantine(index / QUARANTINE) as quarantine:
             placement = Placement(taxonomy or Tree.empty(), grows=taxonomy is None, separators=CANONICAL)
@@ -163,7 +164,7 @@ def rebuild(
     """
     settings = _settled(settings)
     encoder = encoder or encoders.load(settings.encoder)
-    records = Records.open(index / STORE, create=False)
+    records = open_store(index)
     try:
         return _rebuilt(
             records, index, settings, encoder=encoder, rows={}, calibrate=calibrate, progress=progress or Quiet()
@@ -177,7 +178,7 @@ def shelves(index: Path) -> tuple[Tree, npt.NDArray[np.int64]]:
 
     int64 (n,), in the tree's order. Raises RecordError when there is no store.
     """
-    with closing(Records.open(index / STORE, create=False)) as records:
+    with closing(open_store(index)) as records:
         tree, _ = _tree(records)
         products = np.zeros(len(tree), np.int64)
         for category, count in records.categories().items():

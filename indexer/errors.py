@@ -14,6 +14,9 @@
     │   └── DimensionMismatch vectors of another width than the index
     ├── RecordError
     │   ├── ProductNotFound   no product with that id
+    │   ├── VersionConflict   the product has another version than whoever changes it knows
+    │   ├── RequestConflict   an idempotency key came back with another request
+    │   ├── RequestRunning    the request of an idempotency key has no answer yet
     │   └── SchemaMismatch    a record store written by another version
     └── SnapshotError
         ├── SnapshotMissing   nothing was built here yet
@@ -96,6 +99,38 @@ class ProductNotFound(RecordError):
     def __init__(self, product_id: str) -> None:
         super().__init__(f"no product with id {product_id!r}")
         self.product_id = product_id
+
+
+class VersionConflict(RecordError):
+    """A product has another version than whoever changes it knows: somebody else changed it first.
+
+    expected: the version asked for; 0 asks for a product that is not there, None for one that is, whatever its version.
+    found: the version that is stored, 0 when there is none.
+    """
+
+    def __init__(self, product_id: str, expected: int | None, found: int) -> None:
+        asked = {0: "no product of that id", None: "a product that is stored"}.get(expected, f"version {expected}")
+        there = f"version {found}" if found else "not stored"
+        super().__init__(
+            f"product {product_id[:80]!r} is {there}, {asked} was asked for; read it again and repeat the change"
+        )
+        self.product_id, self.expected, self.found = product_id, expected, found
+
+
+class RequestConflict(RecordError):
+    """An idempotency key came back with another request."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"the idempotency key {key[:80]!r} was used for another request; give each request a key of its own"
+        )
+
+
+class RequestRunning(RecordError):
+    """The request of an idempotency key is being carried out and has no answer yet."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"the request with the idempotency key {key[:80]!r} is still running; try again in a moment")
 
 
 class SchemaMismatch(RecordError):

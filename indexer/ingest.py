@@ -80,7 +80,7 @@ class Ingest:
         looked = pictured(rows, self._gallery, self._encoder.side) if self._gallery else iter(rows)
         for batch in batches(looked, BATCH):
             new = self._sort_out(batch)
-            written = store(self._records, self._encoder.name, new, lambda some: self._encode(some, tell))
+            written = store(self._records, self._encoder, new, lambda some: self._encode(some, tell))
             keys = np.array([each.key for each in written], np.int64)
             self._absent[keys[keys < len(self._absent)]] = False
             self.counts.indexed += len(new)

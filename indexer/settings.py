@@ -36,6 +36,18 @@ class IndexSettings(BaseSettings):
     seed: int = Field(default=0, ge=0, description="Seed of every random choice of a build (training sample, probes).")
 
 
+class StoreSettings(BaseSettings):
+    """Where products, labels and raw vectors are kept."""
+
+    model_config = SettingsConfigDict(env_prefix="AISLE_", frozen=True, extra="ignore")
+
+    store: str = Field(
+        default="",
+        description="SQLAlchemy URL of the record store of an index whose folder has none, as in "
+        "postgresql+psycopg://name@host/database; empty keeps it in the folder, in SQLite.",
+    )
+
+
 class CacheSettings(BaseSettings):
     """The one place outside an index where aisle writes."""
 

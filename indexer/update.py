@@ -1,44 +1,34 @@
-"""Changes to an open index: into the record store in one transaction, and from its journal into memory.
+"""Products on their way into the record store: cleaned, placed, encoded where they are new, and kept.
 
-    put      normalize -> place -> encode what is new -> records.write (record + journal) -> follow
-    follow   journal since seq -> the store as it is now -> tree, labels and vectors in memory
+    prepare -> normalize -> place         one Record, or the reason why not, for each product
+    store   -> encode what is new -> records.change: products, labels, raw vectors and journal in one transaction
 
-Memory only ever changes by following the journal. So a restart, a change made here and one made by another process all
-take the same way, and following twice does no harm.
+A build, a command and an open index (`live.py`) all change the store this way.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
-from indexer import encoders, snapshot
 from indexer.encoders import Encoded, Encoder, given_parts
 from indexer.encoders.precomputed import fitted
-from indexer.errors import ProductError, SnapshotMismatch
-from indexer.labels import UNLABELLED, Label, Labels
-from indexer.manifest import REBUILD, check_encoder
+from indexer.errors import ProductError
+from indexer.labels import UNLABELLED, Label
 from indexer.normalize import normalize
 from indexer.placement import Place, Placement
 from indexer.product import Product, check, content_hash
-from indexer.snapshot import Built, Snapshot
 from indexer.space.names import spoken_names
-from indexer.store.raw import Keys, RawVectors, Slice
-from indexer.store.records import Record, Records, Stored, Written
+from indexer.store.raw import RawVectors, Slice
+from indexer.store.records import ANY, Receipt, Record, Records, Stored, Unencoded, Written
 from indexer.vectors import Vectors
 from taxonomy.names import SEPARATOR
 from taxonomy.tree import Tree
 from taxonomy.vocabulary import Vocabulary
-
-STORE = "records.sqlite"
-"""The record store in an index folder."""
 
 PICTURES = 128
 """Products whose thumbnails are decoded at a time."""
@@ -46,128 +36,6 @@ PICTURES = 128
 NONE: Mapping[str, int] = MappingProxyType({})
 
 Encode = Callable[[Sequence[Product]], Encoded]
-
-
-class Live:
-    """An open index: the record store, and in memory the tree, labels and vectors that follow its journal.
-
-    Read `tree`, `labels`, `contents` and `seq` inside `with live.reading()`; they change under `changing` only. Every
-    method may be called from any thread.
-    """
-
-    def __init__(self, records: Records, encoder: Encoder, loaded: Snapshot) -> None:
-        self.records = records
-        self.encoder = encoder
-        self.manifest = loaded.manifest
-        self.space = loaded.built.space
-        self.tree = loaded.built.tree
-        self.contents = loaded.built.contents
-        self.grows = loaded.built.grows
-        self.vocabulary = loaded.built.vocabulary
-        self.calibration = loaded.calibration
-        self.seq = loaded.manifest.seq
-        self._placement = self._placed_in(self.tree)
-        self._turn = threading.RLock()  # one change at a time
-        self._encoding = threading.Lock()  # encoders serve one thread at a time
-        self._gate = threading.RLock()  # searches and changes in memory exclude each other
-
-    @property
-    def built(self) -> Built:
-        """The index as it is in memory now."""
-        return Built(self.tree, self.vocabulary, self.space, self.contents, self.grows)
-
-    @property
-    def labels(self) -> Labels:
-        """Ids, categories and tags by key."""
-        return self.contents.labels
-
-    def close(self) -> None:
-        """Let go of the record store."""
-        self.records.close()
-
-    def reading(self) -> AbstractContextManager[object]:
-        """Hold off changes of what is in memory."""
-        return self._gate
-
-    def changing(self) -> AbstractContextManager[object]:
-        """Hold off everybody else from what is in memory."""
-        return self._gate
-
-    def encode(self, products: Sequence[Product]) -> Encoded:
-        """Return the raw vectors of normalised products; callers take turns."""
-        with self._encoding:
-            return self.encoder.encode(products)
-
-    def put(self, products: Sequence[Product]) -> list[Written | ProductError]:
-        """Store products with their labels, in one transaction; on return every search sees them.
-
-        In the order of `products`, a refused one as its error: it never fails the others. Of repeated ids the last
-        wins. A product replaces the stored one whole: without a category or tags it has none from now on, and who gave
-        the label before, or how much it counted, is no longer known.
-        """
-        with self._turn:
-            prepared = prepare(products, self._placement, given_parts(self.encoder))
-            records = [record for record in prepared if isinstance(record, Record)]
-            written = iter(store(self.records, self.encoder.name, records, self.encode))
-            self.follow()
-        return [next(written) if isinstance(each, Record) else each for each in prepared]
-
-    def delete(self, ids: Collection[str]) -> list[Written]:
-        """Forget products; on return no search finds them. An unknown id is no error, its outcome is "missing"."""
-        with self._turn:
-            written = self.records.delete(ids)
-            self.follow()
-        return written
-
-    def follow(self) -> int:
-        """Bring what is in memory to the journal's end and return that place.
-
-        Raw vectors come from the store; only what has none there by this encoder is encoded, and kept.
-        """
-        with self._turn:
-            while entries := self.records.journal(self.seq):
-                self._apply(np.unique(np.array([entry.key for entry in entries], np.int64)), entries[-1].seq)
-            return self.seq
-
-    def _apply(self, keys: Keys, seq: int) -> None:
-        found = self.records.read(keys.tolist(), self.encoder.name, self.encoder.parts)
-        found = completed(self.records, self.encoder, found, self.encode)
-        projected = self.space.project(found.encoded, found.texts)
-        gone = np.setdiff1d(keys, found.keys)
-        tree = self.tree.extended(map(path_of, filter(None, found.categories))) if self.grows else self.tree
-        names = named(self.records, self.encoder, tree, len(self.tree), self.encode) if tree != self.tree else None
-        with self.changing():
-            self.tree = tree
-            if names is not None:
-                self.contents.grow(names)
-            self.contents.put(found.keys, list(labels_of(found, tree, self.vocabulary)), projected, found.phashes)
-            self.contents.drop(gone)
-            self.seq = seq
-        if self._placement.tree != tree:
-            self._placement = self._placed_in(tree)
-
-    def _placed_in(self, tree: Tree) -> Placement:
-        return Placement(tree, grows=self.grows)
-
-
-def open_index(index: Path, encoder: Encoder | None = None, snapshot_id: str | None = None) -> Live:
-    """Open a snapshot of `index`, without an id the published one, and follow the journal to its end.
-
-    `encoder` saves loading the one that the manifest names. Raises what `snapshot.load` and `encoders.load` raise, and
-    SnapshotMismatch when the record store or the encoder is not the one that the snapshot was built with.
-    """
-    loaded = snapshot.load(index, snapshot_id)
-    records = Records.open(index / STORE, create=False)
-    try:
-        _check_store(loaded, records)
-        encoder = encoder or encoders.load(loaded.manifest.encoder_spec)
-        check_encoder(loaded.manifest, encoder)
-        live = Live(records, encoder, loaded)
-        live.follow()
-    except BaseException:
-        records.close()
-        raise
-    return live
 
 
 def prepare(
@@ -195,13 +63,29 @@ def clean(product: Product, given: Mapping[str, int] = NONE) -> Product | Produc
     return cleaned
 
 
-def store(records: Records, encoder: str, new: Sequence[Record], encode: Encode) -> list[Written]:
-    """Write records in one transaction with the raw vectors of content that `encoder` has not seen yet."""
-    contents = {record.content_hash: record.product for record in new}
-    for known in records.known(contents, encoder):
-        del contents[known]
-    raw = RawVectors(encoder, list(contents), encode(list(contents.values()))) if contents else None
-    return records.write(new, raw)
+def store(
+    records: Records,
+    encoder: Encoder,
+    changes: Sequence[Record | str],
+    encode: Encode,
+    *,
+    expected: Mapping[str, int | None] = ANY,
+    receipt: Receipt | None = None,
+) -> list[Written]:
+    """Put records and delete ids in one transaction, with the raw vectors of content that the encoder has not seen yet.
+
+    encode: of products that are whole. expected, receipt: as `Records.change` takes them, which says what is raised.
+    """
+    contents = {each.content_hash: each.product for each in changes if isinstance(each, Record)}
+    new = contents.keys() - records.known(contents, encoder.name)
+    while True:
+        some = {known: product for known, product in contents.items() if known in new}
+        products = seen_again(records, list(some.values()), encoder.side)
+        raw = RawVectors(encoder.name, list(some), encode(products)) if some else None
+        try:
+            return records.change(changes, raw, encoder=encoder.name, expected=expected, receipt=receipt)
+        except Unencoded as error:  # somebody deleted the last product of that content in the meantime
+            new = new | set(error.contents)
 
 
 def completed(records: Records, encoder: Encoder, found: Slice, encode: Encode) -> Slice:
@@ -221,17 +105,29 @@ def completed(records: Records, encoder: Encoder, found: Slice, encode: Encode) 
 
 
 def seen_again(records: Records, products: Sequence[Product], side: int) -> list[Product]:
-    """Return stored products with the pixels of their thumbnails; as they are for an encoder that looks at none."""
-    wanted = {picture.hash for product in products for picture in product.pictures if picture.hash} if side else ()
+    """Return stored products with the pixels of their thumbnails; as they are for an encoder that looks at none.
+
+    Pictures that have pixels keep them.
+    """
+    wanted = _unseen(products) if side else ()
     if not wanted:
         return list(products)
     from indexer.images.decode import read_picture
 
     pixels = {name: read_picture(file, side).pixels for name, file in records.thumbnails(wanted).items()}
     return [
-        replace(product, pictures=tuple(replace(each, pixels=pixels.get(each.hash)) for each in product.pictures))
+        replace(
+            product,
+            pictures=tuple(replace(each, pixels=pixels.get(each.hash, each.pixels)) for each in product.pictures),
+        )
         for product in products
     ]
+
+
+def _unseen(products: Sequence[Product]) -> set[str]:
+    """Return the hashes of the pictures that could be read and have no pixels in memory."""
+    every = (picture for product in products for picture in product.pictures)
+    return {picture.hash for picture in every if picture.hash and picture.pixels is None}
 
 
 def whole(records: Records, encoder: Encoder, stored: Sequence[Stored]) -> list[Product]:
@@ -285,16 +181,3 @@ def _record(product: Product, place: Place | ProductError) -> Record | ProductEr
 def path_of(category: str) -> tuple[str, ...]:
     """Return the names of a canonical path, as the record store writes it."""
     return tuple(category.split(SEPARATOR))
-
-
-def _check_store(loaded: Snapshot, records: Records) -> None:
-    manifest, seq = loaded.manifest, records.seq()
-    if records.store_id != manifest.store_id:
-        raise SnapshotMismatch(
-            f"snapshot {manifest.id} was built from another record store than {records.name}; {REBUILD}"
-        )
-    if seq < manifest.seq:
-        raise SnapshotMismatch(
-            f"snapshot {manifest.id} holds changes up to {manifest.seq}, the journal of {records.name} ends at {seq}: "
-            f"the record store is older, as after restoring a backup; {REBUILD}"
-        )

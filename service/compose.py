@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.images.lookalikes import BITS
+from indexer.live import Live
 from indexer.product import Product, content_hash
 from indexer.space import IMAGE, TEXT, present
 from indexer.store.records import Stored
-from indexer.update import Live
 from indexer.vectors import Keys
 from service.answer import Answer, Candidate, Decision, Duplicate, Level, Neighbour
 from service.calibration.dial import Dial

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -15,11 +15,12 @@ import numpy as np
 
 from indexer.encoders import Encoder, given_parts
 from indexer.errors import ProductError, ProductNotFound, SnapshotDamaged
+from indexer.live import Change, Live, Outcome, open_index
 from indexer.normalize import text_of
 from indexer.product import Product
 from indexer.space import IMAGE, Projected
-from indexer.store.records import Stored, Written
-from indexer.update import Live, clean, completed, open_index
+from indexer.store.records import ANY, Receipt, Stored, Written
+from indexer.update import clean, completed
 from indexer.vectors import Keys
 from service.answer import Answer, Candidate, Neighbour, Otherwise
 from service.calibration.calibrate import Calibration
@@ -166,6 +167,16 @@ class Engine:
     def delete(self, ids: Sequence[str]) -> list[Written]:
         """Forget products; an unknown id is no error, its outcome is "missing"."""
         return self.live.delete(ids)
+
+    def change(
+        self,
+        changes: Sequence[Change],
+        *,
+        expected: Mapping[str, int | None] = ANY,
+        receipt: Receipt | None = None,
+    ) -> list[Outcome]:
+        """Put products, patch them and delete ids in one transaction, as `Live.change` does."""
+        return self.live.change(changes, expected=expected, receipt=receipt)
 
     def get(self, product_id: str) -> Stored:
         """Return the stored product; raises ProductNotFound."""

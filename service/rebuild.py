@@ -14,9 +14,9 @@ from pathlib import Path
 from indexer import build as pipeline
 from indexer import snapshot
 from indexer.encoders import Encoder
+from indexer.live import open_index
 from indexer.manifest import Origin
 from indexer.snapshot import Built
-from indexer.update import open_index
 from service.calibration.calibrate import Calibration
 from service.calibration.learning import SAMPLE, calibration_of
 from service.calibration.tagging import Read

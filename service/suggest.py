@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from indexer.build import VOCABULARY, Progress, Quiet, shelves
+from indexer.store.place import open_store
 from indexer.store.records import Records, Stored
-from indexer.update import STORE, path_of
+from indexer.update import path_of
 from service.tags.phrases import Phrases
 from service.tags.suggestions import Suggestion, suggested
 from taxonomy.tree import Tree
@@ -60,7 +61,7 @@ def suggest(index: Path, limit: int, progress: Progress | None = None) -> list[S
     """
     progress = progress or Quiet()
     tree, _ = shelves(index)
-    with closing(Records.open(index / STORE, create=False)) as records:
+    with closing(open_store(index)) as records:
         progress.start("read", records.counts().products, "products")
         phrases, sizes, done = Phrases(len(tree)), np.zeros(len(tree) + 1, np.int64), 0
         for batch in _batches(records):

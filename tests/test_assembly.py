@@ -57,7 +57,7 @@ Filled = tuple[assembly.Loaded, Views, Features, assembly.Learning, Contents]
 def records(tmp_path: Path) -> Iterator[Records]:
     """Return a store of the catalogue, encoded with its photos."""
     opened, encoder = Records.open(tmp_path / "records.sqlite"), encoders.load(BOTH)
-    store(opened, encoder.name, [Record(each, content_hash(each)) for each in catalogue()], encoder.encode)
+    store(opened, encoder, [Record(each, content_hash(each)) for each in catalogue()], encoder.encode)
     yield opened
     opened.close()
 

@@ -15,12 +15,13 @@ from indexer.build import Progress, Quiet, Report, build, rebuild, shelves
 from indexer.encoders import Encoded
 from indexer.encoders import Progress as Told
 from indexer.errors import RecordError, SourceError
+from indexer.live import open_index
 from indexer.product import Product
 from indexer.settings import IndexSettings
 from indexer.sources import read
 from indexer.space import TEXT
+from indexer.store.place import STORE
 from indexer.store.records import Records
-from indexer.update import STORE, open_index
 from taxonomy.mapping import CategoryMapper
 from taxonomy.tree import Tree
 

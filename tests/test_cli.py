@@ -28,8 +28,8 @@ from indexer.images.gallery import Folder
 from indexer.product import PROVENANCES as KNOWN_PROVENANCES
 from indexer.settings import CacheSettings, ImageSettings, IndexSettings
 from indexer.sources import read
+from indexer.store.place import STORE
 from indexer.store.records import Records
-from indexer.update import STORE
 from service.cli import aisle, main
 from service.commands.answers import _shown
 from service.commands.indexes import KINDS, PROVENANCES

@@ -23,8 +23,8 @@ from indexer.picture import Picture
 from indexer.product import Product
 from indexer.settings import IndexSettings
 from indexer.sources import RowVectors, read
+from indexer.store.place import STORE
 from indexer.store.records import Records
-from indexer.update import STORE
 
 SETTINGS = IndexSettings(encoder="hashing:64+precomputed:image=2@sketch", kind="exact")
 ROWS = """id,title,category,image

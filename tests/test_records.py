@@ -5,16 +5,28 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from indexer.encoders import Encoded
-from indexer.errors import RecordError, SchemaMismatch
+from indexer.errors import RecordError, RequestConflict, RequestRunning, SchemaMismatch, VersionConflict
 from indexer.product import Product, content_hash
-from indexer.store.records import Entry, RawVectors, Record, Records, StoreCounts, Written
-from indexer.store.schema import VERSION
+from indexer.store.records import (
+    Answered,
+    Entry,
+    RawVectors,
+    Receipt,
+    Record,
+    Records,
+    StoreCounts,
+    Unencoded,
+    Written,
+)
+from indexer.store.schema import VERSION, journal
 
 ENCODER, PARTS = "toy@1", {"text": 2, "image": 1}
 
@@ -291,3 +303,76 @@ def test_a_missing_or_foreign_file_is_refused(tmp_path: Path) -> None:
         Records.open(tmp_path / "text.sqlite")
 
     assert [file.name for file in tmp_path.iterdir()] == ["text.sqlite"]
+
+
+def test_changes_are_one_transaction_in_their_order(records: Records) -> None:
+    """A product that is put, deleted and put again in one call is there in the end, under a new key."""
+    done = records.change([record("a"), "a", record("a", "Cup"), "b"])
+
+    assert [each.outcome for each in done] == ["created", "deleted", "created", "missing"]
+    assert records.get(["a"])["a"].record.product.title == "Cup"
+    assert [entry.action for entry in records.journal(0)] == ["put", "delete", "put"]
+
+
+def test_a_version_that_is_asked_for_guards_the_whole_change(records: Records) -> None:
+    """Nothing is changed when one product has another version; 0 asks for none, None for any."""
+    records.write([record("a")])
+    for expected, found in (({"a": 2}, 1), ({"a": 0}, 1), ({"x": 1}, 0), ({"x": None}, 0)):
+        with pytest.raises(VersionConflict) as caught:
+            records.change([record("a", "new"), record("b")], expected=expected)
+        assert caught.value.found == found
+    assert records.seq() == 1
+
+    written = records.change([record("a", "new"), record("b")], expected={"a": 1, "b": 0})
+    assert [(each.id, each.outcome, each.version) for each in written] == [("a", "updated", 2), ("b", "created", 1)]
+    assert records.change(["a"], expected={"a": None})[0].outcome == "deleted"
+
+
+def test_contents_without_raw_vectors_are_noticed(records: Records) -> None:
+    """A change that names its encoder is refused whole when a content lacks vectors by it."""
+    kept, bare = record("a"), record("b", "Cup")
+    with pytest.raises(Unencoded) as caught:
+        records.change([kept, bare], raw(kept), encoder=ENCODER)
+    assert set(caught.value.contents) == {bare.content_hash}
+    assert (records.seq(), records.known([kept.content_hash], ENCODER)) == (0, set())
+
+    records.change([kept, bare], raw(kept, bare), encoder=ENCODER)
+    assert records.seq() == 2
+
+
+def test_a_request_is_answered_once(records: Records) -> None:
+    """Its answer is kept with its change and given to a repetition; another request under the key is refused."""
+    assert records.claim("k", "one") is None
+    with pytest.raises(RequestRunning):
+        records.claim("k", "one")
+    with pytest.raises(RequestConflict):
+        records.claim("k", "two")
+
+    records.change([record("a")], receipt=Receipt("k", lambda done: Answered(201, done[0].outcome.encode())))
+    assert records.claim("k", "one") == Answered(201, b"created")
+
+    assert records.claim("k", "one", keep=timedelta(0)) is None
+    records.release("k")
+    assert records.claim("k", "two") is None
+
+
+def test_a_change_that_fails_answers_nothing(records: Records) -> None:
+    """The claim of its request stays, and can be given up."""
+    records.claim("k", "one")
+    with pytest.raises(VersionConflict):
+        records.change(["a"], expected={"a": 1}, receipt=Receipt("k", lambda _: Answered(200, b"")))
+    records.release("k")
+    assert records.claim("k", "one") is None
+
+
+def test_the_journal_tells_what_was_before(records: Records) -> None:
+    """Nothing before a creation; before an update or a deletion the product, its label and its version."""
+    records.write([record("a", "one", tags=("t",))])
+    records.write([record("a", "two")])
+    records.delete(["a"])
+
+    query = sa.select(journal.c.before).order_by(journal.c.seq)
+    with records._reading() as connection:
+        before = connection.scalars(query).all()
+    told = [each and (each["product"]["title"], each["product"]["version"], each["label"]["tags"]) for each in before]
+    assert told == [None, ("one", 1, ["t"]), ("two", 2, [])]

@@ -17,8 +17,8 @@ from indexer.errors import ProductError
 from indexer.product import Product
 from indexer.settings import IndexSettings
 from indexer.sources import read
+from indexer.store.place import STORE
 from indexer.store.records import Records
-from indexer.update import STORE
 from service.answer import Answer
 from service.decision import KINDS
 from service.engine import Engine

@@ -5,8 +5,9 @@ import shutil
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,8 +20,17 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from indexer import encoders
 from indexer.build import build, rebuild
-from indexer.errors import ProductError, RecordError, SnapshotMismatch, SnapshotMissing
+from indexer.encoders import Encoded
+from indexer.errors import (
+    ProductError,
+    ProductNotFound,
+    RecordError,
+    SnapshotMismatch,
+    SnapshotMissing,
+    VersionConflict,
+)
 from indexer.images.gallery import Folder
+from indexer.live import Live, Patch, open_index
 from indexer.normalize import text_of
 from indexer.picture import Picture
 from indexer.placement import Place, Placement
@@ -28,8 +38,9 @@ from indexer.product import Product, content_hash
 from indexer.settings import IndexSettings
 from indexer.sources import read
 from indexer.space import IMAGE, TEXT, present
+from indexer.store.place import STORE
 from indexer.store.records import Record, Records, Written
-from indexer.update import STORE, Live, open_index, seen_again, whole
+from indexer.update import seen_again, whole
 from indexer.vectors import VectorIndex, Vectors
 from indexer.vectors.exact import ExactIndex
 from taxonomy.tree import Tree
@@ -144,7 +155,7 @@ def test_a_removed_label_leaves_a_neighbour_without_a_category(live: Live) -> No
 
 def test_a_deleted_product_is_no_neighbour_and_has_no_label(live: Live) -> None:
     """Deleting it again is answered as missing."""
-    assert [each.outcome for each in live.delete(["ball", "ball", "x"])] == ["deleted", "deleted", "missing"]
+    assert [each.outcome for each in live.delete(["ball", "ball", "x"])] == ["deleted", "missing", "missing"]
     assert [each.outcome for each in live.delete(["ball"])] == ["missing"]
     assert (live.labels.key("ball"), len(vectors(live)), len(live.labels)) == (None, 2, 2)
 
@@ -249,6 +260,115 @@ def test_a_closed_tree_refuses_other_categories(tmp_path: Path) -> None:
         assert isinstance(accepted, Written)
         assert category(live, "pot") == "Home > Garden"
         assert len(live.tree) == 4
+
+
+def test_a_patch_changes_the_fields_that_it_names(live: Live) -> None:
+    """Title, specs and label stay unless they are named; the new title is found at once."""
+    done = live.change([Patch("mug", {"title": "Enamel cup"}), Patch("x", {"title": "?"}), Patch("pan", {"colour": 1})])
+
+    assert [type(each) for each in done] == [Written, ProductNotFound, ProductError]
+    assert (nearest(live, "enamel cup"), category(live, "mug"), tags(live, "mug")) == (
+        ["mug"],
+        "Home > Kitchen",
+        ["stoneware", "gift"],
+    )
+
+
+def test_a_patched_label_is_a_suppliers_unless_it_is_said(live: Live) -> None:
+    """A label that a machine gave has a voice once somebody names another; what is said of it is kept."""
+    live.put([Product("mug", "Stoneware mug", category="Sports", provenance="machine", weight=0.5)])
+    live.change([Patch("mug", {"category": "Home > Kitchen"}), Patch("ball", {"tags": ("a",), "provenance": "human"})])
+
+    mug, ball = (live.records.get(["mug", "ball"])[each].record.product for each in ("mug", "ball"))
+    assert (mug.category, mug.provenance, mug.weight) == ("Home > Kitchen", "supplier", 1)
+    assert (ball.category, ball.tags, ball.provenance) == ("Sports", ("a",), "human")
+
+
+def test_a_relabelling_patch_encodes_nothing(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The content is what it was, and so are its vectors."""
+    monkeypatch.setattr(live, "encode", lambda _: pytest.fail("encoded"))
+    live.change([Patch("mug", {"tags": ("new",)})])
+    assert tags(live, "mug") == ["new"]
+
+
+def test_a_patch_sees_what_comes_before_it(live: Live) -> None:
+    """In one call: of a product just put, not of one just deleted, and not of one that was refused."""
+    done = live.change(
+        [
+            Product("kite", "Stunt kite", tags=("nylon",)),
+            Patch("kite", {"title": "Power kite"}),
+            "ball",
+            Patch("ball", {"title": "Football"}),
+            Product("mug", ""),
+            Patch("mug", {"tags": ("kept",)}),
+        ]
+    )
+
+    assert [each.outcome if isinstance(each, Written) else type(each) for each in done] == [
+        "created",
+        "updated",
+        "deleted",
+        ProductNotFound,
+        ProductError,
+        "updated",
+    ]
+    assert (tags(live, "kite"), nearest(live, "power kite"), nearest(live, "stoneware mug")) == (
+        ["nylon"],
+        ["kite"],
+        ["mug"],
+    )
+
+
+def test_a_patch_is_made_again_when_another_process_was_faster(live: Live, tmp_path: Path) -> None:
+    """What the other changed meanwhile is kept: only the fields named are overwritten."""
+    other, encode = Records.open(tmp_path / "index" / STORE, create=False), live.encode
+
+    def slow(products: Sequence[Product]) -> Encoded:
+        stored = other.get(["mug"])["mug"].record
+        other.write([replace(stored, product=replace(stored.product, tags=("theirs",)))])
+        return encode(products)
+
+    with closing(other), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(live, "encode", slow)
+        (done,) = live.change([Patch("mug", {"title": "Enamel cup"})])
+
+    assert isinstance(done, Written)
+    assert (done.version, tags(live, "mug"), nearest(live, "enamel cup")) == (3, ["theirs"], ["mug"])
+
+
+def test_a_version_that_is_asked_for_is_not_tried_again(live: Live) -> None:
+    """A patch of version 2 of a product that has version 1 changes nothing."""
+    with pytest.raises(VersionConflict):
+        live.change([Patch("mug", {"title": "Enamel cup"})], expected={"mug": 2})
+    assert live.seq == 3
+
+
+def test_contents_whose_vectors_went_meanwhile_are_encoded(live: Live, tmp_path: Path) -> None:
+    """Another process deletes the last product of a content between the look for its vectors and the write."""
+    other, known = Records.open(tmp_path / "index" / STORE, create=False), live.records.known
+
+    def then_deleted(hashes: Collection[str], encoder: str) -> set[str]:
+        found = known(hashes, encoder)
+        other.delete(["mug"])
+        return found
+
+    with closing(other), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(live.records, "known", then_deleted)
+        live.put([Product("cup", "Stoneware mug")])
+
+    assert nearest(live, "stoneware mug") == ["cup"]
+    assert known([content_hash(Product("", "Stoneware mug"))], ENCODER.name)
+
+
+def test_a_place_in_the_journal_is_waited_for(live: Live, tmp_path: Path) -> None:
+    """What another process has written is there after `reach`; what nobody writes is given up."""
+    other = Records.open(tmp_path / "index" / STORE, create=False)
+    other.delete(["ball"])
+    other.close()
+
+    assert live.reach(4, 0)
+    assert live.labels.key("ball") is None
+    assert not live.reach(5, 0.05)
 
 
 def test_a_slash_separates_below_a_known_root_only() -> None:

@@ -1,7 +1,8 @@
 """Products, labels, pictures, raw vectors and the journal of changes: the truth that every index is a cache of.
 
 Every change is one transaction: products with all that is theirs, raw vectors and journal entries, or none of them.
-SQLite runs in WAL mode with synchronous=FULL, so a change that was acknowledged survives `kill -9` and power loss.
+SQLite runs in WAL mode with synchronous=FULL, so a change that was acknowledged survives `kill -9` and power loss;
+PostgreSQL does the same as long as its synchronous_commit is on, which is its default.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from typing import Any, Self
@@ -23,25 +24,36 @@ import sqlalchemy as sa
 from indexer.encoders import Encoded
 from indexer.errors import RecordError
 from indexer.product import Product
-from indexer.store import pictures, raw, rows, schema
+from indexer.store import pictures, raw, requests, rows, schema
 from indexer.store.raw import RawVectors, Slice
-from indexer.store.rows import Entry, Outcome, Record, Stored, Written
+from indexer.store.requests import Answered, Receipt
+from indexer.store.rows import ANY, Entry, Outcome, Record, Stored, Unencoded, Written
 from indexer.store.schema import journal, labels, products
 
 __all__ = [
+    "ANY",
+    "Answered",
     "Entry",
     "Outcome",
     "RawVectors",
+    "Receipt",
     "Record",
     "Records",
     "Slice",
     "StoreCounts",
     "Stored",
+    "Unencoded",
     "Written",
 ]
 
+_ENTRY = (journal.c.seq, journal.c.at, journal.c.action, journal.c.key, journal.c.id)
+
 BUSY_SECONDS = 30
 """How long a change waits for another process that is writing to the same SQLite file."""
+
+
+ADVISORY = 0x6169736C65
+"""The number of the lock that whoever changes a store on PostgreSQL holds; SQLite's own is as good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,24 +103,55 @@ class Records:
         self._engine.dispose()
 
     def write(self, records: Sequence[Record], vectors: RawVectors | None = None) -> list[Written]:
-        """Store records and raw vectors in one transaction; the answers are in the order of `records`.
-
-        A record that equals what is stored is `unchanged` and leaves no journal entry; of repeated ids the last wins.
-        Raises RecordError, with nothing changed, when the store refuses.
-        """
-        now = _now()
-        with self._changing() as connection:
-            if vectors is not None:
-                raw.keep(connection, vectors)
-            left: set[str] = set()
-            written = [each for run in _runs(records) for each in rows.put(connection, run, now, left)]
-            raw.drop_orphans(connection, left)  # only now: a repeated id may come back to a content that it left
-            return written
+        """Store records and raw vectors, as `change` does."""
+        return self.change(records, vectors)
 
     def delete(self, ids: Collection[str]) -> list[Written]:
         """Remove products, and the raw vectors and pictures that no other product shares; in the order of `ids`."""
+        return self.change(list(ids))
+
+    def change(
+        self,
+        changes: Sequence[Record | str],
+        vectors: RawVectors | None = None,
+        *,
+        encoder: str | None = None,
+        expected: Mapping[str, int | None] = ANY,
+        receipt: Receipt | None = None,
+    ) -> list[Written]:
+        """Put records, delete ids and keep raw vectors in one transaction; the answers are in the order of `changes`.
+
+        A record that equals what is stored is `unchanged` and leaves no journal entry; an id that is not stored is
+        `missing`; of repeated ids the last wins. encoder: by which every content that is put must have raw vectors.
+        expected: the version that a product must have now, 0 for none, None for any. receipt: of the request that asked
+        for it. Raises Unencoded, VersionConflict and RecordError, with nothing changed.
+        """
         with self._changing() as connection:
-            return rows.delete(connection, list(ids), _now())
+            if vectors is not None:
+                raw.keep(connection, vectors)
+            written = rows.change(connection, changes, _now(), encoder=encoder, expected=expected)
+            if receipt is not None:
+                requests.settle(connection, receipt.key, receipt.answer(written))
+            return written
+
+    def claim(self, key: str, fingerprint: str, keep: timedelta = timedelta(days=1)) -> Answered | None:
+        """Claim an idempotency key for a request, or return what was answered to that request within `keep`.
+
+        Whoever claims one settles or releases it, or gives its receipt to a change. Raises RequestConflict when the key
+        stands for another request, and RequestRunning when the request has no answer yet.
+        """
+        with self._changing() as connection:
+            return requests.claim(connection, key, fingerprint, _now(), keep)
+
+    def settle(self, key: str, answered: Answered) -> None:
+        """Keep what is answered to the request that claimed a key, where nothing is changed."""
+        with self._changing() as connection:
+            requests.settle(connection, key, answered)
+
+    def release(self, key: str) -> None:
+        """Give up the claim of a request that failed, so that it can be made again."""
+        with self._changing() as connection:
+            requests.release(connection, key)
 
     def get(self, ids: Collection[str]) -> dict[str, Stored]:
         """Return the stored products among `ids`, by id."""
@@ -197,9 +240,9 @@ class Records:
 
     def journal(self, since: int, limit: int = 1_000) -> list[Entry]:
         """Return the first `limit` changes after `since`, in order."""
-        query = sa.select(journal).where(journal.c.seq > since).order_by(journal.c.seq).limit(limit)
+        query = sa.select(*_ENTRY).where(journal.c.seq > since).order_by(journal.c.seq).limit(limit)
         with self._reading() as connection:
-            return [Entry(row.seq, row.at, row.action, row.key, row.id) for row in connection.execute(query)]
+            return [Entry(*row) for row in connection.execute(query)]
 
     def seq(self) -> int:
         """Return the place of the last change, 0 before the first."""
@@ -234,7 +277,13 @@ class Records:
 
     @contextmanager
     def _changing(self) -> Iterator[sa.Connection]:
+        """Yield a connection whose changes are one transaction; of all processes, one changes the store at a time.
+
+        So places in the journal are taken in the order in which they are seen: nobody misses one that comes late.
+        """
         with self._writer, self._refusals(), self._changes.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY)))
             yield connection
 
     @contextmanager
@@ -246,17 +295,6 @@ class Records:
                 f"the record store {self.name} refuses ({error.orig}) and nothing was changed; "
                 "check that it is there, can be written to and has room"
             ) from error
-
-
-def _runs(records: Sequence[Record]) -> Iterator[list[Record]]:
-    """Cut `records` wherever an id comes back, so that no run holds one twice."""
-    run: dict[str, Record] = {}
-    for record in records:
-        if record.product.id in run:
-            yield list(run.values())
-            run = {}
-        run[record.product.id] = record
-    yield list(run.values())
 
 
 def _set_up_sqlite(connection: SqliteConnection, _: object) -> None:

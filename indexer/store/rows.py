@@ -5,22 +5,26 @@ Every function works inside the transaction of the connection it is given; `reco
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from indexer.errors import VersionConflict
 from indexer.picture import Picture
 from indexer.product import Product
 from indexer.store import pictures
-from indexer.store.raw import drop_orphans
+from indexer.store.raw import drop_orphans, known
 from indexer.store.schema import chunks, journal, labels, products
 
 Outcome = Literal["created", "updated", "unchanged", "deleted", "missing"]
-Action = Literal["put", "delete"]
+Action = Literal["put", "delete", "taxonomy"]
 
 _LABEL_COLUMNS = (labels.c.category, labels.c.node_id, labels.c.tags, labels.c.provenance, labels.c.weight)
+ANY: Mapping[str, int | None] = MappingProxyType({})
+"""No version is asked for."""
 _WHOLE = sa.select(products, *_LABEL_COLUMNS).join_from(products, labels)
 
 
@@ -64,7 +68,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One change in the journal."""
+    """One change in the journal; of the taxonomy, `key` is -1 and `id` the number of its version."""
 
     seq: int
     at: str
@@ -73,7 +77,73 @@ class Entry:
     id: str
 
 
-def put(connection: sa.Connection, records: Sequence[Record], now: str, left: set[str]) -> list[Written]:
+def change(
+    connection: sa.Connection,
+    changes: Sequence[Record | str],
+    now: str,
+    *,
+    encoder: str | None = None,
+    expected: Mapping[str, int | None] = ANY,
+) -> list[Written]:
+    """Put records and delete ids, in order; the answers are in their order, and of repeated ids the last wins.
+
+    encoder: by which every content must have raw vectors in the end. expected: the version that a product must have
+    before all this, 0 when it must not be there, None when it must. Raises Unencoded and VersionConflict.
+    """
+    _check_versions(connection, expected)
+    left: set[str] = set()
+    written = [
+        each
+        for run in _runs(changes)
+        for each in (
+            _delete(connection, run, now, left) if isinstance(run[0], str) else _put(connection, run, now, left)
+        )
+    ]
+    drop_orphans(connection, left)  # only now: a repeated id may come back to a content that it left
+    if encoder is not None:
+        last = {each if isinstance(each, str) else each.product.id: each for each in changes}
+        contents = {each.content_hash for each in last.values() if isinstance(each, Record)}
+        if lost := contents - known(connection, contents, encoder):
+            raise Unencoded(lost)
+    return written
+
+
+class Unencoded(Exception):
+    """Contents that have no raw vectors: whoever had them was deleted since somebody looked."""
+
+    def __init__(self, contents: Collection[str]) -> None:
+        super().__init__(f"{len(contents)} contents have no raw vectors")
+        self.contents = contents
+
+
+def _check_versions(connection: sa.Connection, expected: Mapping[str, int | None]) -> None:
+    if not expected:
+        return
+    query = sa.select(products.c.id, products.c.version)
+    rows = (row for some in chunks(expected) for row in connection.execute(query.where(products.c.id.in_(some))))
+    versions = {row.id: row.version for row in rows}
+    for id_, version in expected.items():
+        found = versions.get(id_, 0)
+        if found != version and not (version is None and found):
+            raise VersionConflict(id_, version, found)
+
+
+def _runs(changes: Sequence[Record | str]) -> Iterator[list[Any]]:
+    """Cut changes where puts and deletes meet and where an id comes back, so that no run holds one twice."""
+    run: dict[str, Record | str] = {}
+    kind: type[Record | str] = Record
+    for each in changes:
+        id_ = each if isinstance(each, str) else each.product.id
+        if run and (id_ in run or not isinstance(each, kind)):
+            yield list(run.values())
+            run = {}
+        kind = type(each)
+        run[id_] = each
+    if run:
+        yield list(run.values())
+
+
+def _put(connection: sa.Connection, records: Sequence[Record], now: str, left: set[str]) -> list[Written]:
     """Create or update records whose ids all differ; the answers are in their order.
 
     left: gets the contents that products had before, whose raw vectors nobody may need any more.
@@ -87,7 +157,8 @@ def put(connection: sa.Connection, records: Sequence[Record], now: str, left: se
     keys = {id_: stored.key for id_, stored in before.items()} | _create(connection, created, now)
     _update(connection, updated, now)
     left.update(old.record.content_hash for _, old in updated)
-    seqs = _append(connection, "put", [(keys[r.product.id], r.product.id) for r in changed], now)
+    told = [(keys[r.product.id], r.product.id, before.get(r.product.id)) for r in changed]
+    seqs = append(connection, "put", told, now)
     seq_of = dict(zip((r.product.id for r in changed), seqs, strict=True))
     last = last_seq(connection)
 
@@ -100,15 +171,18 @@ def put(connection: sa.Connection, records: Sequence[Record], now: str, left: se
     return [written(r.product.id) for r in records]
 
 
-def delete(connection: sa.Connection, ids: Sequence[str], now: str) -> list[Written]:
-    """Remove products, labels, and raw vectors and pictures that no other product shares; in the order of `ids`."""
-    stored = {each.record.product.id: each for each in find(connection, products.c.id, ids)}
-    found = {id_: stored[id_] for id_ in ids if id_ in stored}
+def _delete(connection: sa.Connection, ids: Sequence[str], now: str, left: set[str]) -> list[Written]:
+    """Remove products, labels, and pictures that no other product shares; in the order of `ids`.
+
+    left: gets the contents of the products, whose raw vectors nobody may need any more.
+    """
+    found = {each.record.product.id: each for each in find(connection, products.c.id, ids)}
+    found = {id_: found[id_] for id_ in ids if id_ in found}
     for some in chunks([each.key for each in found.values()]):
         connection.execute(products.delete().where(products.c.key.in_(some)))
-    drop_orphans(connection, {each.record.content_hash for each in found.values()})
+    left.update(each.record.content_hash for each in found.values())
     pictures.drop_orphans(connection, pictures.hashes_of(each.record.product for each in found.values()))
-    seqs = _append(connection, "delete", [(each.key, id_) for id_, each in found.items()], now)
+    seqs = append(connection, "delete", [(each.key, id_, each) for id_, each in found.items()], now)
     gone = {
         id_: Written(each.key, id_, "deleted", each.version, seq)
         for (id_, each), seq in zip(found.items(), seqs, strict=True)
@@ -156,11 +230,30 @@ def _update(connection: sa.Connection, changes: Sequence[tuple[Record, Stored]],
     pictures.change(connection, [(old.key, old.record.product.pictures, new.product.pictures) for new, old in changes])
 
 
-def _append(connection: sa.Connection, action: Action, changed: Sequence[tuple[int, str]], now: str) -> Sequence[int]:
+def append(
+    connection: sa.Connection, action: Action, changed: Sequence[tuple[int, str, Stored | None]], now: str
+) -> Sequence[int]:
+    """Write what changed into the journal, by key, id and what was there before; return the place of each."""
     if not changed:
         return []
-    rows = [{"at": now, "action": action, "key": key, "id": id_} for key, id_ in changed]
+    rows = [
+        {"at": now, "action": action, "key": key, "id": id_, "before": None if old is None else image_of(old)}
+        for key, id_, old in changed
+    ]
     return connection.scalars(journal.insert().returning(journal.c.seq, sort_by_parameter_order=True), rows).all()
+
+
+def image_of(stored: Stored) -> dict[str, Any]:
+    """Return all of a stored product but its raw vectors and the pixels of its pictures as JSON can hold it."""
+    record = stored.record
+    product = _product_row(record, stored.updated_at) | {
+        "key": stored.key,
+        "version": stored.version,
+        "created_at": stored.created_at,
+    }
+    label = _label_row(record, stored.updated_at)
+    seen = [{"hash": picture.hash, "problem": picture.problem} for picture in record.product.pictures]
+    return {"product": product, "label": label, "pictures": seen}
 
 
 def _product_row(record: Record, now: str) -> dict[str, object]:

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from indexer.errors import SchemaMismatch
 
-VERSION = 2
+VERSION = 3
 METADATA = sa.MetaData()
 
 _T = TypeVar("_T")
@@ -130,11 +130,39 @@ journal = sa.Table(
     METADATA,
     _column("seq", _NUMBER, "Place in the order of changes, ascending, never used again.", primary_key=True),
     _column("at", sa.Text(), "When the change was stored, ISO 8601 in UTC."),
-    _column("action", sa.Text(), "put or delete."),
-    _column("key", _NUMBER, "Key of the product that changed."),
-    _column("id", sa.Text(), "Id of the product that changed."),
+    _column("action", sa.Text(), "put, delete or taxonomy."),
+    _column("key", _NUMBER, "Key of the product that changed; -1 for a change of the taxonomy."),
+    _column("id", sa.Text(), "Id of the product that changed; of the taxonomy the number of its version."),
+    sa.Column(
+        "before",
+        sa.JSON(none_as_null=True),
+        comment="The product and its label as they were; null when it was created, or changed by an aisle before this.",
+    ),
     sqlite_autoincrement=True,
     comment="Every change of a product or label, in order; what indexes replay.",
+)
+
+requests = sa.Table(
+    "requests",
+    METADATA,
+    _column("key", sa.Text(), "Idempotency key that a client gave its request.", primary_key=True),
+    _column("fingerprint", sa.Text(), "Hash of the request, which a repetition must equal."),
+    _column("at", sa.Text(), "When the request came, ISO 8601 in UTC."),
+    _column("status", sa.Integer(), "Status of its answer; 0 while there is none."),
+    _column("answer", sa.LargeBinary(), "The answer, given again to a repetition; empty while there is none."),
+    comment="One row per request that changes products and must not be carried out twice; kept for a while.",
+)
+
+taxonomies = sa.Table(
+    "taxonomies",
+    METADATA,
+    _column("number", _NUMBER, "Version of the tree: 1, 2, 3.", primary_key=True),
+    _column("at", sa.Text(), "When the tree became this one, ISO 8601 in UTC."),
+    _column("author", sa.Text(), "Who changed it; empty when nobody said."),
+    _column("change", sa.JSON(), "What was changed in the tree before; an empty list for the first."),
+    _column("tree", sa.Text(), "The tree after the change, as taxonomy.files writes it."),
+    _column("open", sa.Boolean(), "Whether categories of later labels join it."),
+    comment="One row per version of the taxonomy that somebody changed; none for a tree that is as it was built.",
 )
 
 meta = sa.Table(
@@ -155,7 +183,14 @@ def _pictures(connection: sa.Connection) -> None:
     METADATA.create_all(connection, [pictures, product_pictures])
 
 
-MIGRATIONS: Mapping[int, Migration] = {2: _pictures}
+def _history(connection: sa.Connection) -> None:
+    """Let the journal tell what was before, and make room for requests and taxonomies."""
+    kind = journal.c.before.type.compile(connection.dialect)
+    connection.exec_driver_sql(f'ALTER TABLE journal ADD COLUMN "before" {kind}')
+    METADATA.create_all(connection, [requests, taxonomies])
+
+
+MIGRATIONS: Mapping[int, Migration] = {2: _pictures, 3: _history}
 """Migration n turns a store of version n - 1 into version n. A new store is made at VERSION by `migrate` itself."""
 
 

@@ -114,15 +114,14 @@ def calibrate(sample: int, index: Path) -> None:
 def info(index: Path, *, as_json: bool) -> None:
     """Say what an index holds and how it was built; --json prints its manifest."""
     from indexer.snapshot import read_manifest
-    from indexer.store.records import Records
-    from indexer.update import STORE
+    from indexer.store.place import open_store
     from service.console.words import index_facts
 
     manifest = read_manifest(index)
     if as_json:
         print_json(manifest)
         return
-    with closing(Records.open(index / STORE, create=False)) as records:
+    with closing(open_store(index)) as records:
         click.echo(index_facts(manifest, index, records.counts()))
 
 

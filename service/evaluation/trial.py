@@ -19,8 +19,9 @@ from indexer.placement import CANONICAL, Placement
 from indexer.product import Product, content_hash
 from indexer.settings import IndexSettings
 from indexer.space import Projected, Vectors, present
+from indexer.store.place import STORE
 from indexer.store.records import Record, Records
-from indexer.update import STORE, path_of, prepare, store
+from indexer.update import path_of, prepare, store
 from service.engine import Engine
 from service.evaluation.judged import Judged
 from service.rebuild import rebuild
@@ -124,7 +125,7 @@ def fill(
             refused = [each for each in prepared if not isinstance(each, Record)]
             if refused:
                 raise refused[0]
-            store(records, encoder.name, [each for each in prepared if isinstance(each, Record)], encoder.encode)
+            store(records, encoder, [each for each in prepared if isinstance(each, Record)], encoder.encode)
             tell(start + len(prepared))
         records.set_fact(TAXONOMY, "" if taxonomy is None else tree_json(taxonomy))
         records.set_fact(VOCABULARY, "" if vocabulary is None else vocabulary.to_json())

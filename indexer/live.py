@@ -1,0 +1,218 @@
+"""An open index: the record store, and in memory what follows its journal.
+
+    change   clean -> place -> encode what is new -> records.change (record + journal) -> follow     [indexer.update]
+    follow   journal since seq -> the store as it is now -> tree, labels and vectors in memory
+
+Memory only ever changes by following the journal. So a restart, a change made here and one made by another process all
+take the same way, and following twice does no harm.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import numpy as np
+
+from indexer import encoders, snapshot
+from indexer.encoders import Encoded, Encoder, given_parts
+from indexer.errors import ProductError, ProductNotFound, SnapshotMismatch, VersionConflict
+from indexer.labels import Labels
+from indexer.manifest import REBUILD, check_encoder
+from indexer.patch import Change, Patch, resolved
+from indexer.placement import Placement
+from indexer.product import Product
+from indexer.snapshot import Built, Snapshot
+from indexer.store.place import open_store
+from indexer.store.raw import Keys
+from indexer.store.records import ANY, Receipt, Record, Records, Written
+from indexer.update import completed, labels_of, named, path_of, prepare, store
+from taxonomy.tree import Tree
+
+__all__ = ["Change", "Live", "Outcome", "Patch", "open_index"]
+
+REACH_STEP = 0.02
+"""Seconds between two looks for a place in the journal that another process has yet to write."""
+
+Outcome = Written | ProductError | ProductNotFound
+"""What became of one change."""
+
+
+class Live:
+    """An open index: the record store, and in memory the tree, labels and vectors that follow its journal.
+
+    Read `tree`, `labels`, `contents` and `seq` inside `with live.reading()`; they change under `changing` only. Every
+    method may be called from any thread.
+    """
+
+    def __init__(self, records: Records, encoder: Encoder, loaded: Snapshot) -> None:
+        self.records = records
+        self.encoder = encoder
+        self.manifest = loaded.manifest
+        self.space = loaded.built.space
+        self.tree = loaded.built.tree
+        self.contents = loaded.built.contents
+        self.grows = loaded.built.grows
+        self.vocabulary = loaded.built.vocabulary
+        self.calibration = loaded.calibration
+        self.seq = loaded.manifest.seq
+        self._placement = self._placed_in(self.tree)
+        self._turn = threading.RLock()  # one change at a time
+        self._encoding = threading.Lock()  # encoders serve one thread at a time
+        self._gate = threading.RLock()  # searches and changes in memory exclude each other
+
+    @property
+    def built(self) -> Built:
+        """The index as it is in memory now."""
+        return Built(self.tree, self.vocabulary, self.space, self.contents, self.grows)
+
+    @property
+    def labels(self) -> Labels:
+        """Ids, categories and tags by key."""
+        return self.contents.labels
+
+    def close(self) -> None:
+        """Let go of the record store."""
+        self.records.close()
+
+    def reading(self) -> AbstractContextManager[object]:
+        """Hold off changes of what is in memory."""
+        return self._gate
+
+    def changing(self) -> AbstractContextManager[object]:
+        """Hold off everybody else from what is in memory."""
+        return self._gate
+
+    def encode(self, products: Sequence[Product]) -> Encoded:
+        """Return the raw vectors of normalised products; callers take turns."""
+        with self._encoding:
+            return self.encoder.encode(products)
+
+    def put(
+        self,
+        products: Sequence[Product],
+        *,
+        expected: Mapping[str, int | None] = ANY,
+        receipt: Receipt | None = None,
+    ) -> list[Written | ProductError]:
+        """Store products with their labels, in one transaction; on return every search sees them.
+
+        In the order of `products`, a refused one as its error: it never fails the others. Of repeated ids the last
+        wins. A product replaces the stored one whole: without a category or tags it has none from now on, and who gave
+        the label before, or how much it counted, is no longer known. expected, receipt: as for `change`.
+        """
+        outcomes = self.change(products, expected=expected, receipt=receipt)
+        return [each for each in outcomes if not isinstance(each, ProductNotFound)]  # which only a patch can be
+
+    def delete(self, ids: Collection[str], *, expected: Mapping[str, int | None] = ANY) -> list[Written]:
+        """Forget products; on return no search finds them. An unknown id is no error, its outcome is "missing"."""
+        outcomes = self.change(list(ids), expected=expected)
+        return [each for each in outcomes if isinstance(each, Written)]
+
+    def change(
+        self,
+        changes: Sequence[Change],
+        *,
+        expected: Mapping[str, int | None] = ANY,
+        receipt: Receipt | None = None,
+    ) -> list[Outcome]:
+        """Put products, patch them and delete ids, in order and in one transaction; on return every search sees it.
+
+        A Product is put, a Patch changes the fields that it names, an id is deleted; in their order, a refused one as
+        its error and a patch of an unknown id as ProductNotFound: none fails the others. expected: the version that a
+        product must have, 0 when it must not be there, None when it must; raises VersionConflict, and then nothing was
+        changed. receipt: kept with the change, for the request that asked for it.
+        """
+        with self._turn:
+            while True:
+                ready = resolved(self.records, self.encoder, changes, self._ready)
+                good = [each for each in ready.changes if isinstance(each, Record | str)]
+                versions = {**ready.seen, **expected}
+                try:
+                    done = store(self.records, self.encoder, good, self.encode, expected=versions, receipt=receipt)
+                    break
+                except VersionConflict as error:
+                    if error.product_id in expected or error.product_id not in ready.seen:
+                        raise  # otherwise another process changed, since it was read, what is patched: read it again
+            self.follow()
+        written = iter(done)
+        return [next(written) if isinstance(each, Record | str) else each for each in ready.changes]
+
+    def _ready(self, products: Sequence[Product]) -> list[Record | ProductError]:
+        return prepare(products, self._placement, given_parts(self.encoder))
+
+    def reach(self, seq: int, seconds: float) -> bool:
+        """Follow the journal until `seq` is in memory, waiting up to `seconds` for another process to write it."""
+        deadline = time.monotonic() + seconds
+        while self.seq < seq and self.follow() < seq:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(min(REACH_STEP, max(0.0, deadline - time.monotonic())))
+        return True
+
+    def follow(self) -> int:
+        """Bring what is in memory to the journal's end and return that place.
+
+        Raw vectors come from the store; only what has none there by this encoder is encoded, and kept.
+        """
+        with self._turn:
+            while entries := self.records.journal(self.seq):
+                changed = [entry.key for entry in entries if entry.action != "taxonomy"]
+                self._apply(np.unique(np.array(changed, np.int64)), entries[-1].seq)
+            return self.seq
+
+    def _apply(self, keys: Keys, seq: int) -> None:
+        found = self.records.read(keys.tolist(), self.encoder.name, self.encoder.parts)
+        found = completed(self.records, self.encoder, found, self.encode)
+        projected = self.space.project(found.encoded, found.texts)
+        gone = np.setdiff1d(keys, found.keys)
+        tree = self.tree.extended(map(path_of, filter(None, found.categories))) if self.grows else self.tree
+        names = named(self.records, self.encoder, tree, len(self.tree), self.encode) if tree != self.tree else None
+        with self.changing():
+            self.tree = tree
+            if names is not None:
+                self.contents.grow(names)
+            self.contents.put(found.keys, list(labels_of(found, tree, self.vocabulary)), projected, found.phashes)
+            self.contents.drop(gone)
+            self.seq = seq
+        if self._placement.tree != tree:
+            self._placement = self._placed_in(tree)
+
+    def _placed_in(self, tree: Tree) -> Placement:
+        return Placement(tree, grows=self.grows)
+
+
+def open_index(index: Path, encoder: Encoder | None = None, snapshot_id: str | None = None) -> Live:
+    """Open a snapshot of `index`, without an id the published one, and follow the journal to its end.
+
+    `encoder` saves loading the one that the manifest names. Raises what `snapshot.load` and `encoders.load` raise, and
+    SnapshotMismatch when the record store or the encoder is not the one that the snapshot was built with.
+    """
+    loaded = snapshot.load(index, snapshot_id)
+    records = open_store(index)
+    try:
+        _check_store(loaded, records)
+        encoder = encoder or encoders.load(loaded.manifest.encoder_spec)
+        check_encoder(loaded.manifest, encoder)
+        live = Live(records, encoder, loaded)
+        live.follow()
+    except BaseException:
+        records.close()
+        raise
+    return live
+
+
+def _check_store(loaded: Snapshot, records: Records) -> None:
+    manifest, seq = loaded.manifest, records.seq()
+    if records.store_id != manifest.store_id:
+        raise SnapshotMismatch(
+            f"snapshot {manifest.id} was built from another record store than {records.name}; {REBUILD}"
+        )
+    if seq < manifest.seq:
+        raise SnapshotMismatch(
+            f"snapshot {manifest.id} holds changes up to {manifest.seq}, the journal of {records.name} ends at {seq}: "
+            f"the record store is older, as after restoring a backup; {REBUILD}"
+        )
