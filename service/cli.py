@@ -14,6 +14,7 @@ import click
 from service.commands.answers import classify, serve, similar
 from service.commands.evaluating import evaluate
 from service.commands.indexes import build, calibrate, info
+from service.commands.keeping import export
 from service.commands.models import models
 from service.commands.tagging import tags
 from service.commands.taxonomies import taxonomy
@@ -53,5 +54,5 @@ def aisle() -> None:
     """Put products on the right shelf by looking at their neighbours."""
 
 
-for command in (build, classify, similar, calibrate, evaluate, serve, info, taxonomy, tags, models):
+for command in (build, classify, similar, calibrate, evaluate, serve, info, export, taxonomy, tags, models):
     aisle.add_command(command)

@@ -27,6 +27,9 @@ CATEGORIES = 20_000
 Standing = tuple[Provenance, float]
 """Who gave a label, and its weight."""
 
+_NAMED = ('[{"name"', '[["')
+"""How a list of specs starts that says each name; one that is empty is meant to be."""
+
 _SUPPLIER: Standing = ("supplier", 1.0)
 
 # A comma or semicolon ends an image only before the next address or after a picture's ending: addresses contain both.
@@ -128,7 +131,8 @@ class Reader:
             parsed = parse_specs(cell)
             if isinstance(parsed, Problem):
                 return parsed
-            specs += [(column, parsed[0][1])] if len(parsed) == 1 and not parsed[0][0] else parsed
+            lone = len(parsed) == 1 and not parsed[0][0] and not cell.startswith(_NAMED)
+            specs += [(column, parsed[0][1])] if lone else parsed
         return tuple(specs)
 
     def _category(self, fields: Mapping[str, str]) -> str | Problem:

@@ -25,6 +25,7 @@ from indexer.encoders import Encoded
 from indexer.errors import RecordError
 from indexer.product import Product
 from indexer.store import pictures, raw, requests, rows, schema
+from indexer.store.moment import Moment
 from indexer.store.raw import RawVectors, Slice
 from indexer.store.requests import Answered, Receipt
 from indexer.store.rows import ANY, Entry, Outcome, Record, Stored, Unencoded, Written
@@ -72,6 +73,9 @@ class Records:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._changes = engine.execution_options(aisle_changes=True)
+        # A transaction of SQLite sees one moment anyway; PostgreSQL's sees a new one with each statement, unless told.
+        still = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+        self._still = engine.execution_options(**still)
         self._writer = threading.Lock()
         self.name = engine.url.render_as_string(hide_password=True)
         with self._changing() as connection:
@@ -269,6 +273,12 @@ class Records:
         """Set one fact about the store."""
         with self._changing() as connection:
             schema.put_meta(connection, name, value)
+
+    @contextmanager
+    def moment(self) -> Iterator[Moment]:
+        """Yield the store as it is now, whatever is written meanwhile; what is old is kept for it until it ends."""
+        with self._refusals(), self._still.begin() as connection:
+            yield Moment(connection)
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:

@@ -1,0 +1,38 @@
+"""The record store as it was at one moment, however long reading it takes and whatever is written meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import sqlalchemy as sa
+
+from indexer.encoders import Encoded
+from indexer.store import raw, rows
+from indexer.store.rows import Stored
+from indexer.store.schema import products
+
+PAGE = 500
+"""Products that are in memory at a time."""
+
+
+class Moment:
+    """What one read transaction sees; use it while that is open, from one thread.
+
+    seq: the place of the last change that is in it. products: how many there are.
+    """
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+        self.seq = rows.last_seq(connection)
+        self.products: int = connection.scalar(sa.select(sa.func.count()).select_from(products)) or 0
+
+    def pages(self, size: int = PAGE) -> Iterator[list[Stored]]:
+        """Yield every product in order of key, `size` at a time."""
+        after = 0
+        while page := rows.page(self._connection, after, size):
+            yield page
+            after = page[-1].key
+
+    def vectors(self, hashes: Sequence[str], encoder: str, parts: Mapping[str, int]) -> tuple[Encoded, raw.Mask]:
+        """Return the raw vectors of contents in order, and which of them are stored; zeros where not."""
+        return raw.by_content(self._connection, hashes, encoder, parts)
