@@ -25,6 +25,7 @@ from indexer.manifest import REBUILD, check_encoder
 from indexer.patch import Change, Patch, resolved
 from indexer.placement import Placement
 from indexer.product import Product
+from indexer.sharing import Gate
 from indexer.snapshot import Built, Snapshot
 from indexer.store.place import open_store
 from indexer.store.raw import Keys
@@ -62,7 +63,7 @@ class Live:
         self._placement = self._placed_in(self.tree)
         self._turn = threading.RLock()  # one change at a time
         self._encoding = threading.Lock()  # encoders serve one thread at a time
-        self._gate = threading.RLock()  # searches and changes in memory exclude each other
+        self._gate = Gate()  # searches share what is in memory, a change has it alone
 
     @property
     def built(self) -> Built:
@@ -79,12 +80,12 @@ class Live:
         self.records.close()
 
     def reading(self) -> AbstractContextManager[object]:
-        """Hold off changes of what is in memory."""
-        return self._gate
+        """Hold off changes of what is in memory; any number of threads may at once."""
+        return self._gate.reading()
 
     def changing(self) -> AbstractContextManager[object]:
-        """Hold off everybody else from what is in memory."""
-        return self._gate
+        """Hold off everybody else from what is in memory; never enter it from inside `reading`."""
+        return self._gate.changing()
 
     def encode(self, products: Sequence[Product]) -> Encoded:
         """Return the raw vectors of normalised products; callers take turns."""
