@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from taxonomy.names import NODE_LIMIT, Path, TaxonomyError, clean_name, depth_fault, name_fault, name_key, path_text
 
@@ -41,14 +41,27 @@ class Growth:
         return walk(self._below, path)
 
     def ids(self, given: Mapping[int, str]) -> list[str]:
-        """Return every node's id: the one given, else "n" and 12 hex digits of the names' keys from the root down."""
+        """Return every node's id: the one given, else "n" and 12 hex digits of the names' keys from the root down.
+
+        Where a category was called so before and kept its id, another one is made of the same.
+        """
         keys: list[str] = []
+        taken = set(given.values())
         made: list[str] = []
         for node, (name, parent) in enumerate(zip(self.names, self.parents, strict=True)):
             # "\n" cannot occur in a key, so different paths never join to the same text.
             keys.append(name_key(name) if parent < 0 else f"{keys[parent]}\n{name_key(name)}")
-            made.append(given[node] if node in given else "n" + hex_of(keys[node], 6))
+            made.append(given[node] if node in given else free_id(keys[node], taken))
         return made
+
+
+def free_id(key: str, taken: Collection[str]) -> str:
+    """Return an id made of a path's key; where a node that was called so before has it, another one."""
+    made = "n" + hex_of(key, 6)
+    while made in taken:
+        key += "\n"  # ends no key
+        made = "n" + hex_of(key, 6)
+    return made
 
 
 def walk(below: Mapping[tuple[int, str], int], path: Path) -> int | None:
