@@ -1,7 +1,7 @@
 """Which category of the tree a product's category string stands for, before the product is stored.
 
 A tree that was given is closed: a category that is not in it is refused. A tree that was inferred from labels is open:
-a category that it lacks joins it.
+a category that it lacks joins it. In both, what was renamed, moved, merged or retired is found by its names of before.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from indexer.errors import ProductError
+from taxonomy.aliases import Aliases
 from taxonomy.mapping import CategoryMapper, Unmapped
 from taxonomy.names import SEPARATOR, name_key
 from taxonomy.separators import Invalid, Separators, parse_path
@@ -31,6 +32,7 @@ class Placement:
     """Places category strings in one tree; an open one grows as strings arrive. Not for several threads at once.
 
     separators: how the source writes paths; where it is not known, a slash separates below a root of the tree.
+    aliases: of the user. before: what categories were called in earlier versions of the tree.
     """
 
     def __init__(
@@ -40,8 +42,10 @@ class Placement:
         grows: bool,
         separators: Separators | None = None,
         aliases: Mapping[str, str] | None = None,
+        before: Aliases | None = None,
     ) -> None:
         self.tree = tree
+        self._before = before or Aliases()
         self.grows = grows
         self._separators = separators
         self._mapper = CategoryMapper(tree, separators, aliases)
@@ -53,11 +57,23 @@ class Placement:
     def _place_closed(self, text: str) -> Place | ProductError:
         if not text.strip():
             return Place()
+        if len(self._before) and (place := self._moved(text)) is not None:
+            return place
         node = self._mapper.resolve(text)
         return ProductError(node.reason, "category") if isinstance(node, Unmapped) else self._at(node)
 
+    def _moved(self, text: str) -> Place | None:
+        """Return where a category went that is in the tree no longer; None for one that is, or never was."""
+        if self._mapper.exact(text) is not None:
+            return None
+        for path in self._mapper.readings(text):
+            to = self._before.follow(self.tree, path)
+            if to == () or (to is not None and self.tree.find(to) is not None):
+                return self._of(to)
+        return None
+
     def _place_open(self, texts: Sequence[str]) -> list[Place | ProductError]:
-        separators = self._separators or _separators_of(self.tree)
+        separators = self._separators or _separators_of(self.tree, self._before)
         paths = [self._path(text, separators) for text in texts]
         self.tree = self.tree.extended(path for path in paths if isinstance(path, tuple) and path)
         return [
@@ -71,8 +87,13 @@ class Placement:
             return self.tree.path(self.tree.index(text.strip()))
         except TaxonomyError:  # no id, so a path: our own way of writing one comes first, a name may hold a slash
             canonical = parse_path(text, CANONICAL)
-            known = isinstance(canonical, tuple) and self.tree.find(canonical) is not None
-            return canonical if known else parse_path(text, separators)
+            if isinstance(canonical, tuple) and self.tree.find(canonical) is not None:
+                return canonical
+            for path in (canonical, written := parse_path(text, separators)):
+                to = self._before.follow(self.tree, path) if isinstance(path, tuple) else None
+                if to is not None:
+                    return to
+            return written
 
     def _of(self, path: Path) -> Place:
         node = self.tree.find(path)
@@ -82,5 +103,6 @@ class Placement:
         return Place(self.tree.text(node), self.tree.ids[node])
 
 
-def _separators_of(tree: Tree) -> Separators:
-    return Separators(roots=frozenset(name_key(tree.names[root]) for root in tree.children(None)))
+def _separators_of(tree: Tree, before: Aliases) -> Separators:
+    roots = frozenset(name_key(tree.names[root]) for root in tree.children(None))
+    return Separators(roots=roots | before.roots)

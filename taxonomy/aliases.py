@@ -25,6 +25,11 @@ class Aliases:
         """Return how many names of before are known."""
         return len(self._said)
 
+    @property
+    def roots(self) -> frozenset[str]:
+        """The first names of all paths of before, as `name_key` has them."""
+        return frozenset(path[0] for path in self._said)
+
     def follow(self, tree: Tree, path: Path) -> Path | None:
         """Return the path that stands now for one of before, () for no category; None where there is none.
 

@@ -47,12 +47,12 @@ class CategoryMapper:
         self._aliases: dict[Path, int] = {}
         self._remembered = lru_cache(MEMORY)(self._look_up)
         for alias, target in (aliases or {}).items():
-            node = self._exact(target, self._readings(target))
+            node = self._exact(target, self.readings(target))
             if node is None:
                 raise TaxonomyError(
                     f"the alias {alias[:80]!r} stands for {target[:80]!r}, which is not in this taxonomy; correct it"
                 )
-            self._aliases.update((_keys(path), node) for path in self._readings(alias)[:1])
+            self._aliases.update((_keys(path), node) for path in self.readings(alias)[:1])
 
     def resolve(self, text: str) -> int | Unmapped:
         """Return the node that `text` names.
@@ -66,8 +66,12 @@ class CategoryMapper:
         """Resolve each text, in order."""
         return [self.resolve(text) for text in texts]
 
+    def exact(self, text: str) -> int | None:
+        """Return the node whose id or full path `text` is, by no other name, or None."""
+        return self._exact(text, self.readings(text))
+
     def _look_up(self, text: str) -> int | Unmapped:
-        readings = self._readings(text)
+        readings = self.readings(text)
         node = self._exact(text, readings)
         if node is not None:
             return node
@@ -83,7 +87,7 @@ class CategoryMapper:
         written = parse_path(text, self._separators)
         return Unmapped(written.reason) if isinstance(written, Invalid) else self._unknown(text, written)
 
-    def _readings(self, text: str) -> list[Path]:
+    def readings(self, text: str) -> list[Path]:
         """Return the paths that `text` may mean: as its source writes them, as one name, by any other separator."""
         name = clean_name(text)
         ways = [self._separators, *(Separators(fixed=mark) for mark in (*STRONG, SLASH) if mark in text)]

@@ -4,6 +4,9 @@ import pytest
 
 from indexer.errors import ProductError
 from indexer.placement import CANONICAL, Place, Placement
+from taxonomy.aliases import Aliases
+from taxonomy.changes import Change, Merge, Move, Rename, Retire
+from taxonomy.planting import applied
 from taxonomy.separators import Separators
 from taxonomy.tree import Tree
 
@@ -72,3 +75,35 @@ def test_a_string_that_is_no_path_is_refused_alone() -> None:
     assert [ProductError, Place, ProductError] == [type(place) for place in places]
     assert "a name is empty" in str(places[0])
     assert len(TREE) + 1 == len(placement.tree)
+
+
+@pytest.mark.parametrize("grows", [True, False])
+def test_a_category_of_an_earlier_version_is_placed_where_it_went(grows: bool) -> None:
+    """By path, however it is written, and by id: renamed, moved, merged, retired to another one, or to none."""
+    tree = Tree.from_paths(
+        [("Toys", "Cars"), ("Toys", "Trains"), ("Toys", "Kites"), ("Toys", "Dolls"), ("Home", "Hats")],
+        {("Toys", "Trains"): "t-1", ("Toys", "Dolls"): "d-1"},
+    )
+    changes: list[Change] = [
+        Rename("Toys", "Games"),
+        Move("Games > Kites", "Home"),
+        Merge(("t-1",), "Games > Cars"),
+        Retire("Home > Hats", "Games"),
+        Retire("d-1", unlabelled=True),
+    ]
+    made = applied(tree, changes)
+    placement = Placement(made.tree, grows=grows, before=Aliases(made.aliases()))
+    assert ["Games > Cars", "Home > Kites", "Games > Cars", "Games > Cars", "Games", "", ""] == said(
+        placement, "toys > CARS", "Toys/Kites", "Toys > Trains", "t-1", "Home > Hats", "Toys > Dolls", "d-1"
+    )
+    assert made.tree == placement.tree
+    assert ["Games"] == said(placement, "Games")
+
+
+def test_an_open_tree_grows_below_what_was_renamed() -> None:
+    """A category that is new under a name of before joins what has that name no longer."""
+    made = applied(TREE, [Rename("Toys", "Games")])
+    placement = Placement(made.tree, grows=True, before=Aliases(made.aliases()))
+    assert ["Games > Kites", "Games > Cars"] == said(placement, "Toys > Kites", "Toys/Cars")
+    closed = Placement(made.tree, grows=False, before=Aliases(made.aliases()))
+    assert isinstance(closed.place(["Toys > Kites"])[0], ProductError)
