@@ -179,7 +179,7 @@ def shelves(index: Path) -> tuple[Tree, npt.NDArray[np.int64]]:
     int64 (n,), in the tree's order. Raises RecordError when there is no store.
     """
     with closing(open_store(index)) as records:
-        tree, _ = _tree(records)
+        tree, _ = tree_of(records)
         products = np.zeros(len(tree), np.int64)
         for category, count in records.categories().items():
             node = tree.find(path_of(category))
@@ -204,7 +204,7 @@ def _rebuilt(
     progress: Progress,
 ) -> Manifest:
     size = records.counts()  # what changes after this moment may be in the snapshot, and is followed again
-    tree, is_open = _tree(records)
+    tree, is_open = tree_of(records)
     progress.start("load", size.products, "products")
     vocabulary = _vocabulary(records)
     loaded = assembly.load(records, size, encoder, tree=tree, vocabulary=vocabulary, tell=progress.at)
@@ -236,7 +236,7 @@ def _rebuilt(
     return manifest
 
 
-def _tree(records: Records) -> tuple[Tree, bool]:
+def tree_of(records: Records) -> tuple[Tree, bool]:
     """Return the tree that was given, or the one of the labels, which is open to others."""
     given = records.fact(TAXONOMY)
     return (tree_from_json(given), False) if given else (infer(_labelled(records)), True)

@@ -5,7 +5,8 @@
     ├── MissingExtra          a technology asked for by name that is not installed
     ├── SourceError           a source that cannot be read at all
     │   ├── UnknownFormat     neither its name nor its bytes say what it is
-    │   └── MissingColumn     no column holds the id, or neither text nor image
+    │   ├── MissingColumn     no column holds the id, or neither text nor image
+    │   └── SyncRefused       it lacks more of an index than a sync may delete
     ├── ProductError          one product that cannot be accepted (bad id, too long, unknown category)
     ├── EncoderError
     │   ├── ModelNotFound     no such model on this machine
@@ -54,6 +55,10 @@ class UnknownFormat(SourceError):
 
 class MissingColumn(SourceError):
     """A source has no column that could serve as the id, or none with text or images."""
+
+
+class SyncRefused(SourceError):
+    """A source lacks more products of an index than a sync may delete."""
 
 
 class ProductError(AisleError):

@@ -1,4 +1,7 @@
-"""One pass over the rows of a source, into the record store or into quarantine: the first half of `indexer.build`."""
+"""One pass over the rows of a source, into the record store or into quarantine.
+
+The first half of `indexer.build`, and what a delivery to an index that is there does (`indexer.delivery`).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from indexer.differences import Differences
 from indexer.encoders import Encoded, Encoder, given_parts
 from indexer.errors import ProductError
 from indexer.images.gallery import Gallery
@@ -55,6 +59,7 @@ class Ingest:
     """Rows to records. `counts` add up after every batch; `encoded` counts contents that the encoder had not seen.
 
     gallery: where the products' images are; without one they are not looked at. `pictures` says what became of them.
+    differences: gets what each product is beside what is stored. dry: nothing is encoded or stored.
     """
 
     def __init__(
@@ -64,6 +69,9 @@ class Ingest:
         placement: Placement,
         quarantine: Quarantine,
         gallery: Gallery | None = None,
+        *,
+        differences: Differences | None = None,
+        dry: bool = False,
     ) -> None:
         self.counts = Counts()
         self.pictures = PictureCounts()
@@ -73,6 +81,8 @@ class Ingest:
         self._encoder = encoder
         self._placement = placement
         self._quarantine = quarantine
+        self._differences = differences
+        self._dry = dry
         self._absent = np.ones(records.counts().last_key + 1, np.bool_)  # by key, of what was stored before
 
     def run(self, rows: Iterable[Row], tell: Callable[[int], None]) -> None:
@@ -80,9 +90,10 @@ class Ingest:
         looked = pictured(rows, self._gallery, self._encoder.side) if self._gallery else iter(rows)
         for batch in batches(looked, BATCH):
             new = self._sort_out(batch)
-            written = store(self._records, self._encoder, new, lambda some: self._encode(some, tell))
-            keys = np.array([each.key for each in written], np.int64)
-            self._absent[keys[keys < len(self._absent)]] = False
+            if self._differences is not None:
+                self._differences.add(self._records.get([each.product.id for each in new]), new)
+            if not self._dry:
+                self._store(new, tell)
             self.counts.indexed += len(new)
             self.counts.read += len(batch)
             for record in new:
@@ -99,6 +110,11 @@ class Ingest:
             absent = [product_id for key, product_id in some.items() if self._absent[key]]
             removed += len(self._records.delete(absent)) if absent else 0
         return removed
+
+    def _store(self, new: Sequence[Record], tell: Callable[[int], None]) -> None:
+        written = store(self._records, self._encoder, new, lambda some: self._encode(some, tell))
+        keys = np.array([each.key for each in written], np.int64)
+        self._absent[keys[keys < len(self._absent)]] = False
 
     def _sort_out(self, batch: Sequence[Row]) -> list[Record]:
         """Return the records of a batch; its other rows go into quarantine, in order."""

@@ -12,6 +12,7 @@ import sys
 import click
 
 from service.commands.answers import classify, serve, similar
+from service.commands.changing import add, remove, sync
 from service.commands.evaluating import evaluate
 from service.commands.indexes import build, calibrate, info
 from service.commands.keeping import export
@@ -54,5 +55,9 @@ def aisle() -> None:
     """Put products on the right shelf by looking at their neighbours."""
 
 
-for command in (build, classify, similar, calibrate, evaluate, serve, info, export, taxonomy, tags, models):
+for command in (
+    *(build, add, remove, sync, calibrate, info),
+    *(classify, similar, evaluate, tags, taxonomy),
+    *(serve, export, models),
+):
     aisle.add_command(command)

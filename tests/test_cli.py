@@ -32,7 +32,8 @@ from indexer.store.place import STORE
 from indexer.store.records import Records
 from service.cli import aisle, main
 from service.commands.answers import _shown
-from service.commands.indexes import KINDS, PROVENANCES
+from service.commands.indexes import KINDS
+from service.console.options import PROVENANCES
 from service.engine import Engine
 from service.settings import ServiceSettings
 from taxonomy.files import read_tree

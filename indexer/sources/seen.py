@@ -24,12 +24,16 @@ class SeenIds:
         """Return the number of ids."""
         return self._count
 
+    def __contains__(self, product_id: str) -> bool:
+        """Say whether an id was added."""
+        return self._hashes[self._slot(_digest(product_id))] != 0
+
     def add(self, product_id: str, line: int) -> int:
         """Remember an id; return the line where it was first seen, or 0 when it is new.
 
         line: from 1; lines beyond 4,294,967,295 are remembered as that.
         """
-        digest = int.from_bytes(blake2b(product_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()) or 1
+        digest = _digest(product_id)
         slot = self._slot(digest)
         if self._hashes[slot]:
             return self._lines[slot]
@@ -54,3 +58,8 @@ class SeenIds:
             if digest:
                 slot = self._slot(digest)
                 self._hashes[slot], self._lines[slot] = digest, line
+
+
+def _digest(product_id: str) -> int:
+    """Return 64 bits of an id, never 0."""
+    return int.from_bytes(blake2b(product_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()) or 1

@@ -151,7 +151,7 @@ def _put(connection: sa.Connection, records: Sequence[Record], now: str, left: s
     before = {
         stored.record.product.id: stored for stored in find(connection, products.c.id, [r.product.id for r in records])
     }
-    changed = [r for r in records if r.product.id not in before or not _same(before[r.product.id].record, r)]
+    changed = [r for r in records if r.product.id not in before or not same(before[r.product.id].record, r)]
     created = [r for r in changed if r.product.id not in before]
     updated = [(r, before[r.product.id]) for r in changed if r.product.id in before]
     keys = {id_: stored.key for id_, stored in before.items()} | _create(connection, created, now)
@@ -282,7 +282,7 @@ def _label_row(record: Record, now: str) -> dict[str, object]:
     }
 
 
-def _same(stored: Record, new: Record) -> bool:
+def same(stored: Record, new: Record) -> bool:
     """Whether a record is what the store holds already; of pictures by what was read and what could not be."""
     return _compared(stored) == _compared(new)
 

@@ -20,6 +20,7 @@ from service.console.options import (
     open_images,
     open_vectors,
     print_json,
+    provenance_option,
     service_settings,
     source_options,
 )
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from taxonomy.vocabulary import Vocabulary
 
 KINDS = ("auto", "exact", "flat", "ivf", "ivf_sq8", "ivf_pq", "hnsw")
-PROVENANCES = ("supplier", "human", "machine")
 
 
 @click.command()
@@ -37,7 +37,7 @@ PROVENANCES = ("supplier", "human", "machine")
 @click.option("--taxonomy", type=FILE, help="Category tree; rows of other categories are refused.")
 @click.option("--locale", default="en", show_default=True, help="Language to take where the tree has several.")
 @click.option("--vocabulary", type=FILE, help="Tag words: spellings, aliases, exclusions, scopes and conflicts.")
-@click.option("--provenance", type=click.Choice(PROVENANCES), help="Who gave the labels, where rows do not say.")
+@provenance_option
 @click.option("--encoder", metavar="NAME", help="As in static or sentence_transformers:MODEL. Default: auto")
 @click.option("--kind", type=click.Choice(KINDS), help="Kind of vector index. Default: auto, chosen by size.")
 @click.option("--recall-target", type=float, help="Share of true neighbours that a kind must find. Default: 0.95")

@@ -23,6 +23,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 _Settings = TypeVar("_Settings")
 
 FILE = click.Path(path_type=Path)
+PROVENANCES = ("supplier", "human", "machine")
 
 index_option = click.option(
     "--index",
@@ -35,6 +36,9 @@ index_option = click.option(
 images_option = click.option("--images", type=FILE, help="Folder or zip of the images that the source names.")
 image_vectors_option = click.option(
     "--image-vectors", type=FILE, metavar="FILE.npy", help="Vectors of the images, a row for each row of SOURCE."
+)
+provenance_option = click.option(
+    "--provenance", type=click.Choice(PROVENANCES), help="Who gave the labels, where rows do not say."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

@@ -40,17 +40,17 @@ def build_report(report: Report, index: Path) -> str:
     rows, manifest = report.rows, report.manifest
     lines = [f"{index} is built in {seconds(report.seconds)}", *_facts(manifest)]
     if rows.quarantined:
-        lines.append(_fact("quarantine", f"{rows.quarantined:,} rows, each with its reason, in {report.quarantine}"))
+        lines.append(fact("quarantine", f"{rows.quarantined:,} rows, each with its reason, in {report.quarantine}"))
         meant = {code: f"{code}: {CODES.get(code, code)}" for code in rows.by_code}
-        lines += _commonest(Counter({meant[code]: count for code, count in rows.by_code.items()}))
+        lines += commonest(Counter({meant[code]: count for code, count in rows.by_code.items()}))
     if report.pictures and report.pictures.unread:
         lines.append(
-            _fact("unread", f"{report.pictures.unread.total():,} images, each with its reason beside the product")
+            fact("unread", f"{report.pictures.unread.total():,} images, each with its reason beside the product")
         )
-        lines += _commonest(report.pictures.unread)
+        lines += commonest(report.pictures.unread)
     if report.removed:
-        lines.append(_fact("removed", f"{report.removed:,} products that the source no longer has"))
-    lines.append(_fact("encoded", f"{report.encoded:,} texts; what was encoded before is kept"))
+        lines.append(fact("removed", f"{report.removed:,} products that the source no longer has"))
+    lines.append(fact("encoded", f"{report.encoded:,} texts; what was encoded before is kept"))
     lines += [
         "next:",
         f"  aisle info --index {index}",
@@ -66,12 +66,10 @@ def index_facts(manifest: Manifest, index: Path, now: StoreCounts) -> str:
     size = sum(int(file["bytes"]) for file in manifest.files.values())
     lines = [
         f"{index} holds snapshot {manifest.id}",
-        _fact("built", f"{built:%Y-%m-%d %H:%M} UTC, by aisle {manifest.aisle}"),
+        fact("built", f"{built:%Y-%m-%d %H:%M} UTC, by aisle {manifest.aisle}"),
         *_facts(manifest),
-        _fact(
-            "since then", f"{now.seq - manifest.seq:,} changes; the record store holds {now.products:,} products now"
-        ),
-        _fact("files", f"{size / 1_000_000:,.1f} MB in {index / 'snapshots' / manifest.id}"),
+        fact("since then", f"{now.seq - manifest.seq:,} changes; the record store holds {now.products:,} products now"),
+        fact("files", f"{size / 1_000_000:,.1f} MB in {index / 'snapshots' / manifest.id}"),
     ]
     return "\n".join(lines)
 
@@ -83,14 +81,14 @@ def calibration_facts(calibration: Calibration, precision: float) -> list[str]:
     before, after = calibration.error
     lines = [
         f"{calibration.observations:,} products asked about, each without itself and its copies",
-        _fact("leaf", f"{calibration.accuracy:.1%} right with {calibration.neighbours} neighbours"),
-        _fact("error", f"{after:.3f} between probability and share right ({before:.3f} before the last step)"),
+        fact("leaf", f"{calibration.accuracy:.1%} right with {calibration.neighbours} neighbours"),
+        fact("error", f"{after:.3f} between probability and share right ({before:.3f} before the last step)"),
     ]
     for asked in sorted({0.9, 0.95, 0.99, precision}):
         curve = calibration.curves.get("auto")
         threshold = None if curve is None else curve.threshold(asked)
         said = "out of reach" if curve is None or threshold is None else f"{curve.coverage(threshold):.1%} answered"
-        lines.append(_fact(f"at {asked:g}", said))
+        lines.append(fact(f"at {asked:g}", said))
     return lines
 
 
@@ -99,7 +97,7 @@ def evaluation_facts(figures: Mapping[str, Any], page: Path) -> list[str]:
     from service.evaluation.report import WORDS
 
     lines = [f"{figures['asked']:,} of {figures['read']:,} products asked about, {figures['method']}"]
-    lines += [_fact("", f"{many:,} {why}") for why, many in figures["left"].items()]
+    lines += [fact("", f"{many:,} {why}") for why, many in figures["left"].items()]
     for name, each in figures["measures"].items():
         lines.append(
             f"  {WORDS[name][0]:<20} {each['value']:>6.1%}  ({100 * each['low']:.1f} to {100 * each['high']:.1f})"
@@ -132,12 +130,12 @@ def classify_report(tally: Tally, out: Path, duration: float) -> str:
         "suggest": "worth a look",
         "abstain": "left to a person",
     }
-    lines += [_fact(decision, f"{tally.decisions[decision]:>9,}  {words}") for decision, words in meant.items()]
+    lines += [fact(decision, f"{tally.decisions[decision]:>9,}  {words}") for decision, words in meant.items()]
     if tally.problems:
-        lines.append(_fact("", f"{tally.problems:>9,}  of these cannot be read; the column aisle_problem says why"))
+        lines.append(fact("", f"{tally.problems:>9,}  of these cannot be read; the column aisle_problem says why"))
     if tally.left_out:
         lines.append(
-            _fact("left out", f"{tally.left_out:,} cells of columns that the first rows lack; .jsonl keeps them")
+            fact("left out", f"{tally.left_out:,} cells of columns that the first rows lack; .jsonl keeps them")
         )
     return "\n".join(lines)
 
@@ -212,34 +210,34 @@ def _facts(manifest: Manifest) -> list[str]:
     lines = []
     if "read" in counts:
         parts = [f"{counts[name]:,} {name}" for name in ("indexed", "skipped", "quarantined") if counts.get(name)]
-        lines.append(_fact("rows", f"{counts['read']:,} read = {' + '.join(parts)}"))
-    lines.append(_fact("products", f"{products:,} = {labelled:,} with a category + {products - labelled:,} without"))
+        lines.append(fact("rows", f"{counts['read']:,} read = {' + '.join(parts)}"))
+    lines.append(fact("products", f"{products:,} = {labelled:,} with a category + {products - labelled:,} without"))
     if searched != products:
-        lines.append(_fact("", f"{searched:,} can be found; {products - searched:,} have nothing that is encoded"))
+        lines.append(fact("", f"{searched:,} can be found; {products - searched:,} have nothing that is encoded"))
     if "pictures" in counts:
         read, unread, without = (counts.get(name, 0) for name in ("pictures", "unread", "pictureless"))
         said = f"{read + unread:,} looked at = {read:,} read + {unread:,} not"
-        lines.append(_fact("pictures", f"{said}; {without:,} products have none"))
+        lines.append(fact("pictures", f"{said}; {without:,} products have none"))
     if "given" in counts:
-        lines.append(_fact("vectors", f"{counts['given']:,} products came with one of their picture"))
+        lines.append(fact("vectors", f"{counts['given']:,} products came with one of their picture"))
     grows = "which grows with the labels" if tree["open"] else "and no others: labels outside are refused"
-    lines.append(_fact("categories", f"{tree['nodes']:,} in the tree, {grows}"))
+    lines.append(fact("categories", f"{tree['nodes']:,} in the tree, {grows}"))
     parts = [f"{name} {dimension}" for name, dimension in manifest.parts.items()]
-    lines.append(_fact("encoder", f"{manifest.encoder_spec}, dimensions: {', '.join(parts)}"))
+    lines.append(fact("encoder", f"{manifest.encoder_spec}, dimensions: {', '.join(parts)}"))
     several = len(manifest.views) > 1
     for view, each in manifest.views.items():
-        lines.append(_fact("vectors", (f"by {view}, " if several else "") + _vectors(each["vectors"])))
+        lines.append(fact("vectors", (f"by {view}, " if several else "") + _vectors(each["vectors"])))
     if unseen := missing(manifest.encoder_spec):
-        lines.append(_fact("missing", unseen))
+        lines.append(fact("missing", unseen))
     return lines
 
 
-def _commonest(reasons: Counter[str]) -> list[str]:
+def commonest(reasons: Counter[str]) -> list[str]:
     """Return the commonest reasons of a refusal, a line for each, and how many others there were."""
     common = reasons.most_common(REASONS)
     rest = reasons.total() - sum(count for _, count in common)
-    lines = [_fact("", f"{count:,} x {why}") for why, count in common]
-    return [*lines, *([_fact("", f"{rest:,} for other reasons")] if rest else [])]
+    lines = [fact("", f"{count:,} x {why}") for why, count in common]
+    return [*lines, *([fact("", f"{rest:,} for other reasons")] if rest else [])]
 
 
 def _vectors(vectors: Mapping[str, Any]) -> str:
@@ -251,5 +249,6 @@ def _vectors(vectors: Mapping[str, Any]) -> str:
     return f"{kind}: recall {recall:.3f} measured, {target} asked for{chosen}"
 
 
-def _fact(name: str, words: str) -> str:
+def fact(name: str, words: str) -> str:
+    """Return one line of a report: what it is about, and what there is to say."""
     return f"  {name:<10}  {words}"
