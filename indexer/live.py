@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from indexer import encoders, snapshot
-from indexer.encoders import Encoded, Encoder, given_parts
+from indexer.encoders import Encoded, Encoder, given_parts, stacked
 from indexer.errors import ProductError, ProductNotFound, SnapshotMismatch, VersionConflict
 from indexer.labels import Labels
 from indexer.manifest import REBUILD, check_encoder
@@ -30,6 +30,7 @@ from indexer.snapshot import Built, Snapshot
 from indexer.store.place import open_store
 from indexer.store.raw import Keys
 from indexer.store.records import ANY, Receipt, Record, Records, Written
+from indexer.turns import Turns
 from indexer.update import completed, labels_of, named, path_of, prepare, store
 from taxonomy.tree import Tree
 
@@ -37,6 +38,9 @@ __all__ = ["Change", "Live", "Outcome", "Patch", "open_index"]
 
 REACH_STEP = 0.02
 """Seconds between two looks for a place in the journal that another process has yet to write."""
+
+PIECE_SECONDS, PIECE_LEAST = 0.05, 8
+"""How long what is changed keeps the encoder from questions at a time, and the fewest products it encodes then."""
 
 Outcome = Written | ProductError | ProductNotFound
 """What became of one change."""
@@ -62,7 +66,7 @@ class Live:
         self.seq = loaded.manifest.seq
         self._placement = self._placed_in(self.tree)
         self._turn = threading.RLock()  # one change at a time
-        self._encoding = threading.Lock()  # encoders serve one thread at a time
+        self._encoding = Turns()  # encoders serve one thread at a time
         self._gate = Gate()  # searches share what is in memory, a change has it alone
 
     @property
@@ -91,6 +95,20 @@ class Live:
         """Return the raw vectors of normalised products; callers take turns."""
         with self._encoding:
             return self.encoder.encode(products)
+
+    def encode_in_pieces(self, products: Sequence[Product]) -> Encoded:
+        """Return the same, letting others take their turns every PIECE_SECONDS or so: for what is not asked about."""
+        pieces: list[Encoded] = []
+        start, size = 0, PIECE_LEAST
+        while start < len(products) or not pieces:
+            some = products[start : start + size]
+            with self._encoding:
+                begun = time.perf_counter()
+                pieces.append(self.encoder.encode(some))
+                seconds = time.perf_counter() - begun
+            start += len(some)
+            size = max(PIECE_LEAST, min(2 * size, int(len(some) * PIECE_SECONDS / max(seconds, 1e-6))))
+        return stacked(pieces)
 
     def put(
         self,
@@ -127,18 +145,19 @@ class Live:
         product must have, 0 when it must not be there, None when it must; raises VersionConflict, and then nothing was
         changed. receipt: kept with the change, for the request that asked for it.
         """
-        with self._turn:
-            while True:
+        while True:
+            with self._turn:
                 ready = resolved(self.records, self.encoder, changes, self._ready)
-                good = [each for each in ready.changes if isinstance(each, Record | str)]
-                versions = {**ready.seen, **expected}
-                try:
-                    done = store(self.records, self.encoder, good, self.encode, expected=versions, receipt=receipt)
-                    break
-                except VersionConflict as error:
-                    if error.product_id in expected or error.product_id not in ready.seen:
-                        raise  # otherwise another process changed, since it was read, what is patched: read it again
-            self.follow()
+            good = [each for each in ready.changes if isinstance(each, Record | str)]
+            versions = {**ready.seen, **expected}
+            encode = self.encode_in_pieces
+            try:
+                done = store(self.records, self.encoder, good, encode, expected=versions, receipt=receipt)
+                break
+            except VersionConflict as error:
+                if error.product_id in expected or error.product_id not in ready.seen:
+                    raise  # otherwise somebody changed, since it was read, what is patched: read it again
+        self.follow()
         written = iter(done)
         return [next(written) if isinstance(each, Record | str) else each for each in ready.changes]
 
@@ -167,11 +186,15 @@ class Live:
 
     def _apply(self, keys: Keys, seq: int) -> None:
         found = self.records.read(keys.tolist(), self.encoder.name, self.encoder.parts)
-        found = completed(self.records, self.encoder, found, self.encode)
+        found = completed(self.records, self.encoder, found, self.encode_in_pieces)
         projected = self.space.project(found.encoded, found.texts)
         gone = np.setdiff1d(keys, found.keys)
         tree = self.tree.extended(map(path_of, filter(None, found.categories))) if self.grows else self.tree
-        names = named(self.records, self.encoder, tree, len(self.tree), self.encode) if tree != self.tree else None
+        names = (
+            named(self.records, self.encoder, tree, len(self.tree), self.encode_in_pieces)
+            if tree != self.tree
+            else None
+        )
         with self.changing():
             self.tree = tree
             if names is not None:

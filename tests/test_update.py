@@ -4,6 +4,7 @@ import atexit
 import shutil
 import sqlite3
 import threading
+import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
@@ -286,7 +287,7 @@ def test_a_patched_label_is_a_suppliers_unless_it_is_said(live: Live) -> None:
 
 def test_a_relabelling_patch_encodes_nothing(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     """The content is what it was, and so are its vectors."""
-    monkeypatch.setattr(live, "encode", lambda _: pytest.fail("encoded"))
+    monkeypatch.setattr(live, "encode_in_pieces", lambda _: pytest.fail("encoded"))
     live.change([Patch("mug", {"tags": ("new",)})])
     assert tags(live, "mug") == ["new"]
 
@@ -321,7 +322,7 @@ def test_a_patch_sees_what_comes_before_it(live: Live) -> None:
 
 def test_a_patch_is_made_again_when_another_process_was_faster(live: Live, tmp_path: Path) -> None:
     """What the other changed meanwhile is kept: only the fields named are overwritten."""
-    other, encode = Records.open(tmp_path / "index" / STORE, create=False), live.encode
+    other, encode = Records.open(tmp_path / "index" / STORE, create=False), live.encode_in_pieces
 
     def slow(products: Sequence[Product]) -> Encoded:
         stored = other.get(["mug"])["mug"].record
@@ -329,7 +330,7 @@ def test_a_patch_is_made_again_when_another_process_was_faster(live: Live, tmp_p
         return encode(products)
 
     with closing(other), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(live, "encode", slow)
+        patch.setattr(live, "encode_in_pieces", slow)
         (done,) = live.change([Patch("mug", {"title": "Enamel cup"})])
 
     assert isinstance(done, Written)
@@ -620,3 +621,29 @@ TestLiveMachine = LiveMachine.TestCase
 TestLiveMachine.settings = settings(
     max_examples=20, stateful_step_count=12, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+
+
+def test_a_question_stands_behind_one_piece_of_a_change(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a hundred products are encoded, somebody who asks in between has the encoder before they are done."""
+    order, asking = list[str](), threading.Event()
+    encode = live.encoder.encode
+
+    def slow(products: Sequence[Product]) -> Encoded:
+        order.append("question" if products[0].id == "?" else "piece")
+        if len(order) == 1:
+            asking.set()
+            while live._encoding._given < 2:
+                time.sleep(0.001)
+        time.sleep(0.05)
+        return encode(products)
+
+    monkeypatch.setattr(live.encoder, "encode", slow)
+    putting = threading.Thread(target=live.put, args=([Product(f"p{n}", f"Kite number {n}") for n in range(100)],))
+    putting.start()
+    asking.wait()
+    live.encode([Product("?", "Kite")])
+    putting.join()
+
+    assert order.index("question") == 1
+    assert order.count("piece") > 2
+    assert nearest(live, "kite number 99") == ["p99"]

@@ -88,6 +88,17 @@ class TakesVectors(Protocol):
         """Those parts with their dimensions."""
 
 
+def stacked(pieces: Sequence[Encoded]) -> Encoded:
+    """Return pieces of one encoder's output, of which there is at least one, one after the other."""
+    if len(pieces) == 1:
+        return pieces[0]
+    parts = pieces[0].parts
+    return Encoded(
+        {part: np.concatenate([piece.parts[part] for piece in pieces]) for part in parts},
+        {part: np.concatenate([piece.mask[part] for piece in pieces]) for part in parts},
+    )
+
+
 def given_parts(encoder: Encoder) -> Mapping[str, int]:
     """Return the parts that `encoder` takes from `product.vectors` with their dimensions, for most encoders none."""
     return encoder.given if isinstance(encoder, TakesVectors) else {}

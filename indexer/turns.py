@@ -1,0 +1,27 @@
+"""Who encodes next: first come, first served, so that a question stands behind one piece of a large change, not all."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+
+
+class Turns:
+    """A lock that is handed on in the order of arrival: `with turns:`."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._given = 0
+        self._called = 0
+
+    def __enter__(self) -> None:
+        with self._changed:
+            number, self._given = self._given, self._given + 1
+            self._changed.wait_for(lambda: self._called == number)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._changed:
+            self._called += 1
+            self._changed.notify_all()
