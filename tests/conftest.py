@@ -5,6 +5,8 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +56,89 @@ def real_data() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return folder
+
+
+@dataclass(frozen=True)
+class Database:
+    """Where a test's record store is, and what can be done to it behind aisle's back.
+
+    where: a file or an address that `Records.open` takes; nothing is there yet.
+    """
+
+    engine: str
+    where: Path | str
+
+    def run(self, *statements: str) -> list[tuple[Any, ...]]:
+        """Run SQL in one transaction; return the rows of the last statement."""
+        import sqlalchemy as sa
+
+        url = self.where if isinstance(self.where, str) else f"sqlite:///{self.where}"
+        engine = sa.create_engine(url)
+        try:
+            with engine.begin() as connection:
+                for statement in statements:
+                    done = connection.exec_driver_sql(statement)
+                return [tuple(row) for row in done] if done.returns_rows else []
+        finally:
+            engine.dispose()
+
+    def count(self, *tables: str) -> dict[str, int]:
+        """Return the number of rows of tables."""
+        return {name: self.run(f"SELECT count(*) FROM {name}")[0][0] for name in tables}  # noqa: S608 - constants
+
+    def fill_up(self, table: str) -> None:
+        """Let every further row of a table be refused, as by a full disk."""
+        if self.engine == "sqlite":
+            self.run(f"CREATE TRIGGER full BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'disk is full'); END")
+            return
+        body = "BEGIN RAISE EXCEPTION 'disk is full'; END"
+        self.run(
+            f"CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$",
+            f"CREATE TRIGGER full_up BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION refuse()",
+        )
+
+
+ENGINES = ("sqlite", "postgresql")
+_SCHEMAS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> "Callable[[], AbstractContextManager[str]]":
+    """Return what gives the address of an empty schema on a PostgreSQL, and drops it in the end.
+
+    The server is the one that AISLE_TEST_POSTGRES names, as .ci/with-postgresql does; without one the test is skipped,
+    and fails when CI=true.
+    """
+    server = os.environ.get("AISLE_TEST_POSTGRES")
+    if not server:
+        reason = "no PostgreSQL to test with; run .ci/with-postgresql make test, or name one in AISLE_TEST_POSTGRES"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+    @contextmanager
+    def empty() -> Iterator[str]:
+        name = f"aisle_test_{os.getpid()}_{next(_SCHEMAS)}"
+        admin = Database("postgresql", server)
+        admin.run(f"CREATE SCHEMA {name}")
+        try:
+            yield f"{server}{'&' if '?' in server else '?'}options=-csearch_path%3D{name}"
+        finally:
+            admin.run(f"DROP SCHEMA {name} CASCADE")
+
+    return empty
+
+
+@pytest.fixture(params=ENGINES)
+def database(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """Give each engine's place for the record store of tmp_path / "index"; a test that takes it runs once on each."""
+    (tmp_path / "index").mkdir()
+    if request.param == "sqlite":
+        yield Database("sqlite", tmp_path / "index" / "records.sqlite")
+        return
+    with request.getfixturevalue("postgresql")() as url:
+        monkeypatch.setenv("AISLE_STORE", url)
+        yield Database("postgresql", url)
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,13 @@
-"""indexer/store/records.py: products, labels, raw vectors and journal in a real SQLite file."""
+"""indexer/store/records.py: products, labels, raw vectors and journal, in a SQLite file and on a PostgreSQL."""
 
-import sqlite3
+from __future__ import annotations
+
 import threading
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -28,13 +29,16 @@ from indexer.store.records import (
 )
 from indexer.store.schema import VERSION, journal
 
+if TYPE_CHECKING:
+    from tests.conftest import Database
+
 ENCODER, PARTS = "toy@1", {"text": 2, "image": 1}
 
 
 @pytest.fixture
-def records(tmp_path: Path) -> Iterator[Records]:
+def records(database: Database) -> Iterator[Records]:
     """Return an empty store."""
-    store = Records.open(tmp_path / "records.sqlite")
+    store = Records.open(database.where)
     yield store
     store.close()
 
@@ -55,11 +59,7 @@ def raw(*records: Record, text: float = 1.0) -> RawVectors:
     return RawVectors(ENCODER, [each.content_hash for each in records], encoded)
 
 
-def table_sizes(tmp_path: Path) -> dict[str, int]:
-    """Return the number of rows of each table but meta."""
-    with closing(sqlite3.connect(tmp_path / "records.sqlite")) as connection:
-        names = ("products", "labels", "vectors", "journal")
-        return {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names}  # noqa: S608 - constants
+TABLES = ("products", "labels", "vectors", "journal")
 
 
 def test_a_write_answers_in_the_order_given(records: Records) -> None:
@@ -130,35 +130,28 @@ def test_a_stored_record_comes_back_equal(records: Records) -> None:
     assert records.by_keys([1, 2]) == {1: stored}
 
 
-def test_a_failing_vector_write_leaves_nothing_behind(records: Records, tmp_path: Path) -> None:
+def test_a_failing_vector_write_leaves_nothing_behind(records: Records, database: Database) -> None:
     """Product, label, journal and vectors are one transaction; the refusal names the store and its reason."""
-    with closing(sqlite3.connect(tmp_path / "records.sqlite")) as connection:
-        connection.execute(
-            "CREATE TRIGGER full BEFORE INSERT ON vectors BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
-        )
-        before = table_sizes(tmp_path)
+    database.fill_up("vectors")
 
-        with pytest.raises(RecordError, match=r"records\.sqlite refuses \(disk is full\) and nothing was changed"):
-            records.write([record("a")], raw(record("a")))
+    with pytest.raises(RecordError, match=r"(records\.sqlite|aisle_test_\d+_\d+) refuses \(disk is full"):
+        records.write([record("a")], raw(record("a")))
 
-        assert table_sizes(tmp_path) == before == {"products": 0, "labels": 0, "vectors": 0, "journal": 0}
+    assert database.count(*TABLES) == {"products": 0, "labels": 0, "vectors": 0, "journal": 0}
 
 
-def test_a_failing_journal_leaves_nothing_behind(records: Records, tmp_path: Path) -> None:
+def test_a_failing_journal_leaves_nothing_behind(records: Records, database: Database) -> None:
     """What comes last in the transaction undoes what came first."""
     records.write([record("a")], raw(record("a")))
-    before = table_sizes(tmp_path)
-    with closing(sqlite3.connect(tmp_path / "records.sqlite")) as connection:
-        connection.execute(
-            "CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
-        )
+    before = database.count(*TABLES)
+    database.fill_up("journal")
 
-        with pytest.raises(RecordError):
-            records.write([record("a", "new"), record("b")], raw(record("a", "new")))
-        with pytest.raises(RecordError):
-            records.delete(["a"])
+    with pytest.raises(RecordError):
+        records.write([record("a", "new"), record("b")], raw(record("a", "new")))
+    with pytest.raises(RecordError):
+        records.delete(["a"])
 
-    assert table_sizes(tmp_path) == before
+    assert database.count(*TABLES) == before
     assert records.get(["a", "b"]).keys() == {"a"}
 
 
@@ -180,25 +173,25 @@ def test_raw_vectors_are_kept_by_content(records: Records) -> None:
     assert found.encoded.mask["image"].tolist() == [False, False, False]
 
 
-def test_raw_vectors_go_with_the_last_product_of_their_content(records: Records, tmp_path: Path) -> None:
+def test_raw_vectors_go_with_the_last_product_of_their_content(records: Records, database: Database) -> None:
     """Deleting or changing one of two equal products keeps the vectors that the other needs."""
     one, same = record("a"), record("b")
     records.write([one, same], raw(one))
 
     records.delete(["a"])
-    assert table_sizes(tmp_path)["vectors"] == 2
+    assert database.count("vectors")["vectors"] == 2
     records.write([record("b", "Cup")])
-    assert table_sizes(tmp_path)["vectors"] == 0
+    assert database.count("vectors")["vectors"] == 0
 
 
-def test_a_content_that_an_id_comes_back_to_keeps_its_raw_vectors(records: Records, tmp_path: Path) -> None:
+def test_a_content_that_an_id_comes_back_to_keeps_its_raw_vectors(records: Records, database: Database) -> None:
     """Of an id three times in one write, first and last alike; the vectors of the one between go."""
     first, between = record("a"), record("a", "Cup")
     records.write([first, between, first], raw(first, between))
     assert records.known([first.content_hash, between.content_hash], ENCODER) == {first.content_hash}
     records.write([between, first], raw(between))
     assert records.known([first.content_hash, between.content_hash], ENCODER) == {first.content_hash}
-    assert table_sizes(tmp_path)["vectors"] == len(PARTS)
+    assert database.count("vectors")["vectors"] == len(PARTS)
 
 
 def test_deleting_again_is_no_error(records: Records) -> None:
@@ -267,31 +260,69 @@ def test_writers_in_several_threads_take_turns(records: Records) -> None:
     assert len({entry.key for entry in entries}) == 40
 
 
-def test_an_opened_store_is_the_one_that_was_closed(tmp_path: Path) -> None:
-    """Contents, identity and facts outlive the process, and the file keeps them through power loss (WAL, FULL)."""
-    first = Records.open(tmp_path / "records.sqlite")
+def test_an_opened_store_is_the_one_that_was_closed(database: Database) -> None:
+    """Contents, identity and facts outlive the process."""
+    first = Records.open(database.where)
     first.write([record("a")])
     first.set_fact("taxonomy", "{}")
     first.close()
 
-    second = Records.open(tmp_path / "records.sqlite", create=False)
+    second = Records.open(database.where, create=False)
     assert (second.store_id, second.seq(), second.fact("taxonomy"), second.fact("x")) == (first.store_id, 1, "{}", None)
     assert isinstance(second.journal(0)[0], Entry)
-    with second._reading() as connection:
-        pragmas = ("journal_mode", "synchronous", "foreign_keys")
-        assert [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas] == ["wal", 2, 1]
     second.close()
 
 
-def test_a_store_of_a_newer_aisle_is_refused(tmp_path: Path) -> None:
+def test_what_was_acknowledged_outlives_a_power_cut(records: Records, database: Database) -> None:
+    """SQLite waits for the disk at each commit (WAL, FULL), and so does PostgreSQL as it comes."""
+    with records._reading() as connection:
+        if database.engine == "sqlite":
+            pragmas = ("journal_mode", "synchronous", "foreign_keys")
+            assert [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas] == ["wal", 2, 1]
+        else:
+            assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
+
+
+def test_a_moment_is_one_for_all_that_is_read_in_it(records: Records) -> None:
+    """What is written meanwhile is not seen, not even in part; writers do not wait for it."""
+    records.write([record("a"), record("b")], raw(record("a")))
+    with records.moment() as moment:
+        records.write([record("a", "new"), record("c")])
+        records.delete(["b"])
+        seen = [each.record.product for page in moment.pages(1) for each in page]
+        hashes = [record("a").content_hash]
+        assert moment.vectors(hashes, ENCODER, PARTS)[1].tolist() == [True]
+    assert [(each.id, each.title) for each in seen] == [("a", "Mug"), ("b", "Mug")]
+    assert (moment.seq, moment.products, records.seq()) == (2, 2, 5)
+
+
+def test_a_place_in_the_journal_that_was_not_taken_is_none(records: Records, database: Database) -> None:
+    """A change that failed leaves no gap: the places of those that were made are 1, 2, 3."""
+    records.write([record("a")])
+    with pytest.raises(Unencoded):
+        records.change([record("b", "Cup")], encoder=ENCODER)
+    records.write([record("c")])
+    assert [entry.seq for entry in records.journal(0)] == [1, 2]
+    assert database.count("journal") == {"journal": 2}
+
+
+@pytest.mark.parametrize("odd", ["a\0b", "\0", "half \ud800"])
+def test_an_id_that_no_product_can_have_is_missing(records: Records, odd: str) -> None:
+    """Whatever a database thinks of its characters."""
+    records.write([record("a")])
+    assert records.get([odd, "a"]).keys() == {"a"}
+    assert [each.outcome for each in records.delete([odd, "a"])] == ["missing", "deleted"]
+    with pytest.raises(VersionConflict):
+        records.change([record("b")], expected={odd: 1})
+
+
+def test_a_store_of_a_newer_aisle_is_refused(database: Database) -> None:
     """The refusal names both versions and what to do."""
-    Records.open(tmp_path / "records.sqlite").close()
-    with closing(sqlite3.connect(tmp_path / "records.sqlite")) as connection:
-        connection.execute("UPDATE meta SET value = '99' WHERE name = 'schema_version'")
-        connection.commit()
+    Records.open(database.where).close()
+    database.run("UPDATE meta SET value = '99' WHERE name = 'schema_version'")
 
     with pytest.raises(SchemaMismatch, match=f"schema version 99, this aisle knows 1 to {VERSION}"):
-        Records.open(tmp_path / "records.sqlite")
+        Records.open(database.where)
 
 
 def test_a_missing_or_foreign_file_is_refused(tmp_path: Path) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,15 +13,18 @@ from indexer.picture import Picture
 from indexer.product import Product, content_hash
 from indexer.store.records import Record, Records
 
+if TYPE_CHECKING:
+    from tests.conftest import Database
+
 FRONT = Picture("f0" * 16, phash=2**64 - 1, width=800, height=600, thumbnail=b"front, small")
 BACK = Picture("ba" * 16, phash=7, width=600, height=800, thumbnail=b"back, small")
 BROKEN = Picture(problem="the file ends in the middle")
 
 
 @pytest.fixture
-def records(tmp_path: Path) -> Iterator[Records]:
+def records(database: Database) -> Iterator[Records]:
     """Return an empty store."""
-    store = Records.open(tmp_path / "records.sqlite")
+    store = Records.open(database.where)
     yield store
     store.close()
 
@@ -36,12 +37,10 @@ def record(product_id: str, *pictures: Picture, title: str = "Lamp") -> Record:
     return Record(product, content_hash(product))
 
 
-def kept(tmp_path: Path) -> tuple[int, int]:
+def kept(database: Database) -> tuple[int, int]:
     """Return how many pictures the store keeps, and how many images of products it has looked at."""
-    with closing(sqlite3.connect(tmp_path / "records.sqlite")) as connection:
-        query = "SELECT (SELECT count(*) FROM pictures), (SELECT count(*) FROM product_pictures)"
-        pictures, shown = connection.execute(query).fetchone()
-        return pictures, shown
+    counts = database.count("pictures", "product_pictures")
+    return counts["pictures"], counts["product_pictures"]
 
 
 def bare(*pictures: Picture) -> tuple[Picture, ...]:
@@ -76,17 +75,17 @@ def test_the_same_pictures_again_are_no_change(records: Records) -> None:
     assert records.get(["lamp"])["lamp"].record.product.pictures == bare(BACK, Picture(problem="no such file"))
 
 
-def test_a_picture_goes_with_the_last_product_that_it_shows(records: Records, tmp_path: Path) -> None:
+def test_a_picture_goes_with_the_last_product_that_it_shows(records: Records, database: Database) -> None:
     """Deleting or changing one of two products keeps the picture that the other needs."""
     records.write([record("lamp", FRONT, BACK), record("copy", FRONT, FRONT)])
-    assert kept(tmp_path) == (2, 4)
+    assert kept(database) == (2, 4)
 
     records.write([record("lamp", FRONT)])
-    assert (kept(tmp_path), records.thumbnail(BACK.hash)) == ((1, 3), None)
+    assert (kept(database), records.thumbnail(BACK.hash)) == ((1, 3), None)
     records.delete(["lamp"])
-    assert kept(tmp_path) == (1, 2)
+    assert kept(database) == (1, 2)
     records.delete(["copy"])
-    assert kept(tmp_path) == (0, 0)
+    assert kept(database) == (0, 0)
 
 
 def test_a_new_title_leaves_the_pictures_alone(records: Records) -> None:
@@ -100,15 +99,12 @@ def test_a_new_title_leaves_the_pictures_alone(records: Records) -> None:
     assert records.thumbnail(FRONT.hash) == b"front, small"
 
 
-def test_a_failing_picture_leaves_nothing_behind(records: Records, tmp_path: Path) -> None:
+def test_a_failing_picture_leaves_nothing_behind(records: Records, database: Database) -> None:
     """Product and pictures are one transaction."""
-    with closing(sqlite3.connect(tmp_path / "records.sqlite")) as connection:
-        connection.execute(
-            "CREATE TRIGGER full BEFORE INSERT ON pictures BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
-        )
+    database.fill_up("pictures")
     with pytest.raises(Exception, match="disk is full"):
         records.write([record("lamp", FRONT)])
-    assert (records.get(["lamp"]), kept(tmp_path)) == ({}, (0, 0))
+    assert (records.get(["lamp"]), kept(database)) == ({}, (0, 0))
 
 
 def test_an_index_is_told_the_perceptual_hash_of_the_first_picture_that_could_be_read(records: Records) -> None:
@@ -117,7 +113,7 @@ def test_an_index_is_told_the_perceptual_hash_of_the_first_picture_that_could_be
     assert records.read([4, 1, 2, 3], "toy@1", {"text": 1}).phashes == [2**64 - 1, None, None, 7]
 
 
-def test_pictures_of_more_products_than_one_statement_takes(records: Records, tmp_path: Path) -> None:
+def test_pictures_of_more_products_than_one_statement_takes(records: Records, database: Database) -> None:
     """Thousands come and go in pieces that every database accepts."""
     some = [
         record(str(number), Picture(f"{number:032x}", phash=number, width=1, height=1, thumbnail=b"x"))
@@ -127,4 +123,4 @@ def test_pictures_of_more_products_than_one_statement_takes(records: Records, tm
     assert len(records.thumbnails([f"{number:032x}" for number in range(2_000)])) == 1_300
     assert records.page(limit=1_300)[-1].record.product.pictures[0].phash == 1_299
     records.delete([str(number) for number in range(1_300)])
-    assert kept(tmp_path) == (0, 0)
+    assert kept(database) == (0, 0)

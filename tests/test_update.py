@@ -1,17 +1,20 @@
 """indexer/update.py and placement.py: changes to an open index, and what a restart makes of them."""
 
+from __future__ import annotations
+
 import atexit
+import os
 import shutil
-import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -39,12 +42,15 @@ from indexer.product import Product, content_hash
 from indexer.settings import IndexSettings
 from indexer.sources import read
 from indexer.space import IMAGE, TEXT, present
-from indexer.store.place import STORE
+from indexer.store.place import STORE, open_store
 from indexer.store.records import Record, Records, Written
 from indexer.update import seen_again, whole
 from indexer.vectors import VectorIndex, Vectors
 from indexer.vectors.exact import ExactIndex
 from taxonomy.tree import Tree
+
+if TYPE_CHECKING:
+    from tests.conftest import Database
 
 ENCODER = encoders.load("hashing:64")
 SETTINGS = IndexSettings(encoder="hashing:64", kind="exact")
@@ -63,8 +69,9 @@ def make(index: Path, taxonomy: Tree | None = None) -> None:
 
 
 @pytest.fixture
-def live(tmp_path: Path) -> Iterator[Live]:
-    """Return an open index of the three products of ROWS, its tree inferred."""
+def live(tmp_path: Path, database: Database) -> Iterator[Live]:
+    """Return an open index of the three products of ROWS, its tree inferred; once on each engine."""
+    assert database.where
     make(tmp_path / "index")
     opened = open_index(tmp_path / "index", ENCODER)
     yield opened
@@ -195,7 +202,7 @@ def test_another_encoder_sees_stored_pictures_by_their_thumbnails(
 
     rebuild(tmp_path / "index", settings=SETTINGS, encoder=seeing)
 
-    with closing(Records.open(tmp_path / "index" / STORE)) as records:
+    with closing(open_store(tmp_path / "index")) as records:
         found = records.read([1, 2], seeing.name, seeing.parts)
         assert (found.known.tolist(), found.encoded.mask["image"].tolist()) == ([True, True], [True, False])
         assert int(found.encoded.parts["image"][0].argmax()) == 0
@@ -322,7 +329,7 @@ def test_a_patch_sees_what_comes_before_it(live: Live) -> None:
 
 def test_a_patch_is_made_again_when_another_process_was_faster(live: Live, tmp_path: Path) -> None:
     """What the other changed meanwhile is kept: only the fields named are overwritten."""
-    other, encode = Records.open(tmp_path / "index" / STORE, create=False), live.encode_in_pieces
+    other, encode = open_store(tmp_path / "index"), live.encode_in_pieces
 
     def slow(products: Sequence[Product]) -> Encoded:
         stored = other.get(["mug"])["mug"].record
@@ -346,7 +353,7 @@ def test_a_version_that_is_asked_for_is_not_tried_again(live: Live) -> None:
 
 def test_contents_whose_vectors_went_meanwhile_are_encoded(live: Live, tmp_path: Path) -> None:
     """Another process deletes the last product of a content between the look for its vectors and the write."""
-    other, known = Records.open(tmp_path / "index" / STORE, create=False), live.records.known
+    other, known = open_store(tmp_path / "index"), live.records.known
 
     def then_deleted(hashes: Collection[str], encoder: str) -> set[str]:
         found = known(hashes, encoder)
@@ -363,7 +370,7 @@ def test_contents_whose_vectors_went_meanwhile_are_encoded(live: Live, tmp_path:
 
 def test_a_place_in_the_journal_is_waited_for(live: Live, tmp_path: Path) -> None:
     """What another process has written is there after `reach`; what nobody writes is given up."""
-    other = Records.open(tmp_path / "index" / STORE, create=False)
+    other = open_store(tmp_path / "index")
     other.delete(["ball"])
     other.close()
 
@@ -383,13 +390,12 @@ def test_a_slash_separates_below_a_known_root_only() -> None:
     assert "a name is empty" in categories[4]
 
 
-def test_unchanged_content_is_not_encoded_again(live: Live, tmp_path: Path) -> None:
+def test_unchanged_content_is_not_encoded_again(live: Live, database: Database) -> None:
     """A product of known content is stored with the raw vectors that are there: a marked one proves it."""
-    with closing(sqlite3.connect(tmp_path / "index" / STORE)) as connection:
-        marked = np.eye(64, dtype="<f4")[5].tobytes()
-        hashed = live.records.get(["mug"])["mug"].record.content_hash
-        connection.execute("UPDATE vectors SET vector = ? WHERE content_hash = ?", (marked, hashed))
-        connection.commit()
+    marked = np.eye(64, dtype="<f4")[5].tobytes().hex()
+    hashed = live.records.get(["mug"])["mug"].record.content_hash
+    blob = f"x'{marked}'" if database.engine == "sqlite" else f"'\\x{marked}'"
+    database.run(f"UPDATE vectors SET vector = {blob} WHERE content_hash = '{hashed}'")  # noqa: S608 - constants
 
     live.put([Product("mug2", "Stoneware mug", category="Sports")])
 
@@ -398,7 +404,7 @@ def test_unchanged_content_is_not_encoded_again(live: Live, tmp_path: Path) -> N
 
 def test_what_another_process_wrote_is_followed(live: Live, tmp_path: Path) -> None:
     """A change in the store shows after `follow`; content that the other did not encode is encoded here, and kept."""
-    other = Records.open(tmp_path / "index" / STORE, create=False)
+    other = open_store(tmp_path / "index")
     record = Record(Product("kite", "Stunt kite", category="Toys"), "hash")
     other.write([record])
     other.delete(["ball"])
@@ -409,13 +415,10 @@ def test_what_another_process_wrote_is_followed(live: Live, tmp_path: Path) -> N
     assert live.records.known(["hash"], ENCODER.name) == {"hash"}
 
 
-def test_a_refusing_store_changes_nothing_in_memory(live: Live, tmp_path: Path) -> None:
+def test_a_refusing_store_changes_nothing_in_memory(live: Live, database: Database) -> None:
     """When the transaction fails the error is raised, and searches go on as before."""
     before = state(live)
-    with closing(sqlite3.connect(tmp_path / "index" / STORE)) as connection:
-        connection.execute(
-            "CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
-        )
+    database.fill_up("journal")
     with pytest.raises(RecordError, match="disk is full"):
         live.put([Product("kite", "Stunt kite", category="Toys")])
     assert state(live) == before
@@ -535,9 +538,9 @@ class LiveMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = TemporaryDirectory()
-        self.index = Path(self.folder.name) / "index"
-        shutil.copytree(template(), self.index)
+        self.things = ExitStack()
+        self.index = Path(self.things.enter_context(TemporaryDirectory())) / "index"
+        self.furnish()
         self.live = open_index(self.index, ENCODER)
         self.model = {
             "mug": ("Stoneware mug", "Home > Kitchen", ["stoneware", "gift"]),
@@ -545,10 +548,14 @@ class LiveMachine(RuleBasedStateMachine):
             "ball": ("Leather football", "Sports", ["leather"]),
         }
 
+    def furnish(self) -> None:
+        """Put an index of the three products of ROWS into its folder."""
+        shutil.copytree(template(), self.index)
+
     def teardown(self) -> None:
         """Remove the index."""
         self.live.close()
-        self.folder.cleanup()
+        self.things.close()
 
     @rule(changes=st.lists(st.tuples(ids, titles, categories, tag_lists), min_size=1, max_size=4))
     def put(self, changes: list[tuple[str, str, str, list[str]]]) -> None:
@@ -617,7 +624,29 @@ class LiveMachine(RuleBasedStateMachine):
         )
 
 
+@pytest.fixture(scope="module")
+def schemas(request: pytest.FixtureRequest) -> None:
+    """Let the machine on PostgreSQL have a schema for each example."""
+    PostgresMachine.empty = staticmethod(request.getfixturevalue("postgresql"))
+
+
+class PostgresMachine(LiveMachine):
+    """The same, its record store in a schema of a PostgreSQL."""
+
+    empty: Callable[[], AbstractContextManager[str]]
+
+    def furnish(self) -> None:
+        """Build the index anew, as its store is in no folder that could be copied."""
+        self.things.callback(os.environ.pop, "AISLE_STORE", None)
+        os.environ["AISLE_STORE"] = self.things.enter_context(type(self).empty())
+        make(self.index)
+
+
 TestLiveMachine = LiveMachine.TestCase
+TestPostgresMachine = pytest.mark.usefixtures("schemas")(PostgresMachine.TestCase)
+TestPostgresMachine.settings = settings(
+    max_examples=10, stateful_step_count=10, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 TestLiveMachine.settings = settings(
     max_examples=20, stateful_step_count=12, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

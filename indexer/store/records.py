@@ -100,7 +100,11 @@ class Records:
         if engine.dialect.name == "sqlite":
             sa.event.listen(engine, "connect", _set_up_sqlite)
             sa.event.listen(engine, "begin", _begin_sqlite)
-        return cls(engine)
+        try:
+            return cls(engine)
+        except BaseException:
+            engine.dispose()
+            raise
 
     def close(self) -> None:
         """Close every connection; the store can be opened again."""
@@ -230,9 +234,9 @@ class Records:
     def categories(self) -> dict[str, int]:
         """Return each category path in use with its number of products, in order of path."""
         query = sa.select(labels.c.category, sa.func.count().label("products")).where(labels.c.category != "")
-        query = query.group_by(labels.c.category).order_by(labels.c.category)
         with self._reading() as connection:
-            return {row.category: row.products for row in connection.execute(query)}
+            counted = {row.category: row.products for row in connection.execute(query.group_by(labels.c.category))}
+        return dict(sorted(counted.items()))  # databases do not agree about the order of texts
 
     def tags(self) -> Counter[str]:
         """Return each tag as it is written, with its number of products."""

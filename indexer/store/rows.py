@@ -5,6 +5,7 @@ Every function works inside the transaction of the connection it is given; `reco
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -22,6 +23,7 @@ from indexer.store.schema import chunks, journal, labels, products
 Outcome = Literal["created", "updated", "unchanged", "deleted", "missing"]
 Action = Literal["put", "delete", "taxonomy"]
 
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _LABEL_COLUMNS = (labels.c.category, labels.c.node_id, labels.c.tags, labels.c.provenance, labels.c.weight)
 ANY: Mapping[str, int | None] = MappingProxyType({})
 """No version is asked for."""
@@ -120,7 +122,11 @@ def _check_versions(connection: sa.Connection, expected: Mapping[str, int | None
     if not expected:
         return
     query = sa.select(products.c.id, products.c.version)
-    rows = (row for some in chunks(expected) for row in connection.execute(query.where(products.c.id.in_(some))))
+    rows = (
+        row
+        for some in chunks(filter(_storable, expected))
+        for row in connection.execute(query.where(products.c.id.in_(some)))
+    )
     versions = {row.id: row.version for row in rows}
     for id_, version in expected.items():
         found = versions.get(id_, 0)
@@ -193,8 +199,13 @@ def _delete(connection: sa.Connection, ids: Sequence[str], now: str, left: set[s
 
 def find(connection: sa.Connection, column: sa.Column[Any], values: Collection[Any]) -> Iterator[Stored]:
     """Yield the stored products whose `column` is among `values`, in no order."""
-    for some in chunks(values):
+    for some in chunks(filter(_storable, values)):
         yield from _stored(connection, connection.execute(_WHOLE.where(column.in_(some))).all())
+
+
+def _storable(value: object) -> bool:
+    """Whether a database takes the value: to ask for a text with half a character or NUL is an error in some."""
+    return not (isinstance(value, str) and _UNSTORABLE.search(value))
 
 
 def page(connection: sa.Connection, after: int, limit: int) -> list[Stored]:
@@ -233,14 +244,27 @@ def _update(connection: sa.Connection, changes: Sequence[tuple[Record, Stored]],
 def append(
     connection: sa.Connection, action: Action, changed: Sequence[tuple[int, str, Stored | None]], now: str
 ) -> Sequence[int]:
-    """Write what changed into the journal, by key, id and what was there before; return the place of each."""
+    """Write what changed into the journal, by key, id and what was there before; return the place of each.
+
+    Places follow each other without a gap on every engine: a sequence of PostgreSQL would leave one where a change
+    fails. Nobody else takes the same ones, because only one changes the store at a time.
+    """
     if not changed:
         return []
+    first = last_seq(connection) + 1
     rows = [
-        {"at": now, "action": action, "key": key, "id": id_, "before": None if old is None else image_of(old)}
-        for key, id_, old in changed
+        {
+            "seq": seq,
+            "at": now,
+            "action": action,
+            "key": key,
+            "id": id_,
+            "before": None if old is None else image_of(old),
+        }
+        for seq, (key, id_, old) in enumerate(changed, start=first)
     ]
-    return connection.scalars(journal.insert().returning(journal.c.seq, sort_by_parameter_order=True), rows).all()
+    connection.execute(journal.insert(), rows)
+    return range(first, first + len(rows))
 
 
 def image_of(stored: Stored) -> dict[str, Any]:
