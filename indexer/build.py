@@ -1,7 +1,7 @@
 """The offline pipeline: a source into the record store, and the store into a published snapshot.
 
     build      rows -> look -> normalize -> place -> encode what is new -> records.write, or quarantine [indexer.ingest]
-    rebuild    records -> tree -> lexicon -> space -> contents -> calibration -> snapshot.write -> snapshot.publish
+    rebuild    records -> tree -> lexicon -> space -> contents -> calibration -> snapshot.write -> cutover.publish
 
 What the answers are calibrated by is the service's affair: `service/rebuild.py` hands its calibration in.
 
@@ -22,7 +22,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from indexer import assembly, encoders, snapshot
+from indexer import assembly, cutover, encoders, snapshot
+from indexer.canaries import keep_canaries
+from indexer.claim import building
 from indexer.encoders import Encoder, given_parts
 from indexer.errors import SourceError
 from indexer.images.gallery import Gallery
@@ -113,16 +115,16 @@ def build(
     calibrate: returns the calibration that the snapshot keeps; without it the snapshot is not calibrated.
 
     Products that the store held and the source lacks are removed once the whole source was read; what a service adds
-    meanwhile stays. Raises SourceError when the source breaks off or no row of it can be indexed; then none is removed.
+    meanwhile stays. Raises SourceError when the source breaks off or no row of it can be indexed; then none is removed;
+    BuildUnderway when another process builds here, ModelMismatch when the model behind the encoder has changed.
     Memory: the rows that `source.expected` reads ahead, one batch, pictures that are read ahead, and then as `rebuild`.
     """
     began = time.monotonic()
     progress, settings = progress or Quiet(), _settled(settings)
-    index.mkdir(parents=True, exist_ok=True)
     encoder = encoder or encoders.load(settings.encoder)
     spaces_of(encoder.parts)  # parts that mix the views are refused before any is encoded
-    records = open_store(index, create=True)
-    try:
+    with building(index), closing(open_store(index, create=True)) as records:
+        keep_canaries(records, encoder)
         with Quarantine(index / QUARANTINE) as quarantine:
             placement = Placement(taxonomy or Tree.empty(), grows=taxonomy is None, separators=CANONICAL)
             ingest = Ingest(records, encoder, placement, quarantine, gallery)
@@ -143,8 +145,6 @@ def build(
         manifest = _rebuilt(
             records, index, settings, encoder=encoder, rows=counts, calibrate=calibrate, progress=progress
         )
-    finally:
-        records.close()
     duration = time.monotonic() - began
     return Report(manifest, rows, ingest.encoded, removed, quarantine.path, duration, seen if gallery else None)
 
@@ -164,13 +164,11 @@ def rebuild(
     """
     settings = _settled(settings)
     encoder = encoder or encoders.load(settings.encoder)
-    records = open_store(index)
-    try:
+    with closing(open_store(index)) as records, building(index, "rebuild"):
+        keep_canaries(records, encoder)
         return _rebuilt(
             records, index, settings, encoder=encoder, rows={}, calibrate=calibrate, progress=progress or Quiet()
         )
-    finally:
-        records.close()
 
 
 def shelves(index: Path) -> tuple[Tree, npt.NDArray[np.int64]]:
@@ -193,16 +191,28 @@ def _settled(settings: IndexSettings) -> IndexSettings:
     return settings.model_copy(update={"encoder": encoders.resolved(settings.encoder)})
 
 
-def _rebuilt(
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An index that was made of the record store, in memory and not yet on disk."""
+
+    origin: Origin
+    built: snapshot.Built
+    calibration: str
+
+
+def make(
     records: Records,
-    index: Path,
     settings: IndexSettings,
     *,
     encoder: Encoder,
     rows: Mapping[str, int],
     calibrate: Calibrate | None,
     progress: Progress,
-) -> Manifest:
+) -> Made:
+    """Make an index of what the record store holds; the encoder of `settings` is named, never `auto`.
+
+    rows: counts of the source, for the manifest. Only what the encoder has never seen is encoded.
+    """
     size = records.counts()  # what changes after this moment may be in the snapshot, and is followed again
     tree, is_open = tree_of(records)
     progress.start("load", size.products, "products")
@@ -226,13 +236,27 @@ def _rebuilt(
             "vectors": contents.searched,
         },
         learning=learning,
+        settings=settings.model_dump(exclude={"encoder"}),
     )
     progress.start("calibrate", None, "products")
     built = snapshot.Built(tree, vocabulary, space, contents, is_open)
-    calibration = calibrate(built, records.products, progress.at) if calibrate else ""
+    return Made(origin, built, calibrate(built, records.products, progress.at) if calibrate else "")
+
+
+def _rebuilt(
+    records: Records,
+    index: Path,
+    settings: IndexSettings,
+    *,
+    encoder: Encoder,
+    rows: Mapping[str, int],
+    calibrate: Calibrate | None,
+    progress: Progress,
+) -> Manifest:
+    made = make(records, settings, encoder=encoder, rows=rows, calibrate=calibrate, progress=progress)
     progress.start("save", None, "")
-    manifest = snapshot.write(index, origin, built, calibration)
-    snapshot.publish(index, manifest.id)
+    with snapshot.written(index, made.origin, made.built, made.calibration) as manifest:
+        cutover.publish(index, records, manifest.id)
     return manifest
 
 

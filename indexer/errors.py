@@ -22,7 +22,9 @@
     └── SnapshotError
         ├── SnapshotMissing   nothing was built here yet
         ├── SnapshotDamaged   a file is missing, truncated or altered
-        └── SnapshotMismatch  built by another encoder, format or dimension
+        ├── SnapshotMismatch  built by another format or dimension, or of a record store that is older now
+        │   └── StoreMismatch built from another record store than the one that was opened
+        └── BuildUnderway     another process builds the index already
 
 Each message names the value, the limit and the remedy. Expected outcomes (a bad row, an image that cannot be decoded)
 are values that are counted and reported, not exceptions. `taxonomy.tree.TaxonomyError` is a root of its own, because
@@ -155,4 +157,12 @@ class SnapshotDamaged(SnapshotError):
 
 
 class SnapshotMismatch(SnapshotError):
-    """The snapshot does not fit the encoder, the format or the dimension asked for."""
+    """The snapshot does not fit the format, the dimension or the record store."""
+
+
+class StoreMismatch(SnapshotMismatch):
+    """The record store is not the one that the snapshot was built from."""
+
+
+class BuildUnderway(SnapshotError):
+    """Another process builds the index already; one at a time."""

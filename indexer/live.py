@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from indexer import encoders, snapshot
+from indexer.canaries import check_model
 from indexer.encoders import Encoded, Encoder, given_parts, stacked
-from indexer.errors import ProductError, ProductNotFound, SnapshotMismatch, VersionConflict
+from indexer.errors import ProductError, ProductNotFound, SnapshotMismatch, StoreMismatch, VersionConflict
 from indexer.labels import Labels
 from indexer.manifest import REBUILD, check_encoder
 from indexer.patch import Change, Patch, resolved
@@ -209,30 +210,45 @@ class Live:
         return Placement(tree, grows=self.grows)
 
 
-def open_index(index: Path, encoder: Encoder | None = None, snapshot_id: str | None = None) -> Live:
+def open_index(
+    index: Path, encoder: Encoder | None = None, snapshot_id: str | None = None, records: Records | None = None
+) -> Live:
     """Open a snapshot of `index`, without an id the published one, and follow the journal to its end.
 
-    `encoder` saves loading the one that the manifest names. Raises what `snapshot.load` and `encoders.load` raise, and
-    SnapshotMismatch when the record store or the encoder is not the one that the snapshot was built with.
+    `encoder` saves loading the one that the manifest names, `records` opening the store; who gave it closes it. Raises
+    what `snapshot.load`, `open_store` and `live_of` raise.
     """
     loaded = snapshot.load(index, snapshot_id)
-    records = open_store(index)
+    opened = records or open_store(index)
     try:
-        _check_store(loaded, records)
-        encoder = encoder or encoders.load(loaded.manifest.encoder_spec)
-        check_encoder(loaded.manifest, encoder)
-        live = Live(records, encoder, loaded)
+        live = live_of(loaded, opened, encoder)
         live.follow()
     except BaseException:
-        records.close()
+        if records is None:
+            opened.close()
         raise
     return live
+
+
+def live_of(loaded: Snapshot, records: Records, encoder: Encoder | None = None) -> Live:
+    """Return a snapshot as an open index that has yet to follow its journal.
+
+    Raises SnapshotMismatch when it was built from another record store or one that is older now, ModelMismatch when the
+    encoder, or the model behind it, is not the one that it was built with, and what `encoders.load` raises.
+    """
+    _check_store(loaded, records)
+    if encoder is None:
+        encoder = encoders.load(loaded.manifest.encoder_spec)
+        check_encoder(loaded.manifest, encoder)
+        check_model(records, encoder)
+    check_encoder(loaded.manifest, encoder)
+    return Live(records, encoder, loaded)
 
 
 def _check_store(loaded: Snapshot, records: Records) -> None:
     manifest, seq = loaded.manifest, records.seq()
     if records.store_id != manifest.store_id:
-        raise SnapshotMismatch(
+        raise StoreMismatch(
             f"snapshot {manifest.id} was built from another record store than {records.name}; {REBUILD}"
         )
     if seq < manifest.seq:

@@ -14,9 +14,9 @@ from typing import Any, Self
 import orjson
 
 from indexer.encoders import Encoder
-from indexer.errors import SnapshotDamaged, SnapshotMismatch
+from indexer.errors import ModelMismatch, SnapshotDamaged, SnapshotMismatch
 
-FORMAT = 3
+FORMAT = 4
 MANIFEST = "manifest.json"
 REBUILD = "build the index again; what was encoded is kept"
 
@@ -27,7 +27,7 @@ class Origin:
 
     encoder_spec loads the encoder again, encoder is its fingerprint. seq: the journal place whose changes are all in
     it. counts: of the build. learning: by view, what the fit of its space chose and measured, empty when nothing was
-    learnt.
+    learnt. settings: by which it was built, as `IndexSettings` names them, beside the encoder.
     """
 
     encoder_spec: str
@@ -37,14 +37,16 @@ class Origin:
     seq: int
     counts: Mapping[str, int]
     learning: Mapping[str, Mapping[str, float]]
+    settings: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """What `manifest.json` says. The id is a time that sorts and a hash of all the rest, file hashes included.
 
-    views: name -> {dim, vectors: {kind, count, parameters}, learning}. taxonomy: {version, nodes, open}. files: path in
-    the folder -> {bytes, sha256}.
+    settings: what was asked for, kind, recall_target, space, dim, seed, as a later rebuild asks for it again. views:
+    name -> {dim, vectors: {kind, count, parameters}, learning}. taxonomy: {version, nodes, open}. files: path in the
+    folder -> {bytes, sha256}.
     """
 
     format: int
@@ -54,6 +56,7 @@ class Manifest:
     encoder_spec: str
     encoder: str
     parts: Mapping[str, int]
+    settings: Mapping[str, Any]
     space: str
     views: Mapping[str, Mapping[str, Any]]
     taxonomy: Mapping[str, Any]
@@ -89,9 +92,9 @@ class Manifest:
 
 
 def check_encoder(manifest: Manifest, encoder: Encoder) -> None:
-    """Raise SnapshotMismatch unless `encoder` is the one that the snapshot was built with."""
+    """Raise ModelMismatch unless `encoder` is the one that the snapshot was built with."""
     if (encoder.name, dict(encoder.parts)) != (manifest.encoder, dict(manifest.parts)):
-        raise SnapshotMismatch(
+        raise ModelMismatch(
             f"snapshot {manifest.id} was built with encoder {manifest.encoder} {dict(manifest.parts)}, "
             f"not with {encoder.name} {dict(encoder.parts)}; use that encoder, or build the index again with this one"
         )
@@ -100,3 +103,11 @@ def check_encoder(manifest: Manifest, encoder: Encoder) -> None:
 def damaged(where: Path, what: str) -> SnapshotDamaged:
     """Return the error for a snapshot whose files are not as they were written."""
     return SnapshotDamaged(f"the snapshot in {where} is damaged: {what}; {REBUILD}")
+
+
+def spec_in(folder: Path) -> str:
+    """Return the encoder that a manifest of whatever format names, "" when it cannot be read."""
+    try:
+        return str(orjson.loads((folder / MANIFEST).read_bytes())["encoder_spec"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return ""

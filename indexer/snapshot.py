@@ -3,15 +3,15 @@
     index/NAME/snapshots/ID/     manifest.json, taxonomy.json, vocabulary.json, calibration.json, space, contents
     index/NAME/current           the id of the snapshot that is served
 
-A snapshot is written into a temporary folder, flushed, and then renamed; `current` is replaced the same way. Whatever
-is interrupted leaves a temporary folder, which nobody reads and the next `write` sweeps away: one build at a time.
+A snapshot is written into a temporary folder, flushed, and then renamed; `current` is replaced the same way, by
+`indexer/publication.py`. Whatever is interrupted leaves a temporary folder, which nobody reads and the next `write`
+sweeps away.
 """
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -22,8 +22,9 @@ import orjson
 
 from indexer.contents import Contents
 from indexer.digest import sha256_of
-from indexer.errors import SnapshotMismatch, SnapshotMissing, VectorError
+from indexer.errors import SnapshotMismatch, VectorError
 from indexer.manifest import FORMAT, MANIFEST, REBUILD, Manifest, Origin, damaged
+from indexer.publication import aside, flush, folder_of, nothing_built, place, published
 from indexer.space import views as spaces
 from indexer.space.views import Views
 from indexer.view import View
@@ -34,10 +35,6 @@ from taxonomy.vocabulary import Vocabulary
 TAXONOMY = "taxonomy.json"
 VOCABULARY = "vocabulary.json"
 CALIBRATION = "calibration.json"
-CURRENT = "current"
-
-_TEMPORARY = ".writing-"
-_ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,81 +65,29 @@ def write(index: Path, origin: Origin, built: Built, calibration: str) -> Manife
 
     calibration: what the service learnt about its answers, as text that is kept and given back unread.
     """
-    folder = index / "snapshots"
-    folder.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.glob(f"{_TEMPORARY}*"):
-        shutil.rmtree(leftover)
-    aside = folder / f"{_TEMPORARY}{os.getpid()}"
-    aside.mkdir()
-    tree, space, contents = built.tree, built.space, built.contents
-    (aside / TAXONOMY).write_text(tree_json(tree), encoding="utf-8")
-    (aside / VOCABULARY).write_text(built.vocabulary.to_json(), encoding="utf-8")
-    (aside / CALIBRATION).write_text(calibration, encoding="utf-8")
-    files = [*(aside / name for name in (TAXONOMY, VOCABULARY, CALIBRATION)), *space.save(aside), *contents.save(aside)]
-    views = contents.views.items()
-    now = datetime.now(UTC)
-    manifest = Manifest(
-        format=FORMAT,
-        aisle=_version(),
-        id="",
-        created_at=now.isoformat(timespec="milliseconds"),
-        encoder_spec=origin.encoder_spec,
-        encoder=origin.encoder,
-        parts=dict(origin.parts),
-        space=space.name,
-        views={name: _facts(view) | {"learning": dict(origin.learning.get(name, {}))} for name, view in views},
-        taxonomy={"version": tree.version, "nodes": len(tree), "open": built.grows},
-        store_id=origin.store_id,
-        seq=origin.seq,
-        counts=dict(origin.counts),
-        files={
-            file.relative_to(aside).as_posix(): {"bytes": file.stat().st_size, "sha256": sha256_of(file)}
-            for file in files
-        },
-    )
-    stamp = f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z"
-    manifest = replace(manifest, id=f"{stamp}-{manifest.fingerprint()}")
-    (aside / MANIFEST).write_bytes(orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2))
-    for file in (*files, aside / MANIFEST, *(aside / name for name in contents.views), aside):
-        _flush(file)
-    aside.rename(folder / manifest.id)
-    _flush(folder)
-    return manifest
+    with written(index, origin, built, calibration) as manifest:
+        return manifest
 
 
-def publish(index: Path, snapshot_id: str) -> None:
-    """Make a written snapshot the one that is served; the one before it is kept, older ones are removed."""
-    before = _current(index)
-    aside = index / f"{CURRENT}{_TEMPORARY}"
-    aside.write_text(f"{snapshot_id}\n", encoding="utf-8")
-    _flush(aside)
-    aside.replace(index / CURRENT)
-    _flush(index)
-    for old in (index / "snapshots").iterdir():
-        if _ID.fullmatch(old.name) and old.name not in {snapshot_id, before}:
-            shutil.rmtree(old.rename(old.with_name(f"{_TEMPORARY}{old.name}")))  # never seen half removed
+@contextmanager
+def written(index: Path, origin: Origin, built: Built, calibration: str) -> Iterator[Manifest]:
+    """Write a snapshot as `write` does; until the end it is kept, though nobody has published or held it yet."""
+    with aside(index) as folder:
+        files = _files(folder, built, calibration)
+        manifest = _manifest(folder, files, origin, built)
+        (folder / MANIFEST).write_bytes(orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2))
+        for file in (*files, folder / MANIFEST, *(folder / name for name in built.contents.views), folder):
+            flush(file)
+        place(index, folder, manifest.id)
+        yield manifest
 
 
 def read_manifest(index: Path, snapshot_id: str | None = None) -> Manifest:
     """Return the manifest of a snapshot, without an id the published one, its files unread; raises as `load` does."""
-    current = snapshot_id or _current(index)
+    current = snapshot_id or published(index)
     if current is None:
-        raise SnapshotMissing(f"nothing was built in {index} yet; run: aisle build SOURCE --index {index}")
-    if not _ID.fullmatch(current):
-        raise damaged(index / CURRENT, f"it names no snapshot ({current[:40]!r})")
-    return Manifest.read(index / "snapshots" / current)
-
-
-def previous(index: Path) -> str:
-    """Return the id of the snapshot that was served before the published one; raises SnapshotMissing without one."""
-    current = read_manifest(index).id
-    kept = sorted(folder.name for folder in (index / "snapshots").iterdir() if _ID.fullmatch(folder.name))
-    before = [name for name in kept if name < current]
-    if not before:
-        raise SnapshotMissing(
-            f"{index} keeps no snapshot from before {current}; build or calibrate it again to have two"
-        )
-    return before[-1]
+        raise nothing_built(index)
+    return Manifest.read(folder_of(index, current))
 
 
 def load(index: Path, snapshot_id: str | None = None) -> Snapshot:
@@ -174,13 +119,40 @@ def load(index: Path, snapshot_id: str | None = None) -> Snapshot:
         raise SnapshotMismatch(f"the vectors of snapshot {manifest.id} cannot be read: {error}; {REBUILD}") from error
 
 
-def _current(index: Path) -> str | None:
-    try:
-        return (index / CURRENT).read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise damaged(index / CURRENT, f"it cannot be read ({error})") from error
+def _files(folder: Path, built: Built, calibration: str) -> list[Path]:
+    """Write everything but the manifest and return the files written."""
+    (folder / TAXONOMY).write_text(tree_json(built.tree), encoding="utf-8")
+    (folder / VOCABULARY).write_text(built.vocabulary.to_json(), encoding="utf-8")
+    (folder / CALIBRATION).write_text(calibration, encoding="utf-8")
+    plain = [folder / name for name in (TAXONOMY, VOCABULARY, CALIBRATION)]
+    return [*plain, *built.space.save(folder), *built.contents.save(folder)]
+
+
+def _manifest(folder: Path, files: list[Path], origin: Origin, built: Built) -> Manifest:
+    now = datetime.now(UTC)
+    views = built.contents.views.items()
+    manifest = Manifest(
+        format=FORMAT,
+        aisle=_version(),
+        id="",
+        created_at=now.isoformat(timespec="milliseconds"),
+        encoder_spec=origin.encoder_spec,
+        encoder=origin.encoder,
+        parts=dict(origin.parts),
+        settings=dict(origin.settings),
+        space=built.space.name,
+        views={name: _facts(view) | {"learning": dict(origin.learning.get(name, {}))} for name, view in views},
+        taxonomy={"version": built.tree.version, "nodes": len(built.tree), "open": built.grows},
+        store_id=origin.store_id,
+        seq=origin.seq,
+        counts=dict(origin.counts),
+        files={
+            file.relative_to(folder).as_posix(): {"bytes": file.stat().st_size, "sha256": sha256_of(file)}
+            for file in files
+        },
+    )
+    stamp = f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z"
+    return replace(manifest, id=f"{stamp}-{manifest.fingerprint()}")
 
 
 def _verify(folder: Path, manifest: Manifest) -> None:
@@ -205,12 +177,3 @@ def _version() -> str:
         return version("aisle")
     except PackageNotFoundError:  # run from a checkout that was never installed
         return "unknown"
-
-
-def _flush(path: Path) -> None:
-    """Wait until a file's content, or a folder's list of names, is on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

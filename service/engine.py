@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from indexer.live import Change, Live, Outcome, open_index
 from indexer.normalize import text_of
 from indexer.product import Product
 from indexer.space import IMAGE, Projected
-from indexer.store.records import ANY, Receipt, Stored, Written
+from indexer.store.records import ANY, Receipt, Records, Stored, Written
 from indexer.update import clean, completed
 from indexer.vectors import Keys
 from service.answer import Answer, Candidate, Neighbour, Otherwise
@@ -37,11 +37,18 @@ SERVICE = Dial()
 """Asks for nothing but what the settings say."""
 
 
+class Answering(Protocol):
+    """An engine, or what answers by the engine that is current when it is called."""
+
+    def classify(self, products: Sequence[Product], dial: Dial = ...) -> list[Answer | ProductError]:
+        """Answer for each product, in order, as `Engine.classify`."""
+
+
 @dataclass(frozen=True)
 class Asking:
     """Classifying by one dial; equal askings may be joined in one step."""
 
-    engine: Engine
+    engine: Answering
     dial: Dial
 
     def __call__(self, products: Sequence[Product]) -> list[Answer | ProductError]:
@@ -59,13 +66,20 @@ class Engine:
         self._tagging: tuple[tuple[int, str], Tagger] | None = None
 
     @classmethod
-    def open(cls, settings: ServiceSettings, encoder: Encoder | None = None, snapshot_id: str | None = None) -> Self:
+    def open(
+        cls,
+        settings: ServiceSettings,
+        encoder: Encoder | None = None,
+        snapshot_id: str | None = None,
+        records: Records | None = None,
+    ) -> Self:
         """Open the index in `settings.index`, brought up to its journal's end; without an id, what was published last.
 
         Raises SnapshotMissing, SnapshotDamaged or SnapshotMismatch when there is none that can be used, and
-        ModelNotFound when its encoder is not on this machine. `encoder` saves loading it again.
+        ModelNotFound or ModelMismatch when its encoder is not on this machine, or is another one there. `encoder` saves
+        loading it again; `records` is an open store, which who gave it closes.
         """
-        return cls(open_index(Path(settings.index), encoder, snapshot_id), settings)
+        return cls(open_index(Path(settings.index), encoder, snapshot_id, records), settings)
 
     def close(self) -> None:
         """Let go of the record store."""

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from indexer import build as pipeline
 from indexer import snapshot
+from indexer.claim import building
+from indexer.cutover import publish
 from indexer.encoders import Encoder
 from indexer.live import open_index
 from indexer.manifest import Origin
@@ -42,7 +44,7 @@ def recalibrate(
     Raises what `indexer.update.open_index` raises.
     """
     progress = progress or pipeline.Quiet()
-    with closing(open_index(index, encoder)) as live:
+    with building(index, "calibrate"), closing(open_index(index, encoder)) as live:
         progress.start("calibrate", min(sample, live.labels.labelled), "products")
         calibration = calibration_of(live.built, live.records.products, sample=sample, tell=progress.at)
         progress.start("save", None, "")
@@ -56,6 +58,7 @@ def recalibrate(
             seq=live.seq,
             counts={"products": len(labels), "labelled": labels.labelled, "vectors": live.contents.searched},
             learning={name: said["learning"] for name, said in manifest.views.items()},
+            settings=manifest.settings,
         )
-        snapshot.publish(index, snapshot.write(index, origin, live.built, calibration.to_json()).id)
+        publish(index, live.records, snapshot.write(index, origin, live.built, calibration.to_json()).id)
     return calibration

@@ -46,3 +46,6 @@ class ServiceSettings(ImageSettings):
         4096, ge=1, description="Products waiting to be encoded at most; beyond, 503 with Retry-After."
     )
     encode_items: int = Field(64, ge=1, le=4096, description="Products encoded in one step at most.")
+    follow_seconds: float = Field(
+        0.1, gt=0, le=3600, description="Seconds between two looks for what other processes changed or published."
+    )

@@ -16,8 +16,8 @@ from starlette.testclient import TestClient
 from indexer import encoders
 from indexer.encoders import Encoded, Encoder, Progress
 from indexer.product import Product
-from service.engine import Engine
 from service.rest.app import create_app
+from service.serving import Serving
 from service.settings import ServiceSettings
 
 PRESS = {"title": "Steel french press for coffee", "description": "Glass and plunger, 1 l"}
@@ -51,11 +51,11 @@ def unsteady(own_index: Path) -> Iterator[tuple[TestClient, Unsteady]]:
     """Return a client of a service with a queue of two and an encoder that waits or fails on demand."""
     limits = ServiceSettings(index=own_index, queue_items=2)
     encoder = Unsteady(encoders.load("hashing:64"))
-    engine = Engine.open(limits, encoder)
-    with TestClient(create_app(limits, engine)) as client:
+    serving = Serving.open(limits, encoder)
+    with TestClient(create_app(limits, serving)) as client:
         yield client, encoder
         encoder.release.set()
-    engine.close()
+    serving.close()
 
 
 def test_before_it_has_started_the_service_is_alive_and_not_ready(built_index: Path) -> None:

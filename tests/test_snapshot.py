@@ -8,12 +8,12 @@ import numpy as np
 import orjson
 import pytest
 
-from indexer import encoders, snapshot
+from indexer import encoders, publication, snapshot
 from indexer.contents import Contents
-from indexer.errors import SnapshotDamaged, SnapshotMismatch, SnapshotMissing
+from indexer.errors import ModelMismatch, SnapshotDamaged, SnapshotMismatch, SnapshotMissing
 from indexer.images.lookalikes import Lookalikes
 from indexer.labels import Label, Labels
-from indexer.manifest import Manifest, Origin, check_encoder
+from indexer.manifest import FORMAT, Manifest, Origin, check_encoder
 from indexer.space import TEXT
 from indexer.space.features import Features
 from indexer.space.lexicon import Lexicon
@@ -39,7 +39,8 @@ def write(index: Path, products: int = 3) -> Manifest:
     words = Lexicon.blank().rows(["mug"] * products)
     labels = [Label(key, f"p{key}", 1, ("new",)) for key in keys.tolist()]
     contents.put(keys, labels, space.placed(rows, words), [0b1] + [None] * (products - 1))
-    origin = Origin("toy:2", "toy:2@1", PARTS, "store", 7, {"products": products}, {TEXT: {"sample": 9}})
+    counts, learning = {"products": products}, {TEXT: {"sample": 9}}
+    origin = Origin("toy:2", "toy:2@1", PARTS, "store", 7, counts, learning, {"kind": "exact"})
     tree = Tree.from_paths([("A", "B")])
     built = snapshot.Built(tree, VOCABULARY, space, contents, grows=True)
     return snapshot.write(index, origin, built, "{}")
@@ -48,14 +49,14 @@ def write(index: Path, products: int = 3) -> Manifest:
 def publish(index: Path, products: int = 3) -> Path:
     """Write and publish a snapshot; return its folder."""
     manifest = write(index, products)
-    snapshot.publish(index, manifest.id)
+    publication.publish(index, manifest.id)
     return index / "snapshots" / manifest.id
 
 
 def test_what_was_published_is_loaded(tmp_path: Path) -> None:
     """Tree, tag words, labels, vectors and every fact of the manifest come back."""
     written = write(tmp_path)
-    snapshot.publish(tmp_path, written.id)
+    publication.publish(tmp_path, written.id)
 
     loaded = snapshot.load(tmp_path)
 
@@ -130,9 +131,9 @@ def damage(folder: Path, how: str) -> None:
         manifest = folder / "manifest.json"
         manifest.write_bytes(manifest.read_bytes().replace(b'"seq": 7', b'"seq": 8'))
     elif how == "manifest cut":
-        (folder / "manifest.json").write_bytes(b'{"format": 3')
+        (folder / "manifest.json").write_bytes(b'{"format": 4')
     elif how == "manifest incomplete":
-        (folder / "manifest.json").write_bytes(b'{"format": 3}')
+        (folder / "manifest.json").write_bytes(b'{"format": 4}')
     elif how == "no folder":
         folder.rename(folder.parent / "elsewhere")
     else:
@@ -163,7 +164,7 @@ def test_damage_is_named_with_its_remedy(tmp_path: Path, how: str, reason: str) 
 def rewritten(folder: Path, **changes: object) -> None:
     """Write the manifest anew with other contents, as another version of aisle would have."""
     said = orjson.loads((folder / "manifest.json").read_bytes()) | changes
-    if said["format"] == 3:
+    if said["format"] == FORMAT:
         said["id"] = said["id"][:19] + "-" + Manifest(**said).fingerprint()
         folder = folder.rename(folder.parent / said["id"])
         (folder.parent.parent / "current").write_text(said["id"])
@@ -173,7 +174,7 @@ def rewritten(folder: Path, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"format": 2}, "has format 2, this aisle reads format 3"),
+        ({"format": 3}, "has format 3, this aisle reads format 4"),
         ({"space": "learnt"}, "searches in 'learnt', its files make 'raw'"),
         (
             {"views": {"text": {"dim": 2, "vectors": {"kind": "magic", "count": 3, "parameters": {}}, "learning": {}}}},
@@ -191,7 +192,7 @@ def test_what_another_version_wrote_is_refused(tmp_path: Path, changes: dict[str
 def test_another_encoder_is_refused_by_name_and_by_width(tmp_path: Path) -> None:
     """The refusal names both encoders with the dimensions of their parts."""
     encoder = encoders.load("hashing")
-    with pytest.raises(SnapshotMismatch, match=r"was built with encoder toy:2@1 \{'text': 2\}, not with hashing"):
+    with pytest.raises(ModelMismatch, match=r"was built with encoder toy:2@1 \{'text': 2\}, not with hashing"):
         check_encoder(write(tmp_path), encoder)
 
 
@@ -253,9 +254,9 @@ def test_the_snapshot_before_can_be_loaded_too(tmp_path: Path) -> None:
     """It is kept until the next is published; without any the remedy is named."""
     first = publish(tmp_path, products=2)
     with pytest.raises(SnapshotMissing, match=f"keeps no snapshot from before {first.name}; build or calibrate it"):
-        snapshot.previous(tmp_path)
+        publication.previous(tmp_path)
     second, third = publish(tmp_path, products=3), publish(tmp_path, products=4)
-    assert snapshot.previous(tmp_path) == second.name
+    assert publication.previous(tmp_path) == second.name
     loaded = snapshot.load(tmp_path, second.name)
     assert (loaded.manifest.id, loaded.manifest.counts) == (second.name, {"products": 3})
     assert snapshot.read_manifest(tmp_path, second.name) == loaded.manifest

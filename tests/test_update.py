@@ -26,6 +26,7 @@ from indexer import encoders
 from indexer.build import build, rebuild
 from indexer.encoders import Encoded
 from indexer.errors import (
+    ModelMismatch,
     ProductError,
     ProductNotFound,
     RecordError,
@@ -449,7 +450,7 @@ def test_what_does_not_belong_together_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SnapshotMissing, match="nothing was built"):
         open_index(index)
     make(index)
-    with pytest.raises(SnapshotMismatch, match=r"built with encoder hashing:64 .* not with hashing:128"):
+    with pytest.raises(ModelMismatch, match=r"built with encoder hashing:64 .* not with hashing:128"):
         open_index(index, encoders.load("hashing:128"))
 
     backup = tmp_path / "backup.sqlite"

@@ -23,11 +23,11 @@ from indexer.picture import Picture
 from indexer.product import Product
 from indexer.settings import IndexSettings
 from indexer.sources import read
-from service.engine import Engine
 from service.rebuild import build
 from service.rest import uploads
 from service.rest.app import create_app
 from service.rest.images import ImageBody
+from service.serving import Serving
 from service.settings import ServiceSettings
 
 PRESS = {"title": "Steel french press for coffee", "description": "Glass and plunger, 1 l"}
@@ -71,11 +71,11 @@ def looking(own_index: Path) -> Iterator[tuple[TestClient, Looks]]:
     """Return a client of a service whose encoder looks at pictures; it takes images of 100,000 bytes."""
     settings = ServiceSettings(index=own_index, image_bytes=100_000)
     encoder = Looks(encoders.load("hashing:64"))
-    engine = Engine.open(settings, encoder)
-    with TestClient(create_app(settings, engine)) as client:
+    serving = Serving.open(settings, encoder)
+    with TestClient(create_app(settings, serving)) as client:
         encoder.seen.clear()
         yield client, encoder
-    engine.close()
+    serving.close()
 
 
 def test_files_of_a_form_are_looked_at_in_their_order(looking: tuple[TestClient, Looks]) -> None:

@@ -28,13 +28,14 @@ from taxonomy.tree import Tree
 
 INDEX = Path("index/shop")
 MANIFEST = Manifest(
-    format=3,
+    format=4,
     aisle="0.1.0",
     id="20300102T030405000Z-0123abcd",
     created_at="2030-01-02T03:04:05.000+00:00",
     encoder_spec="hashing:64",
     encoder="hashing:64 text=1",
     parts={"text": 64},
+    settings={"kind": "exact"},
     space="raw",
     views={"text": {"dim": 64, "vectors": {"kind": "exact", "count": 1180, "parameters": {}}, "learning": {}}},
     taxonomy={"version": "0" * 16, "nodes": 112, "open": True},

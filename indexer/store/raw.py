@@ -107,6 +107,17 @@ def drop_orphans(connection: sa.Connection, hashes: Collection[str]) -> None:
         connection.execute(vectors.delete().where(vectors.c.content_hash.in_(some), ~in_use))
 
 
+def drop_some(connection: sa.Connection, encoder: str, after: str, limit: int) -> str | None:
+    """Remove the vectors by `encoder` of the first `limit` contents after one, and return the last; None at the end."""
+    here = vectors.c.encoder == encoder
+    query = sa.select(vectors.c.content_hash).where(here, vectors.c.content_hash > after)
+    query = query.distinct().order_by(vectors.c.content_hash).limit(limit)
+    some = list(connection.scalars(query))
+    for chunk in chunks(some):
+        connection.execute(vectors.delete().where(here, vectors.c.content_hash.in_(chunk)))
+    return some[-1] if some else None
+
+
 def slice_of(connection: sa.Connection, keys: Collection[int], encoder: str, parts: Mapping[str, int]) -> Slice:
     """Return those of `keys` that are stored; the width of each part is given by `parts`."""
     rows = [row for some in chunks(keys) for row in connection.execute(_BRIEF.where(products.c.key.in_(some)))]

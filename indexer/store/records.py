@@ -49,6 +49,9 @@ __all__ = [
 
 _ENTRY = (journal.c.seq, journal.c.at, journal.c.action, journal.c.key, journal.c.id)
 
+FORGOTTEN = 1_000
+"""Contents whose vectors are removed in one transaction."""
+
 BUSY_SECONDS = 30
 """How long a change waits for another process that is writing to the same SQLite file."""
 
@@ -70,7 +73,7 @@ class StoreCounts:
 class Records:
     """The record store; `open` it once per process. Any thread may use it: reads run side by side, changes in turn."""
 
-    def __init__(self, engine: sa.Engine, *, create: bool = True) -> None:
+    def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._changes = engine.execution_options(aisle_changes=True)
         # A transaction of SQLite sees one moment anyway; PostgreSQL's sees a new one with each statement, unless told.
@@ -79,8 +82,6 @@ class Records:
         self._writer = threading.Lock()
         self.name = engine.url.render_as_string(hide_password=True)
         with self._changing() as connection:
-            if not create and not schema.is_there(connection):
-                raise RecordError(f"no record store at {self.name}; run: aisle build SOURCE --index INDEX")
             schema.migrate(connection)
             if schema.get_meta(connection, "store_id") is None:
                 schema.put_meta(connection, "store_id", uuid.uuid4().hex)
@@ -103,7 +104,7 @@ class Records:
             sa.event.listen(engine, "connect", _set_up_sqlite)
             sa.event.listen(engine, "begin", _begin_sqlite)
         try:
-            return cls(engine, create=create)
+            return cls(engine)
         except BaseException:
             engine.dispose()
             raise
@@ -213,6 +214,13 @@ class Records:
         """Return the raw vectors of contents in order, and which of them are stored; zeros where not."""
         with self._reading() as connection:
             return raw.by_content(connection, hashes, encoder, parts)
+
+    def forget_vectors(self, encoder: str) -> None:
+        """Remove all raw vectors by an encoder, some at a time, so that no other change waits long."""
+        after: str | None = ""
+        while after is not None:
+            with self._changing() as connection:
+                after = raw.drop_some(connection, encoder, after, FORGOTTEN)
 
     def read(self, keys: Collection[int], encoder: str, parts: Mapping[str, int]) -> Slice:
         """Return those of `keys` that are stored, with their labels and raw vectors."""

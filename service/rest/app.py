@@ -23,9 +23,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match, Mount
 
-from indexer.product import Product
-from service.answer import Answer
-from service.engine import Engine
 from service.rest import api, facts, thumbnails
 from service.rest.edge import Edge
 from service.rest.pages import page_router, static_files
@@ -33,6 +30,7 @@ from service.rest.problems import problem_response
 from service.rest.schemas import CategorizeBatch, DeleteItem, PutItem
 from service.rest.uploads import Looking
 from service.rest.worker import Worker
+from service.serving import Serving
 from service.settings import ServiceSettings
 
 UNSEEN: list[tuple[type[BaseModel], Literal["validation"]]] = [
@@ -44,30 +42,24 @@ UNSEEN: list[tuple[type[BaseModel], Literal["validation"]]] = [
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
-CANARY = Product(
-    "canary", title="Stainless steel water bottle", description="Keeps drinks cold for a day, holds 750 ml."
-)
-"""Long enough for the language to be told, so that this is loaded too."""
 
-
-def create_app(settings: ServiceSettings, engine: Engine | None = None) -> FastAPI:
+def create_app(settings: ServiceSettings, serving: Serving | None = None) -> FastAPI:
     """Return the ASGI application. It opens the index of `settings` when it starts and closes it when it stops.
 
-    An `engine` that is given is used instead and stays open. Starting raises what `Engine.open` raises.
+    A `serving` that is given is used instead and stays open. Starting raises what `Serving.open` raises.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        opened: Engine = engine if engine is not None else await run_in_threadpool(Engine.open, settings)
-        await run_in_threadpool(_check_itself, opened)
+        opened: Serving = serving if serving is not None else await run_in_threadpool(Serving.open, settings)
         app.state.worker = Worker(step_items=settings.encode_items, queue_items=settings.queue_items)
         app.state.looking = Looking(settings)
-        app.state.engine = opened
+        app.state.serving = opened
         yield
-        app.state.engine = None
+        app.state.serving = None
         await run_in_threadpool(app.state.worker.close)
-        if engine is None:
-            opened.close()
+        if serving is None:
+            await run_in_threadpool(opened.close)
 
     app = FastAPI(
         title="aisle",
@@ -79,7 +71,7 @@ def create_app(settings: ServiceSettings, engine: Engine | None = None) -> FastA
         lifespan=lifespan,
         generate_unique_id_function=_operation_name,
     )
-    app.state.settings, app.state.engine, app.state.worker, app.state.looking = settings, None, None, None
+    app.state.settings, app.state.serving, app.state.worker, app.state.looking = settings, None, None, None
     app.add_middleware(Edge)
     app.add_exception_handler(HTTPException, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse)
@@ -130,13 +122,6 @@ def _allowed(request: Request) -> str:
         )
         or "GET, HEAD"
     )  # of a file
-
-
-def _check_itself(engine: Engine) -> None:
-    """Ask one question, so that the first client waits for nothing to load and a broken index never gets ready."""
-    answer = engine.classify([CANARY])[0]
-    if not isinstance(answer, Answer):
-        raise answer
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
-from service.engine import Engine
 from service.rest.problems import NotReady
 from service.rest.worker import Overloaded, Ran, Worker
+from service.serving import Serving
 from service.settings import ServiceSettings
 
 T = TypeVar("T")
@@ -23,12 +23,16 @@ def settings_of(request: Request) -> ServiceSettings:
     return settings
 
 
-def engine_of(request: Request) -> Engine:
-    """Return the open engine; raises NotReady until the index is open and has passed its self-check."""
-    engine: Engine | None = request.app.state.engine
-    if engine is None:
+def engine_of(request: Request) -> Serving:
+    """Return what answers and takes changes, by the engine that is current whenever it is called.
+
+    Raises NotReady until the index is open and has passed its self-check. What needs several things of one engine that
+    fit each other asks for `.engine` or `.live` once.
+    """
+    serving: Serving | None = request.app.state.serving
+    if serving is None:
         raise NotReady("the index is not open yet; try again in a moment")
-    return engine
+    return serving
 
 
 async def ask(request: Request, call: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]) -> Ran[R]:

@@ -51,7 +51,7 @@ router = APIRouter(route_class=BodyRoute)
 @router.get("/v1/taxonomy", response_model=TaxonomySummary, responses=refusals())
 def taxonomy(request: Request) -> Json:
     """Return the category tree's version and size."""
-    engine = engine_of(request)
+    engine = engine_of(request).engine
     tree = engine.tree
     return Json(
         {
@@ -71,7 +71,7 @@ def taxonomy_nodes(
     parent: Annotated[str | None, Query(description="Id of a category; none asks for the top.")] = None,
 ) -> Json:
     """Return the categories right below one, in order of the tree, each with the products in its whole branch."""
-    engine = engine_of(request)
+    engine = engine_of(request).engine
     tree, products = _branch_counts(engine)
     children = tree.children(None if parent is None else tree.index(parent))
     items = [

@@ -11,7 +11,7 @@ from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from indexer.encoders import missing
-from service.engine import Engine
+from service.serving import Serving
 
 HERE = Path(__file__).parent
 
@@ -34,7 +34,7 @@ def page_router() -> APIRouter:
 
     @router.get("/")
     def page(request: Request) -> HTMLResponse:
-        return HTMLResponse(template.render(facts=_facts(request.app.state.engine)), headers=HEADERS)
+        return HTMLResponse(template.render(facts=_facts(request.app.state.serving)), headers=HEADERS)
 
     return router
 
@@ -44,10 +44,10 @@ def static_files() -> StaticFiles:
     return StaticFiles(directory=HERE / "static")
 
 
-def _facts(engine: Engine | None) -> dict[str, Any] | None:
-    if engine is None:
+def _facts(serving: Serving | None) -> dict[str, Any] | None:
+    if serving is None:
         return None
-    live = engine.live
+    live = serving.live
     with live.reading():
         own = live.labels.node_counts(len(live.tree))
         return {

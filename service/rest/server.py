@@ -10,8 +10,8 @@ from contextlib import closing
 import uvicorn
 
 from indexer.errors import SettingError
-from service.engine import Engine
 from service.rest.app import create_app
+from service.serving import Serving
 from service.settings import ServiceSettings
 
 QUESTION = '{"title": "Stoneware travel mug, 350 ml"}'
@@ -21,13 +21,13 @@ def serve(settings: ServiceSettings, say: Callable[[str], None]) -> None:
     """Open the index, serve it until SIGINT or SIGTERM, and `say` where, with a line to try it, once it can be asked.
 
     Requests are logged without what was asked. Raises SettingError when the port cannot be had, before the index is
-    opened, and what `Engine.open` raises.
+    opened, and what `Serving.open` raises.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     logging.getLogger("aisle").setLevel(logging.INFO)
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of each form that is none
-    with closing(_bound(settings)) as port, closing(Engine.open(settings)) as engine:
-        app = create_app(settings, engine)
+    with closing(_bound(settings)) as port, closing(Serving.open(settings)) as serving:
+        app = create_app(settings, serving)
         config = uvicorn.Config(app, log_config=None, log_level="warning", access_log=False)  # the edge logs requests
         address = _address(settings.host, port.getsockname()[1])
         _Server(config, lambda: say(_where(settings, address))).run(sockets=[port])

@@ -1,0 +1,257 @@
+"""What answers in a service: the engine of the published snapshot, at the journal's end, and replaced while it runs.
+
+    follow    a change that another process made -> the journal -> the engine in memory, every `follow_seconds`
+    swap      another snapshot was published, here or elsewhere -> loaded and replayed aside -> asked one question
+              -> takes the place of the engine between two steps; nobody waits for the loading and no request fails
+
+Every change passes through here: one that an engine carried out while another took its place is followed by that one
+before it is acknowledged, so whichever engine answers next has it. Questions hold the engine they are asked of and
+nothing else does, so an engine that was replaced is let go with its last answer. All engines share one record store.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from indexer import cutover, publication, snapshot
+from indexer.encoders import Encoder
+from indexer.errors import AisleError, ProductError, SnapshotError
+from indexer.live import Change, Live, Outcome
+from indexer.product import Product
+from indexer.store.records import ANY, Receipt, Records, Stored, Written
+from service.answer import Answer, Neighbour
+from service.calibration.dial import Dial
+from service.engine import SERVICE, Engine
+from service.settings import ServiceSettings
+from taxonomy.tree import Tree
+
+CANARY = Product(
+    "canary", title="Stainless steel water bottle", description="Keeps drinks cold for a day, holds 750 ml."
+)
+"""Asked of every engine before it answers anybody; long enough for the language to be told, so that this is loaded."""
+
+CLOSING_SECONDS = 60
+"""How long closing waits for a snapshot that is being loaded."""
+RETRY_SECONDS = 60
+"""After how long a published snapshot that could not be opened is tried again; one that is damaged is not."""
+
+_log = logging.getLogger("aisle.serving")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a snapshot does not answer, since when by the monotonic clock, and whether that will not change by itself."""
+
+    problem: str
+    at: float
+    lasting: bool
+
+
+class Serving:
+    """The current engine of one index folder. Every method may be called from any thread.
+
+    What takes an engine's place is decided by `current` in the index folder alone: `publication.publish` moves every
+    process that serves the folder.
+    """
+
+    def __init__(self, settings: ServiceSettings, records: Records, engine: Engine) -> None:
+        self.settings = settings
+        self.engine = engine
+        self._records = records
+        self._moment = threading.Lock()  # in which an engine takes the place of another
+        self._swapping = threading.RLock()  # what is published and what answers change together
+        self._stopped = threading.Event()
+        self._loading: threading.Thread | None = None
+        self._refused: dict[str, Refusal] = {}  # why a published snapshot does not answer, by its id
+        self._trouble = ""
+        # A daemon, so that a process that ends without `close` is not held back.
+        self._follower = threading.Thread(target=self._run, name="aisle-follower", daemon=True)
+        self._follower.start()
+
+    @classmethod
+    def open(cls, settings: ServiceSettings, encoder: Encoder | None = None) -> Self:
+        """Open the published snapshot, bring it to the journal's end, ask it one question, and follow from then on.
+
+        `encoder` saves loading the one that the snapshot names. Raises what `Engine.open` and the question raise.
+        """
+        engine = Engine.open(settings, encoder)
+        try:
+            check(engine)
+        except BaseException:
+            engine.close()
+            raise
+        return cls(settings, engine.live.records, engine)
+
+    def close(self) -> None:
+        """Stop following and let go of the record store; nothing may be asked afterwards."""
+        self._stopped.set()
+        for thread in (self._follower, self._loading):
+            if thread is not None and thread.is_alive():
+                thread.join(CLOSING_SECONDS)
+        self._records.close()
+
+    @property
+    def live(self) -> Live:
+        """The index in memory that answers now; ask for it once where several things of it must fit each other."""
+        return self.engine.live
+
+    @property
+    def tree(self) -> Tree:
+        """The category tree that answers are given in now."""
+        return self.engine.tree
+
+    @property
+    def damage(self) -> dict[str, str]:
+        """Why snapshots that were published do not answer, by their ids."""
+        return {name: refusal.problem for name, refusal in dict(self._refused).items()}
+
+    def classify(self, products: Sequence[Product], dial: Dial = SERVICE) -> list[Answer | ProductError]:
+        """Answer as `Engine.classify`, all by one engine."""
+        return self.engine.classify(products, dial)
+
+    def similar(self, query: Product | str, limit: int) -> list[Neighbour]:
+        """Return as `Engine.similar`."""
+        return self.engine.similar(query, limit)
+
+    def put(self, products: Sequence[Product]) -> list[Written | ProductError]:
+        """Store as `Engine.put`; on return every question sees it, whatever is swapped meanwhile."""
+        with self._visible() as engine:
+            return engine.put(products)
+
+    def change(
+        self,
+        changes: Sequence[Change],
+        *,
+        expected: Mapping[str, int | None] = ANY,
+        receipt: Receipt | None = None,
+    ) -> list[Outcome]:
+        """Change as `Engine.change`; on return every question sees it, whatever is swapped meanwhile."""
+        with self._visible() as engine:
+            return engine.change(changes, expected=expected, receipt=receipt)
+
+    def delete(self, ids: Sequence[str]) -> list[Written]:
+        """Forget as `Engine.delete`; on return no question finds them, whatever is swapped meanwhile."""
+        with self._visible() as engine:
+            return engine.delete(ids)
+
+    def get(self, product_id: str) -> Stored:
+        """Return the stored product; raises ProductNotFound."""
+        return self.engine.get(product_id)
+
+    def page(self, after: int, limit: int) -> list[Stored]:
+        """Return up to `limit` stored products whose keys follow `after`, in order of key."""
+        return self.engine.page(after, limit)
+
+    def publish(self, snapshot_id: str) -> None:
+        """Let a snapshot of the index folder answer here at once, and in every other process that serves the folder.
+
+        Raises SnapshotMissing when there is no such snapshot, and what opening it raises, with nothing changed.
+        """
+        index = Path(self.settings.index)
+        publication.manifest_of(index, snapshot_id)
+        with self._swapping:
+            if snapshot_id != self.engine.live.manifest.id:
+                self.swap(snapshot_id)
+            cutover.publish(index, self._records, snapshot_id)
+
+    def rollback(self) -> str:
+        """Let the snapshot before the published one answer again and return its id; raises as `publish`."""
+        with self._swapping:
+            before = publication.previous(Path(self.settings.index))
+            self.publish(before)
+        return before
+
+    def swap(self, snapshot_id: str) -> None:
+        """Let a snapshot of the index folder answer from now on; raises what opening it raises, with nothing changed.
+
+        It is loaded, replayed and asked a question while the engine before it goes on answering.
+        """
+        with self._swapping:
+            before = self.engine.live
+            named = snapshot.read_manifest(Path(self.settings.index), snapshot_id).encoder
+            encoder = before.encoder if named == before.manifest.encoder else None
+            engine = Engine.open(self.settings, encoder, snapshot_id, self._records)
+            check(engine)
+            engine.live.follow()  # what came meanwhile, so that the moment below is short
+            with self._moment:
+                engine.live.follow()
+                self.engine = engine
+        _log.info("snapshot %s answers now, from place %d of the journal on", snapshot_id, engine.live.seq)
+
+    @contextmanager
+    def _visible(self) -> Iterator[Engine]:
+        """Give the engine for a change; at the end the change is known to whichever engine answers by then.
+
+        Either the moment of a swap comes after the change, and the new engine follows it then, or it is followed here.
+        """
+        engine = self.engine
+        yield engine
+        with self._moment:
+            now = self.engine
+        if now is not engine:
+            now.live.follow()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self.settings.follow_seconds):
+            try:
+                self._follow()
+                self._watch()
+            except Exception as error:  # whatever it is, the next look may find it gone
+                self._say_trouble(error)
+            else:
+                self._trouble = ""
+
+    def _follow(self) -> None:
+        live = self.engine.live
+        if self._records.seq() != live.seq:
+            live.follow()
+
+    def _watch(self) -> None:
+        """Begin to load the published snapshot when it is not the one that answers."""
+        if self._loading is not None and self._loading.is_alive():
+            return
+        if not self._swapping.acquire(blocking=False):  # somebody publishes here
+            return
+        self._swapping.release()
+        published = publication.published(Path(self.settings.index))
+        if published is None or published == self.engine.live.manifest.id:
+            self._refused.clear()
+            return
+        refusal = self._refused.get(published)
+        if refusal is not None and (refusal.lasting or time.monotonic() < refusal.at + RETRY_SECONDS):
+            return
+        self._loading = threading.Thread(target=self._take_over, args=(published,), name="aisle-swap", daemon=True)
+        self._loading.start()
+
+    def _take_over(self, published: str) -> None:
+        index = Path(self.settings.index)
+        try:
+            with self._swapping:
+                if publication.published(index) == published != self.engine.live.manifest.id:
+                    self.swap(published)
+        except Exception as error:
+            if publication.published(index) != published:
+                return  # overtaken by another while it was read, and perhaps removed
+            known = isinstance(error, AisleError)
+            self._refused[published] = Refusal(str(error), time.monotonic(), lasting=isinstance(error, SnapshotError))
+            _log.error("snapshot %s cannot answer: %s", published, error, exc_info=None if known else error)
+
+    def _say_trouble(self, error: Exception) -> None:
+        """Log a trouble once, however often it comes back."""
+        if str(error) != self._trouble:
+            self._trouble = str(error)
+            _log.warning("the journal cannot be followed for now: %s", error)
+
+
+def check(engine: Engine) -> None:
+    """Ask one question, so that the first client waits for nothing to load and a broken index never answers."""
+    answer = engine.classify([CANARY])[0]
+    if not isinstance(answer, Answer):
+        raise answer

@@ -1,0 +1,175 @@
+"""service/serving.py: what answers follows the journal and changes its engine without a failed question."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from indexer import cutover, publication
+from indexer.errors import ModelMismatch, SnapshotDamaged, SnapshotMissing
+from indexer.product import Product
+from indexer.settings import IndexSettings
+from indexer.store.place import open_store
+from service.answer import Answer
+from service.calibration.dial import Dial
+from service.engine import Asking, Engine
+from service.rebuild import rebuild
+from service.rest.app import create_app
+from service.serving import Serving
+from service.settings import ServiceSettings
+
+PAN = {"title": "Hollin large frying pan", "description": "Non-stick coating for induction hobs"}
+SETTINGS = IndexSettings(encoder="hashing:64")
+WAIT = 20.0
+
+
+@pytest.fixture
+def serving(own_index: Path) -> Iterator[Serving]:
+    """Return what answers from a copy of the index that may be changed; it looks every 20 ms."""
+    with closing(Serving.open(ServiceSettings(index=own_index, follow_seconds=0.02))) as serving:
+        yield serving
+
+
+def eventually(true: Callable[[], bool]) -> None:
+    """Wait until something holds, WAIT seconds at most."""
+    end = time.monotonic() + WAIT
+    while not true():
+        assert time.monotonic() < end, "it did not come true"
+        time.sleep(0.01)
+
+
+def kite(number: int = 1) -> Product:
+    return Product(f"K{number}", title=f"Stunt kite {number} with two lines", category="Toys > Kites")
+
+
+def test_what_another_process_wrote_is_known_a_moment_later(serving: Serving, own_index: Path) -> None:
+    """Nobody asks for it: the journal is followed by itself, and so is a change by every other process."""
+    with closing(Engine.open(ServiceSettings(index=own_index))) as other:
+        other.put([kite()])
+        eventually(lambda: serving.live.seq == other.live.seq)
+        assert serving.similar("K1", 1)
+        serving.delete(["K1"])
+        other.live.follow()
+        assert other.live.labels.key("K1") is None
+
+
+def test_a_snapshot_that_was_published_elsewhere_takes_over(serving: Serving, own_index: Path) -> None:
+    """With what was written since it was built, and the engine before it is let go with its last question."""
+    before, engine = serving.live.manifest.id, weakref.ref(serving.engine)
+    made = rebuild(own_index, settings=SETTINGS)
+    serving.put([kite()])
+    eventually(lambda: serving.live.manifest.id == made.id)
+    assert serving.live.labels.key("K1") is not None
+    assert publication.previous(own_index) == before
+    gc.collect()
+    assert engine() is None
+
+
+def test_a_rollback_swaps_back(serving: Serving, own_index: Path) -> None:
+    """What was written meanwhile stays; a second rollback returns."""
+    first = serving.live.manifest.id
+    second = rebuild(own_index, settings=SETTINGS).id
+    eventually(lambda: serving.live.manifest.id == second)
+    serving.put([kite()])
+    assert serving.rollback() == first == serving.live.manifest.id == publication.published(own_index)
+    assert serving.live.labels.key("K1") is not None
+    assert serving.rollback() == second == serving.live.manifest.id
+
+
+def test_there_is_nothing_to_roll_back_to_at_first(serving: Serving) -> None:
+    """The refusal says how to have two."""
+    with pytest.raises(SnapshotMissing, match="keeps no snapshot from before"):
+        serving.rollback()
+
+
+def test_a_damaged_snapshot_takes_nothing_over(serving: Serving, own_index: Path) -> None:
+    """The engine before it goes on answering, and the reason is shown until something else is published."""
+    first = serving.live.manifest.id
+    with closing(open_store(own_index)) as records:
+        made = rebuild(own_index, settings=SETTINGS)
+        eventually(lambda: serving.live.manifest.id == made.id)
+        serving.rollback()
+        (own_index / "snapshots" / made.id / "labels.json").unlink()
+        with pytest.raises(SnapshotDamaged, match=r"labels\.json is missing"):
+            serving.publish(made.id)
+        assert publication.published(own_index) == first == serving.live.manifest.id
+        cutover.publish(own_index, records, made.id)
+        eventually(lambda: made.id in serving.damage)
+        assert "labels.json is missing" in serving.damage[made.id]
+        assert serving.live.manifest.id == first
+        cutover.publish(own_index, records, first)
+        eventually(lambda: not serving.damage)
+
+
+def test_equal_askings_are_joined_across_a_swap(serving: Serving, own_index: Path) -> None:
+    """They ask whatever answers when their turn comes."""
+    first, second = Asking(serving, Dial()), Asking(serving, Dial())
+    made = rebuild(own_index, settings=SETTINGS)
+    serving.swap(made.id)
+    assert first == second
+    [answer] = first([Product("q", **PAN)])  # type: ignore[arg-type]  # two texts
+    assert isinstance(answer, Answer)
+    assert answer.snapshot == made.id
+
+
+def test_no_question_fails_and_no_label_is_lost_while_snapshots_come_and_go(own_index: Path) -> None:
+    """Four threads ask and one writes while three rebuilds are published; each label counts once it is acknowledged."""
+    settings = ServiceSettings(index=own_index, follow_seconds=0.02)
+    ended, failures, asked = threading.Event(), [], [0]
+    with TestClient(create_app(settings)) as client:
+
+        def ask() -> None:
+            while not ended.is_set():
+                response = client.post("/v1/categorize", json=PAN)
+                asked[0] += 1
+                if response.status_code != 200 or response.json()["decision"] != "auto":
+                    failures.append(response.text)
+
+        def write() -> None:
+            number = 0
+            while not ended.is_set():
+                number += 1
+                product = kite(number)
+                body = {"title": product.title, "category": product.category}
+                put = client.put(f"/v1/products/{product.id}", json=body)
+                found = client.post("/v1/similar", json={"title": product.title, "limit": 1}).json()["items"]
+                if put.status_code != 201 or [each["id"] for each in found] != [product.id]:
+                    failures.append(f"{put.text} {found}")
+
+        with ThreadPoolExecutor() as pool:
+            asking = [pool.submit(each) for each in (ask, ask, ask, ask, write)]
+            try:
+                served = set()
+                for _ in range(3):
+                    made = rebuild(own_index, settings=SETTINGS).id
+                    eventually(lambda made=made: client.get("/v1/index").json()["manifest"]["id"] == made)  # type: ignore[misc]  # a default
+                    served.add(made)
+            finally:
+                ended.set()
+            for each in asking:
+                each.result(WAIT)
+    assert (failures, len(served)) == ([], 3)
+    assert asked[0] > 20
+
+
+def test_a_changed_model_is_refused(own_index: Path) -> None:
+    """The canaries that were kept at the build are encoded again when the index is opened."""
+    with closing(open_store(own_index)) as records, records._changing() as connection:
+        from indexer.canaries import TEXTS
+        from indexer.product import content_hash
+        from indexer.store.schema import vectors
+
+        some = vectors.c.content_hash == content_hash(TEXTS[0])
+        changed = connection.execute(vectors.update().where(some).values(vector=b"\0\0\x80?" + bytes(4 * 63)))
+        assert changed.rowcount == 1
+    with pytest.raises(ModelMismatch, match=r"the model behind hashing:64 text=1 is not the one .* cosine 0\.\d+"):
+        Serving.open(ServiceSettings(index=own_index))
