@@ -1,0 +1,228 @@
+"""`kill -9` of processes at any moment: what was acknowledged is there afterwards, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from indexer import snapshot
+from indexer.build import build
+from indexer.live import open_index
+from indexer.product import Product, content_hash
+from indexer.sources import read
+from indexer.store.place import open_store
+from indexer.store.records import Record
+from tests.doomed import ENCODER, SETTINGS, step
+from tests.oracle import Counting, Oracle, held
+
+ROOT = Path(__file__).resolve().parent.parent
+ROWS = """id,title,category,tags
+mug,Stoneware mug,Home > Kitchen,new|gift
+pan,Frying pan,Home > Kitchen,steel
+pot,Clay pot,Home > Garden,
+ball,Leather football,Sports > Balls,red
+"""
+
+LONGEST = 0.25
+"""Seconds until a process is killed at most: opening takes 0.05, a step 0.005 to 0.02."""
+
+
+class Doom:
+    """The process that forks those that are killed."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "tests.doomed"]
+        alone = os.environ | {"OMP_NUM_THREADS": "1"}  # a process with threads is not to be forked
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, env=alone, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def __call__(self, *jobs: Mapping[str, Any]) -> list[str]:
+        """Let processes work side by side, and return how they ended: done, killed or failed."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"jobs": jobs}) + "\n")
+        self._process.stdin.flush()
+        ends: list[str] = json.loads(self._process.stdout.readline())
+        assert "failed" not in ends
+        return ends
+
+    def close(self) -> None:
+        """End it."""
+        self._process.communicate()
+
+
+@pytest.fixture(scope="module")
+def doom() -> Iterator[Doom]:
+    """Return what runs processes and kills them."""
+    with closing(Doom()) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an index of the products of ROWS, to be copied."""
+    folder = tmp_path_factory.mktemp("crash")
+    (folder / "rows.csv").write_text(ROWS)
+    with read(folder / "rows.csv") as rows:
+        build(rows, folder / "index", settings=SETTINGS, encoder=ENCODER)
+    return folder / "index"
+
+
+@pytest.fixture
+def index(template: Path, tmp_path: Path) -> Path:
+    """Return an index that may be changed."""
+    return Path(shutil.copytree(template, tmp_path / "index"))
+
+
+def job(
+    work: str, index: Path, told: Path, *, seconds: float | None = None, calls: int | None = None, within: str = ""
+) -> dict[str, Any]:
+    """Return the job of doing something with an index until a time is over or so many functions were called."""
+    return {"work": work, "index": str(index), "told": str(told), "seconds": seconds, "calls": calls, "within": within}
+
+
+class Writer:
+    """One plan, carried out by one process after the other, and what must be stored by now."""
+
+    def __init__(self, index: Path, seed: str, lie: str = "") -> None:
+        self.index, self.seed, self.lie = index, seed, lie
+        self.acknowledged = 0
+        self.expected = Oracle()
+        self._told = index.parent / f"told-{seed}"
+        self._told.touch()
+
+    def job(self, *, seconds: float | None = None, steps: int = 10**6) -> dict[str, Any]:
+        """Return the job of going on where the last process was killed."""
+        plan = {"seed": self.seed, "start": self.acknowledged, "stop": self.acknowledged + steps, "lie": self.lie}
+        return job("write", self.index, self._told, seconds=seconds) | plan
+
+    def check(self, found: Oracle) -> None:
+        """Assert that of this plan every acknowledged step is stored, the one that was begun whole or not at all.
+
+        What a client was told is what became of the step when it was carried out, however often it was asked for.
+        """
+        lines = self._told.read_bytes().split(b"\n")
+        assert lines.pop() == b""
+        self._told.write_bytes(b"")
+        for line in lines:
+            outcomes = self.expected.change(step(self.seed, self.acknowledged))
+            if line != b"null":
+                assert json.loads(line) == [list(each) for each in outcomes if each[0] != "not found"]
+            self.acknowledged += 1
+        mine = {id_: row for id_, row in found.rows.items() if id_.startswith(f"{self.seed}-")}
+        begun = self.expected.after(step(self.seed, self.acknowledged))
+        assert mine in (self.expected.rows, begun.rows)
+
+
+def check(index: Path, *writers: Writer) -> Oracle:
+    """Open an index that processes were killed in; assert that it holds what it must, and return what that is."""
+    counting = Counting(ENCODER)
+    with closing(open_index(index, counting)) as live:
+        found = Oracle.of(live.records)
+        for writer in writers:
+            writer.check(found)
+        of_writers = tuple(f"{writer.seed}-" for writer in writers)
+        assert {id_ for id_ in found.rows if not id_.startswith(of_writers)} == {"mug", "pan", "pot", "ball"}
+        found.check_store(live.records, ENCODER)
+        found.check_memory(live)
+    titles = {product.title for product, _ in found.rows.values()}
+    assert not titles & set(counting.encoded)
+    return found
+
+
+def spread(count: int, total: int) -> list[int]:
+    """Return `count` numbers from 1 to `total`, evenly spread, both ends among them."""
+    return [1 + (total - 1) * number // (count - 1) for number in range(count)]
+
+
+def calls_of(doom: Doom, work: str, index: Path, within: str = "") -> int:
+    """Return how many functions are called by some work that nobody stops."""
+    told = index.parent / "calls"
+    assert doom(job(work, index, told, within=within)) == ["done"]
+    return int(told.read_text())
+
+
+def test_a_writer_is_killed_at_any_time(doom: Doom, index: Path) -> None:
+    """Each restart finds every acknowledged step, and the one that was begun whole or not at all."""
+    drawn, writer, ends = random.Random(1), Writer(index, "w"), []
+    for _ in range(80):
+        ends += doom(writer.job(seconds=drawn.uniform(0.01, LONGEST)))
+        check(index, writer)
+    assert ends == ["killed"] * 80
+    assert writer.acknowledged > 50
+    doom(writer.job(steps=3))
+    check(index, writer)
+
+
+def test_two_writers_of_the_same_contents_are_killed(doom: Doom, index: Path) -> None:
+    """Two processes change one store at once, one may outlive the other: neither loses or breaks what the other did."""
+    drawn, one, other = random.Random(2), Writer(index, "a"), Writer(index, "b")
+    for _ in range(40):
+        ends = doom(*(each.job(seconds=drawn.uniform(0.05, 2 * LONGEST)) for each in (one, other)))
+        assert ends == ["killed", "killed"]
+        check(index, one, other)
+    assert min(one.acknowledged, other.acknowledged) > 20
+
+
+@pytest.mark.parametrize("work", ["rebuild", "calibrate"])
+def test_publication_is_killed_at_every_stage(doom: Doom, index: Path, work: str) -> None:
+    """While a writer goes on: `current` names a whole snapshot, old or new, and what was begun is swept away later."""
+    writer = Writer(index, "w")
+    doom(writer.job(steps=10))
+    check(index, writer)
+    within = "snapshot.py:write"
+    total = calls_of(doom, work, index, within)
+    published = snapshot.read_manifest(index).id
+    seen = set()
+    for calls in spread(25, total):
+        ends = doom(job(work, index, index.parent / "calls", calls=calls, within=within), writer.job(steps=1))
+        assert ends[1] == "done"
+        check(index, writer)
+        seen.add((ends[0], snapshot.read_manifest(index).id == published))
+        published = snapshot.read_manifest(index).id
+    assert {("killed", True), ("killed", False)} <= seen
+
+    assert calls_of(doom, work, index) > total
+    assert len(list((index / "snapshots").iterdir())) == 2
+    check(index, writer)
+
+
+def test_a_replay_is_killed_at_every_stage(doom: Doom, index: Path) -> None:
+    """Opening again goes on where it must, with categories and contents that nobody has encoded yet."""
+    with closing(open_store(index)) as records:
+        new = [Product(f"new-{number}", f"New kite {number}", category=f"New > Kites {number}") for number in range(9)]
+        records.write([Record(each, content_hash(each)) for each in new])
+        total = calls_of(doom, "open", Path(shutil.copytree(index, index.parent / "whole")))
+        before = held(records)
+    for calls in spread(40, total):
+        assert doom(job("open", index, index.parent / "calls", calls=calls)) in (["killed"], ["done"])
+        with closing(open_store(index)) as records:
+            assert held(records) == before
+    with closing(open_index(index, ENCODER)) as live:
+        Oracle(before).check_store(live.records, ENCODER)
+        Oracle(before).check_memory(live)
+
+
+@pytest.mark.parametrize("lie", ["early", "torn"])
+def test_a_writer_that_lies_is_caught(doom: Doom, index: Path, lie: str) -> None:
+    """These tests can fail: of who acknowledges before the commit, and of who carries a step out in two parts."""
+    drawn, writer = random.Random(3), Writer(index, "w", lie)
+
+    def kill_often() -> None:
+        for _ in range(100):
+            doom(writer.job(seconds=drawn.uniform(0.05, LONGEST)))
+            check(index, writer)
+
+    with pytest.raises(AssertionError):
+        kill_often()
