@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import sqlite3
+import re
 from contextlib import closing
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
 
 from indexer.picture import Picture
 from indexer.product import Product, content_hash
 from indexer.store.records import Record, Records
 from indexer.store.schema import METADATA, VERSION
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Database
 
 VERSION_1 = """
 CREATE TABLE products (
@@ -45,11 +53,59 @@ INSERT INTO journal VALUES
 """
 """What version 1 wrote: its tables as SQLite tells them, and one product that was changed once."""
 
+ADDED_BY_2 = """
+CREATE TABLE pictures (
+    hash TEXT NOT NULL, phash BIGINT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL, thumbnail BLOB NOT NULL,
+    PRIMARY KEY (hash)
+);
+CREATE TABLE product_pictures (
+    "key" INTEGER NOT NULL, position INTEGER NOT NULL, hash TEXT NOT NULL, problem TEXT NOT NULL,
+    PRIMARY KEY ("key", position), FOREIGN KEY("key") REFERENCES products ("key") ON DELETE CASCADE
+);
+CREATE INDEX ix_product_pictures_hash ON product_pictures (hash);
+UPDATE meta SET value = '2' WHERE name = 'schema_version';
+INSERT INTO pictures VALUES ('abad1dea', -7, 40, 30, x'736D616C6C');
+INSERT INTO product_pictures VALUES (1, 0, 'abad1dea', '');
+INSERT INTO journal VALUES (3, '2026-02-04T00:00:00.000+00:00', 'put', 2, 'pan'),
+    (4, '2026-02-05T00:00:00.000+00:00', 'delete', 2, 'pan');
+"""
+"""What version 2 added: pictures; and in this store a product that came and went."""
 
-def written_by_version_1(path: Path) -> None:
-    """Write a store of version 1 with one product."""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(VERSION_1)
+WRITTEN = {1: VERSION_1, 2: VERSION_1 + ADDED_BY_2}
+KEYS = {1: 1, 2: 2}
+"""By version, the highest key that its store has given away."""
+
+
+def written_by(version: int, database: Database) -> None:
+    """Write a store as that version of aisle did on that engine."""
+    script = WRITTEN[version]
+    if database.engine == "postgresql":
+        script = script.replace("INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT", "BIGSERIAL NOT NULL PRIMARY KEY")
+        script = script.replace('"key" INTEGER', '"key" BIGINT').replace("BLOB", "BYTEA")
+        script = re.sub(r"x'([0-9A-F]+)'", r"'\\x\1'", script)
+        script += f"SELECT setval('products_key_seq', {KEYS[version]}), setval('journal_seq_seq', {2 * version});"
+    elif version == 2:
+        script += "UPDATE sqlite_sequence SET seq = 2 WHERE name = 'products';"
+    database.run(*filter(str.strip, script.split(";\n")))
+
+
+def tables_of(database: Database) -> dict[str, object]:
+    """Return what an engine says of the columns, keys and indexes of every table."""
+    url = database.where if isinstance(database.where, str) else f"sqlite:///{database.where}"
+    engine = sa.create_engine(url)
+    try:
+        inspector = sa.inspect(engine)
+        return {
+            name: (
+                [(each["name"], str(each["type"]), each["nullable"]) for each in inspector.get_columns(name)],
+                inspector.get_pk_constraint(name)["constrained_columns"],
+                sorted(str(each["name"]) for each in inspector.get_indexes(name)),
+                [each["referred_table"] for each in inspector.get_foreign_keys(name)],
+            )
+            for name in inspector.get_table_names()
+        }
+    finally:
+        engine.dispose()
 
 
 def test_every_column_has_a_sentence() -> None:
@@ -58,11 +114,13 @@ def test_every_column_has_a_sentence() -> None:
     assert [text for text in said if not text.endswith(".")] == []
 
 
-def test_a_store_of_version_1_keeps_all_that_it_holds(tmp_path: Path) -> None:
-    """Product, label, raw vectors, journal and identity are as they were; the product has no pictures yet."""
-    written_by_version_1(tmp_path / "records.sqlite")
+@pytest.mark.parametrize("version", WRITTEN)
+def test_a_store_of_every_version_keeps_all_that_it_holds(version: int, database: Database) -> None:
+    """Product, label, raw vectors, pictures, journal and identity are as they were, on either engine."""
+    written_by(version, database)
+    seen = (Picture("abad1dea", phash=2**64 - 7, width=40, height=30),) if version == 2 else ()
 
-    with closing(Records.open(tmp_path / "records.sqlite")) as records:
+    with closing(Records.open(database.where)) as records:
         stored = records.get(["mug"])["mug"]
         mug = Product(
             "mug",
@@ -74,33 +132,37 @@ def test_a_store_of_version_1_keeps_all_that_it_holds(tmp_path: Path) -> None:
             images=("mug.jpg",),
             provenance="human",
             weight=0.5,
+            pictures=seen,
         )
         assert stored.record == Record(mug, "c0ffee", "home > mugs")
-        assert (stored.key, stored.version, records.seq()) == (1, 2, 2)
+        assert (stored.created_at[:10], stored.updated_at[:10]) == ("2026-01-02", "2026-02-03")
+        assert (stored.key, stored.version, records.seq()) == (1, 2, 2 * version)
+        assert [each.id for each in records.journal(0)] == ["mug", "mug", "pan", "pan"][: 2 * version]
         assert records.read([1], "toy@1", {"text": 2}).encoded.parts["text"].tolist() == [[1, 0]]
+        assert records.thumbnail("abad1dea") == (b"small" if version == 2 else None)
         assert (records.store_id, records.fact("schema_version")) == ("0123456789abcdef0123456789abcdef", str(VERSION))
+    assert database.count("products", "labels", "journal") == {"products": 1, "labels": 1, "journal": 2 * version}
 
 
-def test_a_store_of_version_1_takes_pictures_once_it_is_opened(tmp_path: Path) -> None:
-    """It is as one that was made today, and opening it again changes nothing more."""
-    written_by_version_1(tmp_path / "records.sqlite")
+@pytest.mark.parametrize("version", WRITTEN)
+def test_a_store_of_every_version_is_as_one_made_today(version: int, database: Database, tmp_path: Path) -> None:
+    """It has the same tables, takes changes with pictures, and opening it again changes nothing more."""
+    written_by(version, database)
     seen = Picture("ab" * 16, phash=2**63 + 5, width=40, height=30, thumbnail=b"small")
     product = Product("mug", "Stoneware mug", images=("mug.jpg",), pictures=(seen,))
-    with closing(Records.open(tmp_path / "records.sqlite")) as records:
-        assert records.write([Record(product, content_hash(product))])[0].outcome == "updated"
+    with closing(Records.open(database.where)) as records:
+        first, new = records.write([Record(product, content_hash(product)), Record(Product("cup", "Cup"), "cup")])
+        assert (first.outcome, first.seq, new.seq) == ("updated", 2 * version + 1, 2 * version + 2)
+        assert new.key == KEYS[version] + 1
 
-    with closing(Records.open(tmp_path / "records.sqlite")) as records:
+    with closing(Records.open(database.where)) as records:
         assert records.thumbnail("ab" * 16) == b"small"
         assert records.read([1], "toy@1", {"text": 2}).phashes == [2**63 + 5]
-    with closing(Records.open(tmp_path / "new.sqlite")):
-        tables = [_tables(tmp_path / name) for name in ("records.sqlite", "new.sqlite")]
-    assert tables[0] == tables[1]
-
-
-def _tables(path: Path) -> dict[str, list[str]]:
-    """Return the names of the columns of each table of a store."""
-    with closing(sqlite3.connect(path)) as connection:
-        names = [
-            name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'index')")
-        ]
-        return {name: [row[1] for row in connection.execute(f"PRAGMA table_info({name})")] for name in sorted(names)}
+    migrated = tables_of(database)
+    if database.engine == "sqlite":
+        today = type(database)("sqlite", tmp_path / "new.sqlite")
+    else:
+        database.run(*(f"DROP TABLE {name} CASCADE" for name in migrated))
+        today = database
+    Records.open(today.where).close()
+    assert migrated == tables_of(today)
