@@ -1,11 +1,14 @@
 """indexer/build.py and ingest.py: a source into a published snapshot, again and again, and when it goes wrong."""
 
+from __future__ import annotations
+
 import gzip
 import json
 import shutil
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -20,10 +23,12 @@ from indexer.product import Product
 from indexer.settings import IndexSettings
 from indexer.sources import read
 from indexer.space import TEXT
-from indexer.store.place import STORE
-from indexer.store.records import Records
+from indexer.store.place import open_store
 from taxonomy.mapping import CategoryMapper
 from taxonomy.tree import Tree
+
+if TYPE_CHECKING:
+    from tests.conftest import Database
 
 SETTINGS = IndexSettings(encoder="hashing:64", kind="exact")
 HEADER = "id,title,category_path,tags\n"
@@ -58,10 +63,11 @@ def run(folder: Path, text: str, encoder: Counting | None = None, progress: Prog
 
 def ids(index: Path) -> list[str]:
     """Return the ids in the record store, in order of key."""
-    with closing(Records.open(index / STORE, create=False)) as records:
+    with closing(open_store(index)) as records:
         return [stored.record.product.id for stored in records.page(limit=10_000)]
 
 
+@pytest.mark.usefixtures("database")
 def test_a_build_can_be_searched(tmp_path: Path) -> None:
     """Products, labels, tags, tree and counts of the source are in the published snapshot."""
     report = run(tmp_path, ROWS)
@@ -112,6 +118,7 @@ def test_bad_rows_are_quarantined_and_the_counts_add_up(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.usefixtures("database")
 def test_a_second_build_of_the_same_source_encodes_nothing(tmp_path: Path) -> None:
     """Keys, journal and vectors stay as they are; only the snapshot is new. The names of three categories count too."""
     encoder = Counting()
@@ -126,6 +133,7 @@ def test_equal_content_is_encoded_once(tmp_path: Path) -> None:
     assert run(tmp_path, "a,Mug,A,\nb,Mug,B,\nc,Cup,,\n").encoded == 2
 
 
+@pytest.mark.usefixtures("database")
 def test_a_build_from_another_source_leaves_its_products_only(tmp_path: Path) -> None:
     """What the new source lacks is removed, with journal entries that a running service follows; the rest stays."""
     run(tmp_path, ROWS)
@@ -139,6 +147,7 @@ def test_a_build_from_another_source_leaves_its_products_only(tmp_path: Path) ->
     assert tree.names == ("Toys",)
 
 
+@pytest.mark.usefixtures("database")
 def test_what_is_added_during_a_build_stays(tmp_path: Path) -> None:
     """A product that a service stores while the source is read is no leftover of an earlier source."""
     run(tmp_path, ROWS)
@@ -215,6 +224,7 @@ def test_a_source_of_bad_rows_alone_is_refused(tmp_path: Path) -> None:
     assert len(ids(tmp_path / "index")) == 4
 
 
+@pytest.mark.usefixtures("database")
 def test_a_given_taxonomy_is_kept_whole_and_closed(tmp_path: Path) -> None:
     """Nodes without products stay in the tree; a row of another category is quarantined; a rebuild knows the tree."""
     tree = Tree.from_paths([("Home", "Kitchen"), ("Home", "Garden"), ("Sports",)])
@@ -227,6 +237,7 @@ def test_a_given_taxonomy_is_kept_whole_and_closed(tmp_path: Path) -> None:
     assert rebuild(tmp_path / "index", settings=SETTINGS).taxonomy == report.manifest.taxonomy
 
 
+@pytest.mark.usefixtures("database")
 def test_a_lost_snapshot_is_rebuilt_without_source_or_encoding(tmp_path: Path) -> None:
     """The record store is the truth: the files of the new snapshot equal those that were lost."""
     first = run(tmp_path, ROWS).manifest
@@ -240,6 +251,7 @@ def test_a_lost_snapshot_is_rebuilt_without_source_or_encoding(tmp_path: Path) -
     assert snapshot.load(tmp_path / "index").manifest == again
 
 
+@pytest.mark.usefixtures("database")
 def test_shelves_are_what_the_store_holds_now(tmp_path: Path) -> None:
     """The tree of the labels with the products of each category itself, what a service added included."""
     run(tmp_path, ROWS)
@@ -255,10 +267,9 @@ def test_shelves_are_what_the_store_holds_now(tmp_path: Path) -> None:
         ("Home > Kitchen", 3),
         ("Sports", 1),
     ]
-    with pytest.raises(RecordError, match="run: aisle build SOURCE"):
-        shelves(tmp_path / "nothing")
 
 
+@pytest.mark.usefixtures("database")
 def test_another_encoder_needs_no_source(tmp_path: Path) -> None:
     """A rebuild with another encoder encodes what is stored; going back encodes nothing."""
     run(tmp_path, ROWS)
@@ -268,8 +279,17 @@ def test_another_encoder_needs_no_source(tmp_path: Path) -> None:
     encoder = Counting()
     rebuild(tmp_path / "index", settings=SETTINGS, encoder=encoder)
     assert encoder.products == 0
+
+
+def test_where_nothing_was_built_there_is_nothing_to_look_at(database: Database, tmp_path: Path) -> None:
+    """No empty store appears in its place, neither a file nor tables."""
+    with pytest.raises(RecordError, match="run: aisle build SOURCE"):
+        shelves(tmp_path / "index")
     with pytest.raises(RecordError, match="no record store"):
-        rebuild(tmp_path / "nothing", settings=SETTINGS)
+        rebuild(tmp_path / "index", settings=SETTINGS)
+    if database.engine == "postgresql":
+        assert database.run("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()") == []
+    assert list((tmp_path / "index").iterdir()) == []
 
 
 def test_a_product_without_any_part_has_no_vector(tmp_path: Path) -> None:
@@ -319,7 +339,7 @@ def test_a_real_catalogue_adds_up(real_data: Path, tmp_path: Path) -> None:
         report = build(source, tmp_path / "index", settings=SETTINGS)
 
     assert (report.rows.read, report.rows.indexed, report.rows.quarantined) == (1050, 1050, 0)
-    with closing(Records.open(tmp_path / "index" / STORE)) as records:
+    with closing(open_store(tmp_path / "index")) as records:
         assert len(records.categories()) == 181
 
 

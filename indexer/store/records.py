@@ -73,7 +73,7 @@ class StoreCounts:
 class Records:
     """The record store; `open` it once per process. Any thread may use it: reads run side by side, changes in turn."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, *, create: bool = True) -> None:
         self._engine = engine
         self._changes = engine.execution_options(aisle_changes=True)
         # A transaction of SQLite sees one moment anyway; PostgreSQL's sees a new one with each statement, unless told.
@@ -82,6 +82,8 @@ class Records:
         self._writer = threading.Lock()
         self.name = engine.url.render_as_string(hide_password=True)
         with self._changing() as connection:
+            if not create and not schema.is_there(connection):
+                raise RecordError(f"no record store at {self.name}; run: aisle build SOURCE --index INDEX")
             schema.migrate(connection)
             if schema.get_meta(connection, "store_id") is None:
                 schema.put_meta(connection, "store_id", uuid.uuid4().hex)
@@ -104,7 +106,7 @@ class Records:
             sa.event.listen(engine, "connect", _set_up_sqlite)
             sa.event.listen(engine, "begin", _begin_sqlite)
         try:
-            return cls(engine)
+            return cls(engine, create=create)
         except BaseException:
             engine.dispose()
             raise

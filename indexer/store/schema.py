@@ -194,12 +194,17 @@ MIGRATIONS: Mapping[int, Migration] = {2: _pictures, 3: _history}
 """Migration n turns a store of version n - 1 into version n. A new store is made at VERSION by `migrate` itself."""
 
 
+def is_there(connection: sa.Connection) -> bool:
+    """Whether the database, or the schema of it that the address names, holds a record store."""
+    return sa.inspect(connection).has_table(meta.name)
+
+
 def migrate(connection: sa.Connection) -> None:
     """Bring the store to VERSION inside the caller's transaction; an empty one gets its tables.
 
     Raises SchemaMismatch when a newer aisle, or something else, wrote the store.
     """
-    if not sa.inspect(connection).has_table(meta.name):
+    if not is_there(connection):
         METADATA.create_all(connection)
         put_meta(connection, "schema_version", str(VERSION))
         return
