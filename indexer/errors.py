@@ -18,6 +18,8 @@
     │   ├── VersionConflict   the product has another version than whoever changes it knows
     │   ├── RequestConflict   an idempotency key came back with another request
     │   ├── RequestRunning    the request of an idempotency key has no answer yet
+    │   ├── TaxonomyConflict  another version of the tree stands than whoever changes it knows
+    │   ├── TaxonomyVersionNotFound  no version of the tree has that number
     │   └── SchemaMismatch    a record store written by another version
     └── SnapshotError
         ├── SnapshotMissing   nothing was built here yet
@@ -138,6 +140,18 @@ class RequestRunning(RecordError):
 
     def __init__(self, key: str) -> None:
         super().__init__(f"the request with the idempotency key {key[:80]!r} is still running; try again in a moment")
+
+
+class TaxonomyConflict(RecordError):
+    """The tree cannot be changed so while the version that stands does."""
+
+
+class TaxonomyVersionNotFound(RecordError):
+    """No version of the tree has that number."""
+
+    def __init__(self, number: int, last: int) -> None:
+        super().__init__(f"the taxonomy has no version {number}, the last one is {last}; see: aisle taxonomy history")
+        self.number = number
 
 
 class SchemaMismatch(RecordError):

@@ -24,12 +24,13 @@ import sqlalchemy as sa
 from indexer.encoders import Encoded
 from indexer.errors import RecordError
 from indexer.product import Product
-from indexer.store import pictures, raw, requests, rows, schema
+from indexer.store import pictures, raw, relabelling, requests, rows, schema
 from indexer.store.moment import Moment
 from indexer.store.raw import RawVectors, Slice
 from indexer.store.requests import Answered, Receipt
 from indexer.store.rows import ANY, Entry, Outcome, Record, Stored, Unencoded, Written
 from indexer.store.schema import journal, labels, products
+from indexer.store.taxonomies import Taxonomies
 
 __all__ = [
     "ANY",
@@ -245,10 +246,8 @@ class Records:
 
     def categories(self) -> dict[str, int]:
         """Return each category path in use with its number of products, in order of path."""
-        query = sa.select(labels.c.category, sa.func.count().label("products")).where(labels.c.category != "")
         with self._reading() as connection:
-            counted = {row.category: row.products for row in connection.execute(query.group_by(labels.c.category))}
-        return dict(sorted(counted.items()))  # databases do not agree about the order of texts
+            return relabelling.categories(connection)
 
     def tags(self) -> Counter[str]:
         """Return each tag as it is written, with its number of products."""
@@ -290,11 +289,22 @@ class Records:
         with self._changing() as connection:
             schema.put_meta(connection, name, value)
 
+    @property
+    def taxonomies(self) -> Taxonomies:
+        """The versions of the category tree."""
+        return Taxonomies(self._seeing, self._changing)
+
     @contextmanager
     def moment(self) -> Iterator[Moment]:
         """Yield the store as it is now, whatever is written meanwhile; what is old is kept for it until it ends."""
-        with self._refusals(), self._still.begin() as connection:
+        with self._seeing() as connection:
             yield Moment(connection)
+
+    @contextmanager
+    def _seeing(self) -> Iterator[sa.Connection]:
+        """Yield a connection that sees one moment."""
+        with self._refusals(), self._still.begin() as connection:
+            yield connection
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
