@@ -12,10 +12,10 @@ store: a running service, which follows the store, answers with it, and the next
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain, repeat
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -39,14 +39,10 @@ from indexer.space.names import Names
 from indexer.store.place import open_store
 from indexer.store.records import Records
 from indexer.update import named, path_of
-from taxonomy.files import infer, tree_from_json, tree_json
-from taxonomy.names import Path as CategoryPath
 from taxonomy.tree import Tree
 from taxonomy.vocabulary import Vocabulary
 
 QUARANTINE = "quarantine.jsonl"
-TAXONOMY = "taxonomy"
-"""The fact in the record store that holds the tree that was given; empty when it is inferred."""
 VOCABULARY = "vocabulary"
 """The fact in the record store that holds the tag words that were given; empty when there were none."""
 Read = Callable[[Sequence[int]], Sequence[Product]]
@@ -126,15 +122,15 @@ def build(
     with building(index), closing(open_store(index, create=True)) as records:
         keep_canaries(records, encoder)
         with Quarantine(index / QUARANTINE) as quarantine:
-            placement = Placement(taxonomy or Tree.empty(), grows=taxonomy is None, separators=CANONICAL)
-            ingest = Ingest(records, encoder, placement, quarantine, gallery)
+            place_again = partial(_placement, records, taxonomy)
+            ingest = Ingest(records, encoder, place_again(), quarantine, gallery, place_again=place_again)
             progress.start("encode", source.expected(), "products")
             ingest.run(source, progress.at)
         rows = ingest.counts
         if not rows.indexed:
             raise SourceError(f"none of the {rows.read:,} rows of {source.name} can be indexed; see {quarantine.path}")
         removed = ingest.remove_absent()
-        records.set_fact(TAXONOMY, "" if taxonomy is None else tree_json(taxonomy))
+        records.taxonomies.adopt(taxonomy)
         records.set_fact(VOCABULARY, "" if vocabulary is None else vocabulary.to_json())
         counts = {"read": rows.read, "indexed": rows.indexed, "skipped": rows.skipped, "quarantined": rows.quarantined}
         seen = ingest.pictures
@@ -214,9 +210,10 @@ def make(
     rows: counts of the source, for the manifest. Only what the encoder has never seen is encoded.
     """
     size = records.counts()  # what changes after this moment may be in the snapshot, and is followed again
-    tree, is_open = tree_of(records)
+    standing = records.taxonomies.standing()
+    tree = standing.tree
     progress.start("load", size.products, "products")
-    vocabulary = _vocabulary(records)
+    vocabulary = _vocabulary(records, tree)
     loaded = assembly.load(records, size, encoder, tree=tree, vocabulary=vocabulary, tell=progress.at)
     progress.start("learn", None, "")
     space, features, learning = assembly.learn(loaded, encoder.parts, tree, settings)
@@ -239,7 +236,7 @@ def make(
         settings=settings.model_dump(exclude={"encoder"}),
     )
     progress.start("calibrate", None, "products")
-    built = snapshot.Built(tree, vocabulary, space, contents, is_open)
+    built = snapshot.Built(tree, vocabulary, space, contents, standing.open, standing.number)
     return Made(origin, built, calibrate(built, records.products, progress.at) if calibrate else "")
 
 
@@ -261,17 +258,19 @@ def _rebuilt(
 
 
 def tree_of(records: Records) -> tuple[Tree, bool]:
-    """Return the tree that was given, or the one of the labels, which is open to others."""
-    given = records.fact(TAXONOMY)
-    return (tree_from_json(given), False) if given else (infer(_labelled(records)), True)
+    """Return the tree that stands, and whether it is open to the categories of later labels."""
+    standing = records.taxonomies.standing()
+    return standing.tree, standing.open
 
 
-def _vocabulary(records: Records) -> Vocabulary:
-    """Return the tag words that were given, or none, with a spelling for every tag in use."""
+def _placement(records: Records, given: Tree | None) -> Placement:
+    """Return the placement in the tree that will stand when the source is read."""
+    awaited, before = records.taxonomies.awaited(given), records.taxonomies.aliases()
+    return Placement(awaited.tree, grows=awaited.open, separators=CANONICAL, before=before, number=awaited.number)
+
+
+def _vocabulary(records: Records, tree: Tree) -> Vocabulary:
+    """Return the tag words that were given, or none, with a spelling for every tag in use, for the tree that stands."""
     given = records.fact(VOCABULARY)
-    return (Vocabulary.from_json(given) if given else Vocabulary()).spelt(records.tags())
-
-
-def _labelled(records: Records) -> Iterator[CategoryPath]:
-    """Yield the path of every labelled product."""
-    return chain.from_iterable(repeat(path_of(category), count) for category, count in records.categories().items())
+    made = (Vocabulary.from_json(given) if given else Vocabulary()).spelt(records.tags())
+    return made.rescoped(tree, records.taxonomies.aliases().follow)

@@ -7,7 +7,7 @@ Each is a cache of the record store. They are filled by `indexer.build`, saved i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -18,7 +18,7 @@ from indexer.images.lookalikes import Lookalikes
 from indexer.labels import Label, Labels
 from indexer.space import Projected, Space
 from indexer.space.features import Features
-from indexer.space.names import Names
+from indexer.space.names import Names, Nodes
 from indexer.vectors import Keys, VectorIndex
 from indexer.view import View
 
@@ -57,6 +57,17 @@ class Contents:
         self.names.add(names)
         for view in self.views.values():
             view.prototypes.reserve(len(self.names))
+
+    def replanted(self, names: Names, nodes: Nodes, came: Nodes) -> Self:
+        """Return the same products in the categories of another tree; searches in these contents go on meanwhile.
+
+        names: what its categories say of themselves. nodes: int32 (labels.size,), the category of each key. came: int32
+        (nodes of the tree,), where a category was whose products are the same, -1 for any other. What is not about
+        categories is shared, so that one of the two may be put to no further use.
+        """
+        labels = self.labels.replanted(nodes)
+        views = {name: view.replanted(labels, came) for name, view in self.views.items()}
+        return replace(self, labels=labels, names=names, views=views)
 
     def drop(self, keys: Keys) -> None:
         """Forget `keys`; those that are not known are no error."""

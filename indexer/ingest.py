@@ -16,11 +16,11 @@ from indexer.differences import Differences
 from indexer.encoders import Encoded, Encoder, given_parts
 from indexer.errors import ProductError
 from indexer.images.gallery import Gallery
-from indexer.placement import Placement
+from indexer.placement import CANONICAL, Placement
 from indexer.product import Product
 from indexer.sources import Counts, Problem, Quarantine, Row
 from indexer.sources.pictured import batches, pictured
-from indexer.store.records import Record, Records
+from indexer.store.records import AnotherTaxonomy, Record, Records
 from indexer.update import prepare, store
 
 BATCH = 512
@@ -59,7 +59,8 @@ class Ingest:
     """Rows to records. `counts` add up after every batch; `encoded` counts contents that the encoder had not seen.
 
     gallery: where the products' images are; without one they are not looked at. `pictures` says what became of them.
-    differences: gets what each product is beside what is stored. dry: nothing is encoded or stored.
+    differences: gets what each product is beside what is stored. dry: nothing is encoded or stored. place_again: gives
+    the placement in the tree that stands when somebody changed it meanwhile.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Ingest:
         *,
         differences: Differences | None = None,
         dry: bool = False,
+        place_again: Callable[[], Placement] | None = None,
     ) -> None:
         self.counts = Counts()
         self.pictures = PictureCounts()
@@ -83,17 +85,14 @@ class Ingest:
         self._quarantine = quarantine
         self._differences = differences
         self._dry = dry
+        self._place_again = place_again or (lambda: placement_in(records))
         self._absent = np.ones(records.counts().last_key + 1, np.bool_)  # by key, of what was stored before
 
     def run(self, rows: Iterable[Row], tell: Callable[[int], None]) -> None:
         """Store every row that can be; `tell(n)` is called as n rows are done. Raises what reading the rows raises."""
         looked = pictured(rows, self._gallery, self._encoder.side) if self._gallery else iter(rows)
         for batch in batches(looked, BATCH):
-            new = self._sort_out(batch)
-            if self._differences is not None:
-                self._differences.add(self._records.get([each.product.id for each in new]), new)
-            if not self._dry:
-                self._store(new, tell)
+            new = self._taken(batch, tell)
             self.counts.indexed += len(new)
             self.counts.read += len(batch)
             for record in new:
@@ -111,25 +110,45 @@ class Ingest:
             removed += len(self._records.delete(absent)) if absent else 0
         return removed
 
+    def _taken(self, batch: Sequence[Row], tell: Callable[[int], None]) -> list[Record]:
+        """Store what can be of a batch and return it; its other rows go into quarantine, in order."""
+        while True:
+            new, refused = self._sorted_out(batch)
+            before = {} if self._differences is None else self._records.get([each.product.id for each in new])
+            try:
+                if not self._dry:
+                    self._store(new, tell)
+                break
+            except AnotherTaxonomy:
+                self._placement = self._place_again()
+        if self._differences is not None:
+            self._differences.add(before, new)
+        for row in refused:
+            self._quarantine.add(row)
+            if row.problem is not None:
+                self.counts.by_code[row.problem.code] += 1
+        return new
+
     def _store(self, new: Sequence[Record], tell: Callable[[int], None]) -> None:
-        written = store(self._records, self._encoder, new, lambda some: self._encode(some, tell))
+        planted = self._placement.number
+        written = store(self._records, self._encoder, new, lambda some: self._encode(some, tell), planted=planted)
         keys = np.array([each.key for each in written], np.int64)
         self._absent[keys[keys < len(self._absent)]] = False
 
-    def _sort_out(self, batch: Sequence[Row]) -> list[Record]:
-        """Return the records of a batch; its other rows go into quarantine, in order."""
+    def _sorted_out(self, batch: Sequence[Row]) -> tuple[list[Record], list[Row]]:
+        """Return the records of a batch, and its other rows with what is wrong with them; both in order."""
         given = given_parts(self._encoder)
         prepared = iter(prepare([row.product for row in batch if row.product], self._placement, given))
         new: list[Record] = []
+        refused: list[Row] = []
         for row in batch:
             made = next(prepared) if row.product else row.problem
             if isinstance(made, Record):
                 new.append(made)
             elif made is not None:
                 problem = made if isinstance(made, Problem) else _problem(made)
-                self._quarantine.add(replace(row, product=None, problem=problem))
-                self.counts.by_code[problem.code] += 1
-        return new
+                refused.append(replace(row, product=None, problem=problem))
+        return new, refused
 
     def _encode(self, products: Sequence[Product], tell: Callable[[int], None]) -> Encoded:
         done = self.counts.read
@@ -141,6 +160,12 @@ class Ingest:
 
         self.encoded += len(products)
         return self._encoder.encode(products, more)
+
+
+def placement_in(records: Records) -> Placement:
+    """Return the placement of sources' categories in the tree that stands."""
+    standing, before = records.taxonomies.standing(), records.taxonomies.aliases()
+    return Placement(standing.tree, grows=standing.open, separators=CANONICAL, before=before, number=standing.number)
 
 
 def _problem(error: ProductError) -> Problem:

@@ -7,6 +7,7 @@ Keys are the record store's small consecutive integers, so each array is indexed
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeVar
@@ -92,6 +93,19 @@ class Labels:
                 self._ids[key] = ""
                 self._nodes[key] = UNLABELLED
                 self._set_tags(key, (), 0)
+
+    def replanted(self, nodes: Nodes) -> Self:
+        """Return the same products in other categories, int32 (size,).
+
+        All the rest is shared, so that one of the two may be put to no further use.
+        """
+        made = copy(self)
+        made._categorise(nodes)  # noqa: SLF001 - of its own class
+        return made
+
+    def _categorise(self, nodes: Nodes) -> None:
+        self._nodes = np.full(len(self._nodes), UNLABELLED, np.int32)
+        self._nodes[: len(nodes)] = nodes
 
     @property
     def known(self) -> npt.NDArray[np.bool_]:

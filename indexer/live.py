@@ -26,11 +26,12 @@ from indexer.manifest import REBUILD, check_encoder
 from indexer.patch import Change, Patch, resolved
 from indexer.placement import Placement
 from indexer.product import Product
+from indexer.replanting import carried, replanted
 from indexer.sharing import Gate
 from indexer.snapshot import Built, Snapshot
 from indexer.store.place import open_store
 from indexer.store.raw import Keys
-from indexer.store.records import ANY, Receipt, Record, Records, Written
+from indexer.store.records import ANY, AnotherTaxonomy, Receipt, Record, Records, Written
 from indexer.turns import Turns
 from indexer.update import completed, labels_of, named, path_of, prepare, store
 from taxonomy.tree import Tree
@@ -62,9 +63,13 @@ class Live:
         self.tree = loaded.built.tree
         self.contents = loaded.built.contents
         self.grows = loaded.built.grows
+        self.planted = loaded.built.number
+        self.places = np.arange(len(self.tree), dtype=np.int32)
+        """Where each node of the snapshot's tree is now, -1 for nowhere."""
         self.vocabulary = loaded.built.vocabulary
         self.calibration = loaded.calibration
         self.seq = loaded.manifest.seq
+        self._before = records.taxonomies.aliases()
         self._placement = self._placed_in(self.tree)
         self._turn = threading.RLock()  # one change at a time
         self._encoding = Turns()  # encoders serve one thread at a time
@@ -73,7 +78,7 @@ class Live:
     @property
     def built(self) -> Built:
         """The index as it is in memory now."""
-        return Built(self.tree, self.vocabulary, self.space, self.contents, self.grows)
+        return Built(self.tree, self.vocabulary, self.space, self.contents, self.grows, self.planted)
 
     @property
     def labels(self) -> Labels:
@@ -148,13 +153,18 @@ class Live:
         """
         while True:
             with self._turn:
+                planted = self._placement.number
                 ready = resolved(self.records, self.encoder, changes, self._ready)
             good = [each for each in ready.changes if isinstance(each, Record | str)]
             versions = {**ready.seen, **expected}
             encode = self.encode_in_pieces
             try:
-                done = store(self.records, self.encoder, good, encode, expected=versions, receipt=receipt)
+                done = store(
+                    self.records, self.encoder, good, encode, expected=versions, receipt=receipt, planted=planted
+                )
                 break
+            except AnotherTaxonomy:  # somebody changed the tree since the products were placed: place them in that one
+                self.follow()
             except VersionConflict as error:
                 if error.product_id in expected or error.product_id not in ready.seen:
                     raise  # otherwise somebody changed, since it was read, what is patched: read it again
@@ -180,6 +190,7 @@ class Live:
         Raw vectors come from the store; only what has none there by this encoder is encoded, and kept.
         """
         with self._turn:
+            self._replant()
             while entries := self.records.journal(self.seq):
                 changed = [entry.key for entry in entries if entry.action != "taxonomy"]
                 self._apply(np.unique(np.array(changed, np.int64)), entries[-1].seq)
@@ -187,6 +198,8 @@ class Live:
 
     def _apply(self, keys: Keys, seq: int) -> None:
         found = self.records.read(keys.tolist(), self.encoder.name, self.encoder.parts)
+        if self._replant():  # the categories of what was read may be those of another tree than before
+            return
         found = completed(self.records, self.encoder, found, self.encode_in_pieces)
         projected = self.space.project(found.encoded, found.texts)
         gone = np.setdiff1d(keys, found.keys)
@@ -206,8 +219,21 @@ class Live:
         if self._placement.tree != tree:
             self._placement = self._placed_in(tree)
 
+    def _replant(self) -> bool:
+        """Plant what is in memory in the version of the tree that stands; return whether that was another one."""
+        if self.records.taxonomies.number() == self.planted:
+            return False
+        made = replanted(self.built, self.records, self.encoder, self.encode_in_pieces)
+        built, places = made.built, carried(self.places, made.places)
+        with self.changing():
+            self.tree, self.contents, self.grows, self.planted = built.tree, built.contents, built.grows, built.number
+            self.places, self.vocabulary = places, self.vocabulary.rescoped(built.tree, made.before.follow)
+        self._before = made.before
+        self._placement = self._placed_in(built.tree)
+        return True
+
     def _placed_in(self, tree: Tree) -> Placement:
-        return Placement(tree, grows=self.grows)
+        return Placement(tree, grows=self.grows, before=self._before, number=self.planted)
 
 
 def open_index(

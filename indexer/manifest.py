@@ -45,8 +45,8 @@ class Manifest:
     """What `manifest.json` says. The id is a time that sorts and a hash of all the rest, file hashes included.
 
     settings: what was asked for, kind, recall_target, space, dim, seed, as a later rebuild asks for it again. views:
-    name -> {dim, vectors: {kind, count, parameters}, learning}. taxonomy: {version, nodes, open}. files: path in the
-    folder -> {bytes, sha256}.
+    name -> {dim, vectors: {kind, count, parameters}, learning}. taxonomy: {number, version, nodes, open}. files: path
+    in the folder -> {bytes, sha256}.
     """
 
     format: int

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from indexer.errors import ProductError
 from taxonomy.aliases import Aliases
-from taxonomy.mapping import CategoryMapper, Unmapped
+from taxonomy.mapping import RETIRED, CategoryMapper, Unmapped
 from taxonomy.names import SEPARATOR, name_key
 from taxonomy.separators import Invalid, Separators, parse_path
 from taxonomy.tree import Path, TaxonomyError, Tree
@@ -32,7 +32,7 @@ class Placement:
     """Places category strings in one tree; an open one grows as strings arrive. Not for several threads at once.
 
     separators: how the source writes paths; where it is not known, a slash separates below a root of the tree.
-    aliases: of the user. before: what categories were called in earlier versions of the tree.
+    aliases: of the user. before: what categories were called in earlier versions of the tree; number: of its version.
     """
 
     def __init__(
@@ -43,12 +43,14 @@ class Placement:
         separators: Separators | None = None,
         aliases: Mapping[str, str] | None = None,
         before: Aliases | None = None,
+        number: int = 1,
     ) -> None:
         self.tree = tree
+        self.number = number
         self._before = before or Aliases()
         self.grows = grows
         self._separators = separators
-        self._mapper = CategoryMapper(tree, separators, aliases)
+        self._mapper = CategoryMapper(tree, separators, aliases, before)
 
     def place(self, texts: Sequence[str]) -> list[Place | ProductError]:
         """Return the place of each category string, an empty one for an empty string, or why it has none."""
@@ -57,20 +59,10 @@ class Placement:
     def _place_closed(self, text: str) -> Place | ProductError:
         if not text.strip():
             return Place()
-        if len(self._before) and (place := self._moved(text)) is not None:
-            return place
         node = self._mapper.resolve(text)
+        if node == RETIRED:
+            return Place()
         return ProductError(node.reason, "category") if isinstance(node, Unmapped) else self._at(node)
-
-    def _moved(self, text: str) -> Place | None:
-        """Return where a category went that is in the tree no longer; None for one that is, or never was."""
-        if self._mapper.exact(text) is not None:
-            return None
-        for path in self._mapper.readings(text):
-            to = self._before.follow(self.tree, path)
-            if to == () or (to is not None and self.tree.find(to) is not None):
-                return self._of(to)
-        return None
 
     def _place_open(self, texts: Sequence[str]) -> list[Place | ProductError]:
         separators = self._separators or _separators_of(self.tree, self._before)

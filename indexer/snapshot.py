@@ -42,6 +42,7 @@ class Built:
     """An index in memory: its tree and its tag words, the space it searches in, and what it holds.
 
     grows: whether a category that is not in the tree joins it with its first label; a tree that was given does not.
+    number: which version of the tree it is.
     """
 
     tree: Tree
@@ -49,6 +50,7 @@ class Built:
     space: Views
     contents: Contents
     grows: bool
+    number: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ def load(index: Path, snapshot_id: str | None = None) -> Snapshot:
                 space=space,
                 contents=Contents.load(folder, kinds, space.spaces, manifest.parts),
                 grows=bool(manifest.taxonomy["open"]),
+                number=int(manifest.taxonomy.get("number", 1)),
             ),
             calibration=(folder / CALIBRATION).read_text(encoding="utf-8"),
         )

@@ -71,10 +71,11 @@ def store(
     *,
     expected: Mapping[str, int | None] = ANY,
     receipt: Receipt | None = None,
+    planted: int | None = None,
 ) -> list[Written]:
     """Put records and delete ids in one transaction, with the raw vectors of content that the encoder has not seen yet.
 
-    encode: of products that are whole. expected, receipt: as `Records.change` takes them, which says what is raised.
+    encode: of products that are whole. expected, receipt, planted: as for `Records.change`, which says what is raised.
     """
     contents = {each.content_hash: each.product for each in changes if isinstance(each, Record)}
     new = contents.keys() - records.known(contents, encoder.name)
@@ -83,7 +84,9 @@ def store(
         products = seen_again(records, list(some.values()), encoder.side)
         raw = RawVectors(encoder.name, list(some), encode(products)) if some else None
         try:
-            return records.change(changes, raw, encoder=encoder.name, expected=expected, receipt=receipt)
+            return records.change(
+                changes, raw, encoder=encoder.name, expected=expected, receipt=receipt, planted=planted
+            )
         except Unencoded as error:  # somebody deleted the last product of that content in the meantime
             new = new | set(error.contents)
 

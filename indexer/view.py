@@ -18,7 +18,7 @@ from indexer.labels import UNLABELLED, Labels
 from indexer.space import Space, Vectors, present
 from indexer.space.features import Features
 from indexer.space.postings import Postings
-from indexer.space.prototypes import Prototypes
+from indexer.space.prototypes import Nodes, Prototypes
 from indexer.vectors import Keys, VectorIndex
 
 BATCH = 4_096
@@ -56,6 +56,21 @@ class View:
         made = replace(self, space=space, vectors=vectors, prototypes=prototypes, listings={})
         made.count(np.flatnonzero(self.labels.known))
         return made
+
+    def replanted(self, labels: Labels, came: Nodes) -> Self:
+        """Return the same products in other categories, those of `labels`.
+
+        came: int32 (nodes,), where each category was whose products are the same; the others, -1, are summed anew.
+        """
+        made = replace(self, labels=labels, prototypes=self.prototypes.replanted(came), listings={})
+        made._recount(came < 0)  # noqa: SLF001 - of its own class
+        return made
+
+    def _recount(self, anew: npt.NDArray[np.bool_]) -> None:
+        """File all products under their listings, and sum those of the categories `anew` (nodes,)."""
+        _, first = self._moved(np.flatnonzero(self.labels.known), 1)
+        keys = np.array(first, np.int64)
+        self._sum(keys[anew[self.labels.spoken(keys)]].tolist(), 1)
 
     def leave(self, keys: Keys) -> None:
         """Take products out before labels or features change; those that are not known are no error."""

@@ -7,10 +7,25 @@ the id that it ever had, and what is written below it is looked for below what s
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from taxonomy.names import SEPARATOR, Path, TaxonomyError, name_key
-from taxonomy.planting import NONE, Alias
 from taxonomy.tree import Tree
+
+NONE = ""
+"""Stands for the category of a product without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """What a category was called, path or id, and the id that stands for it now, NONE when none does.
+
+    below: whether what was below it then is looked for below that one.
+    """
+
+    text: str
+    node: str
+    below: bool = True
 
 
 class Aliases:

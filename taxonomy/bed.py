@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from taxonomy.aliases import NONE
 from taxonomy.changes import Change, Merge, Move, Rename, Retire, Split
 from taxonomy.growth import free_id
 from taxonomy.mapping import CategoryMapper, Unmapped
@@ -16,8 +17,6 @@ from taxonomy.tree import Tree
 _WRITTEN = Separators(fixed=">")
 TOP = ""
 """Stands for the parent of a root."""
-NONE = ""
-"""Stands for the category of a product without one."""
 
 
 class NameTaken(TaxonomyError):

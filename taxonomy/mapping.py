@@ -12,10 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from taxonomy.aliases import Aliases
 from taxonomy.names import Path, TaxonomyError, clean_name, name_key, plain_id
 from taxonomy.separators import SLASH, STRONG, Invalid, Separators, parse_path
 from taxonomy.tree import Tree
 
+RETIRED = -1
+"""Stands for a category that was retired and left its products without one."""
 MEMORY = 20_000  # distinct texts whose answer is kept
 SHOWN = 3
 INDEXED_NAMES = 100_000  # with COMPARED_NAMES it bounds what one unknown category costs to about a millisecond
@@ -36,29 +39,35 @@ class CategoryMapper:
 
     separators: how the source writes paths, when that was detected or given; every other separator is tried as well.
     aliases: a category that was renamed, merged or retired -> the id or path that stands for it now.
-    Raises TaxonomyError when an alias leads nowhere.
+    before: what categories were called in earlier versions of the tree. Raises TaxonomyError when an alias leads
+    nowhere.
     """
 
     def __init__(
-        self, tree: Tree, separators: Separators | None = None, aliases: Mapping[str, str] | None = None
+        self,
+        tree: Tree,
+        separators: Separators | None = None,
+        aliases: Mapping[str, str] | None = None,
+        before: Aliases | None = None,
     ) -> None:
         self.tree = tree
+        self._before = before or Aliases()
         self._separators = separators or Separators()
         self._aliases: dict[Path, int] = {}
         self._remembered = lru_cache(MEMORY)(self._look_up)
         for alias, target in (aliases or {}).items():
-            node = self._exact(target, self.readings(target))
+            node = self._exact(target, self._readings(target))
             if node is None:
                 raise TaxonomyError(
                     f"the alias {alias[:80]!r} stands for {target[:80]!r}, which is not in this taxonomy; correct it"
                 )
-            self._aliases.update((_keys(path), node) for path in self.readings(alias)[:1])
+            self._aliases.update((_keys(path), node) for path in self._readings(alias)[:1])
 
     def resolve(self, text: str) -> int | Unmapped:
-        """Return the node that `text` names.
+        """Return the node that `text` names, RETIRED for a category that was and that no other stands for.
 
-        Tried in this order: an id; a full path, ignoring case and spacing; an alias; a name that only one node has; the
-        end of a path that only one node has.
+        Tried in this order: an id; a full path, ignoring case and spacing; an alias; the id or path of an earlier
+        version of the tree; a name that only one node has; the end of a path that only one node has.
         """
         return self._remembered(text)
 
@@ -66,18 +75,18 @@ class CategoryMapper:
         """Resolve each text, in order."""
         return [self.resolve(text) for text in texts]
 
-    def exact(self, text: str) -> int | None:
-        """Return the node whose id or full path `text` is, by no other name, or None."""
-        return self._exact(text, self.readings(text))
-
     def _look_up(self, text: str) -> int | Unmapped:
-        readings = self.readings(text)
+        readings = self._readings(text)
         node = self._exact(text, readings)
         if node is not None:
             return node
         for path in readings:
             if (node := self._aliases.get(_keys(path))) is not None:
                 return node
+        for path in readings:
+            to = self._before.follow(self.tree, path)
+            if to is not None and (to == () or self.tree.find(to) is not None):
+                return RETIRED if (node := self.tree.find(to)) is None else node
         for path in readings:
             found = self._ending(path)
             if len(found) == 1:
@@ -87,7 +96,7 @@ class CategoryMapper:
         written = parse_path(text, self._separators)
         return Unmapped(written.reason) if isinstance(written, Invalid) else self._unknown(text, written)
 
-    def readings(self, text: str) -> list[Path]:
+    def _readings(self, text: str) -> list[Path]:
         """Return the paths that `text` may mean: as its source writes them, as one name, by any other separator."""
         name = clean_name(text)
         ways = [self._separators, *(Separators(fixed=mark) for mark in (*STRONG, SLASH) if mark in text)]

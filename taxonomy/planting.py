@@ -10,25 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from taxonomy.bed import NONE, TOP, Bed, NameTaken, Step
+from taxonomy.aliases import NONE, Alias
+from taxonomy.bed import TOP, Bed, NameTaken, Step
 from taxonomy.changes import Change
 from taxonomy.names import TaxonomyError, name_key
 from taxonomy.rules import Described
 from taxonomy.tree import Tree
 
 __all__ = ["NONE", "Alias", "NameTaken", "PathChange", "Planting", "Step", "applied", "planned", "reverted"]
-
-
-@dataclass(frozen=True, slots=True)
-class Alias:
-    """What a category was called, path or id, and the id that stands for it now, NONE when none does.
-
-    below: whether what was below it then is looked for below that one.
-    """
-
-    text: str
-    node: str
-    below: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeGuard
 
 from taxonomy.names import SEPARATOR, TaxonomyError, clean_name, name_key
+from taxonomy.names import Path as Names
 from taxonomy.tree import Tree
 
 PARTS = ("spellings", "aliases", "exclusions", "scopes", "conflicts")
@@ -80,6 +81,14 @@ class Vocabulary:
     def oversights(self, tree: Tree) -> list[str]:
         """Return what of the vocabulary has no effect in a tree, or hardly one that was meant: a sentence for each."""
         return [*self._led_astray(), *self._misnamed(), *self._out_of_scope(tree)]
+
+    def rescoped(self, tree: Tree, follow: Callable[[Tree, Names], Names | None]) -> Vocabulary:
+        """Return it with the scopes of a changed tree; follow: as `Aliases.follow` leads from what was to what is."""
+
+        def now(path: str) -> str:
+            return SEPARATOR.join(follow(tree, tuple(path.split(SEPARATOR))) or (path,))
+
+        return replace(self, scopes={tag: tuple(map(now, paths)) for tag, paths in self.scopes.items()})
 
     def _led_astray(self) -> Iterator[str]:
         for word, tag in sorted(self.aliases.items()):

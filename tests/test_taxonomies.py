@@ -1,4 +1,4 @@
-"""indexer/store/taxonomies.py: versions of the tree in a real store, what they do to labels, and how they are undone."""
+"""indexer/store/taxonomies.py: versions of the tree in a real store, previewed, made and undone."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

@@ -16,7 +16,7 @@ from indexer.sources.rows import Problem, Record, Row
 from indexer.sources.seen import SeenIds
 from indexer.sources.specs import Specs, parse_specs
 from indexer.sources.vectors import PART, RowVectors, Vector, vector_in
-from taxonomy.mapping import CategoryMapper, Unmapped
+from taxonomy.mapping import RETIRED, CategoryMapper, Unmapped
 from taxonomy.names import path_text
 from taxonomy.separators import Invalid, Separators, parse_path
 from taxonomy.vocabulary import split_tags
@@ -151,6 +151,8 @@ class Reader:
             node = self._mapper.resolve(path_text(path))
         if isinstance(node, Unmapped):
             node = self._mapper.resolve(text)
+        if node == RETIRED:
+            return ""
         return Problem("invalid_category", node.reason) if isinstance(node, Unmapped) else self._mapper.tree.text(node)
 
     def _vector(self, fields: Mapping[str, str]) -> Vector | Problem | None:

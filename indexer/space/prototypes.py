@@ -65,6 +65,14 @@ class Prototypes:
             self.counts = np.concatenate([self.counts, np.zeros(more, np.float32)])
             self._means = np.concatenate([self._means, np.zeros((more, self.sums.shape[1]), np.float32)])
 
+    def replanted(self, came: Nodes) -> Self:
+        """Return the sums by position in another tree; came: int32 (nodes there,), the position here, -1 for none."""
+        made = type(self)(len(came), self.sums.shape[1])
+        here = came >= 0
+        made.sums[here], made.counts[here] = self.sums[came[here]], self.counts[came[here]]
+        made._mean(np.flatnonzero(here).astype(np.int32))  # noqa: SLF001 - of its own class
+        return made
+
     def without(self, nodes: Nodes, placed: Floats, voices: Floats | None = None) -> Own:
         """Return the categories `nodes` (n,), -1 for none, as if the product with that search vector were not in them.
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+import numpy.typing as npt
 import sqlalchemy as sa
 
 from indexer.encoders import Encoded
-from indexer.store import raw, rows
+from indexer.store import raw, rows, taxonomies
 from indexer.store.rows import Stored
-from indexer.store.schema import products
+from indexer.store.schema import labels, products
+from indexer.store.taxonomies import Standing
+from taxonomy.aliases import Aliases
 
 PAGE = 500
 """Products that are in memory at a time."""
@@ -32,6 +36,22 @@ class Moment:
         while page := rows.page(self._connection, after, size):
             yield page
             after = page[-1].key
+
+    def taxonomy(self) -> Standing:
+        """Return the tree that stands."""
+        return taxonomies.standing(self._connection)
+
+    def aliases(self) -> Aliases:
+        """Return what categories were called in earlier versions of the tree."""
+        return taxonomies.aliases_of(self._connection)
+
+    def categories(self, size: int = 10_000) -> Iterator[tuple[npt.NDArray[np.int64], list[str]]]:
+        """Yield keys and category paths of all products in order of key, `size` at a time."""
+        query = sa.select(labels.c.key, labels.c.category).order_by(labels.c.key).limit(size)
+        after = 0
+        while some := self._connection.execute(query.where(labels.c.key > after)).all():
+            after = some[-1].key
+            yield np.array([row.key for row in some], np.int64), [row.category for row in some]
 
     def vectors(self, hashes: Sequence[str], encoder: str, parts: Mapping[str, int]) -> tuple[Encoded, raw.Mask]:
         """Return the raw vectors of contents in order, and which of them are stored; zeros where not."""

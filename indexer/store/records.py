@@ -24,16 +24,17 @@ import sqlalchemy as sa
 from indexer.encoders import Encoded
 from indexer.errors import RecordError
 from indexer.product import Product
-from indexer.store import pictures, raw, relabelling, requests, rows, schema
+from indexer.store import pictures, raw, relabelling, requests, rows, schema, taxonomies
 from indexer.store.moment import Moment
 from indexer.store.raw import RawVectors, Slice
 from indexer.store.requests import Answered, Receipt
 from indexer.store.rows import ANY, Entry, Outcome, Record, Stored, Unencoded, Written
 from indexer.store.schema import journal, labels, products
-from indexer.store.taxonomies import Taxonomies
+from indexer.store.taxonomies import AnotherTaxonomy, Taxonomies
 
 __all__ = [
     "ANY",
+    "AnotherTaxonomy",
     "Answered",
     "Entry",
     "Outcome",
@@ -132,15 +133,19 @@ class Records:
         encoder: str | None = None,
         expected: Mapping[str, int | None] = ANY,
         receipt: Receipt | None = None,
+        planted: int | None = None,
     ) -> list[Written]:
         """Put records, delete ids and keep raw vectors in one transaction; the answers are in the order of `changes`.
 
         A record that equals what is stored is `unchanged` and leaves no journal entry; an id that is not stored is
         `missing`; of repeated ids the last wins. encoder: by which every content that is put must have raw vectors.
         expected: the version that a product must have now, 0 for none, None for any. receipt: of the request that asked
-        for it. Raises Unencoded, VersionConflict and RecordError, with nothing changed.
+        for it. planted: the version of the tree in which the records were placed. Raises Unencoded, AnotherTaxonomy,
+        VersionConflict and RecordError, with nothing changed.
         """
         with self._changing() as connection:
+            if planted is not None:
+                taxonomies.check(connection, planted)
             if vectors is not None:
                 raw.keep(connection, vectors)
             written = rows.change(connection, changes, _now(), encoder=encoder, expected=expected)

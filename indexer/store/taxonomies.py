@@ -94,6 +94,10 @@ class Effect:
         return sum(shift.products for shift in self.shifts if not shift.to)
 
 
+class AnotherTaxonomy(Exception):
+    """Products were placed in a version of the tree that does not stand any more."""
+
+
 class Taxonomies:
     """The versions in one store; `Records.taxonomies` makes it."""
 
@@ -110,6 +114,17 @@ class Taxonomies:
         """Return the tree that stands."""
         with self._reading() as connection:
             return standing(connection)
+
+    def awaited(self, given: Tree | None) -> Standing:
+        """Return the tree that will stand once `given` is adopted, with the number of the version that stands by now.
+
+        One that is yet to be inferred from labels is empty.
+        """
+        with self._reading() as connection:
+            last = _last(connection)
+            if last is not None and _goes_on(connection, last, given):
+                return standing(connection)
+            return Standing(FIRST if last is None else last.number, given or Tree.empty(), open=given is None)
 
     def aliases(self) -> Aliases:
         """Return what categories were called in earlier versions."""
@@ -174,7 +189,7 @@ class Taxonomies:
             if last is None:
                 schema.put_meta(connection, TAXONOMY, "" if tree is None else tree_json(tree))
                 return
-            if (tree is None and last.open) or (tree is not None and _known(connection, tree)):
+            if _goes_on(connection, last, tree):
                 return
             schema.put_meta(connection, TAXONOMY, "" if tree is None else tree_json(tree))
             tree = tree or infer(_labelled(connection))
@@ -182,6 +197,12 @@ class Taxonomies:
             row = _row(last.number + 1, {"given": True}, tree, is_open=is_open, author="", at=_now())
             connection.execute(taxonomies.insert(), row)
             rows.append(connection, "taxonomy", [(-1, str(row["number"]), None)], str(row["at"]))
+
+
+def check(connection: sa.Connection, planted: int) -> None:
+    """Raise AnotherTaxonomy unless the version of that number stands."""
+    if number_of(connection) != planted:
+        raise AnotherTaxonomy
 
 
 def number_of(connection: sa.Connection) -> int:
@@ -278,8 +299,10 @@ def _undoable(connection: sa.Connection, number: int | None) -> tuple[Any, Tree]
     return last, tree_from_json(known[last.number - 1].tree)
 
 
-def _known(connection: sa.Connection, tree: Tree) -> bool:
-    """Say whether a tree is that of any version, or was given at the last build."""
+def _goes_on(connection: sa.Connection, last: Any, tree: Tree | None) -> bool:  # noqa: ANN401 - a row of the table
+    """Say whether the last version stays: an open one when no tree is given, any when it was given before."""
+    if tree is None:
+        return bool(last.open)
     given = schema.get_meta(connection, TAXONOMY)
     trees = connection.scalars(sa.select(taxonomies.c.tree))
     return any(tree_from_json(text) == tree for text in chain([given] if given else [], trees))

@@ -151,10 +151,10 @@ def _ids_in(file: Path) -> list[str]:
 def _delivery(source: SourceOptions, given: _Given) -> Iterator[tuple[Delivery, Callable[[], Source]]]:
     """Yield what takes a source into the index, and what opens the source, as often as it is called."""
     from indexer import encoders
-    from indexer.build import QUARANTINE, tree_of
+    from indexer.build import QUARANTINE
     from indexer.delivery import Delivery
+    from indexer.ingest import placement_in
     from indexer.manifest import check_encoder
-    from indexer.placement import CANONICAL, Placement
     from indexer.snapshot import read_manifest
     from indexer.store.place import open_store
     from service.console.progress import Progress, status
@@ -164,8 +164,8 @@ def _delivery(source: SourceOptions, given: _Given) -> Iterator[tuple[Delivery, 
     gallery = open_images(given.images)
     vectors = open_vectors(given.image_vectors, manifest.encoder_spec)
     with closing(open_store(index)) as records:
-        tree, grows = tree_of(records)
-        mapper = None if grows else CategoryMapper(tree)
+        placement = placement_in(records)
+        mapper = None if placement.grows else CategoryMapper(placement.tree, before=records.taxonomies.aliases())
 
         def opened() -> Source:
             return source.open(mapper=mapper, provenance=given.provenance, vectors=vectors)
@@ -175,7 +175,6 @@ def _delivery(source: SourceOptions, given: _Given) -> Iterator[tuple[Delivery, 
             encoder = encoders.load(manifest.encoder_spec, say)
         check_encoder(manifest, encoder)
         with Progress() as progress:
-            placement = Placement(tree, grows=grows, separators=CANONICAL)
             yield Delivery(records, encoder, placement, index / QUARANTINE, gallery=gallery, progress=progress), opened
 
 

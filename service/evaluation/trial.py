@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.build import TAXONOMY, VOCABULARY, Quiet
+from indexer.build import VOCABULARY, Quiet
 from indexer.build import Progress as Pipeline
 from indexer.encoders import Encoded, Encoder, Progress, given_parts
 from indexer.placement import CANONICAL, Placement
@@ -26,7 +26,6 @@ from service.engine import Engine
 from service.evaluation.judged import Judged
 from service.rebuild import rebuild
 from service.settings import ServiceSettings
-from taxonomy.files import tree_json
 from taxonomy.tree import Tree
 from taxonomy.vocabulary import Vocabulary
 
@@ -127,7 +126,7 @@ def fill(
                 raise refused[0]
             store(records, encoder, [each for each in prepared if isinstance(each, Record)], encoder.encode)
             tell(start + len(prepared))
-        records.set_fact(TAXONOMY, "" if taxonomy is None else tree_json(taxonomy))
+        records.taxonomies.adopt(taxonomy)
         records.set_fact(VOCABULARY, "" if vocabulary is None else vocabulary.to_json())
 
 
