@@ -145,7 +145,12 @@ def _manifest(folder: Path, files: list[Path], origin: Origin, built: Built) -> 
         settings=dict(origin.settings),
         space=built.space.name,
         views={name: _facts(view) | {"learning": dict(origin.learning.get(name, {}))} for name, view in views},
-        taxonomy={"version": built.tree.version, "nodes": len(built.tree), "open": built.grows},
+        taxonomy={
+            "number": built.number,
+            "version": built.tree.version,
+            "nodes": len(built.tree),
+            "open": built.grows,
+        },
         store_id=origin.store_id,
         seq=origin.seq,
         counts=dict(origin.counts),

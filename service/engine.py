@@ -62,7 +62,8 @@ class Engine:
     def __init__(self, live: Live, settings: ServiceSettings) -> None:
         self.live = live
         self.settings = settings
-        self.calibration = calibration_in(live)
+        self._learnt = calibration_in(live)
+        self._calibrated: tuple[int, Calibration] | None = None
         self._tagging: tuple[tuple[int, str], Tagger] | None = None
 
     @classmethod
@@ -84,6 +85,18 @@ class Engine:
     def close(self) -> None:
         """Let go of the record store."""
         self.live.close()
+
+    @property
+    def calibration(self) -> Calibration:
+        """What was learnt about the answers, for the tree as it is now; what is set is of the snapshot's tree."""
+        planted, known = self.live.planted, self._calibrated  # read once: others may be answering
+        if known is None or known[0] != planted:
+            known = self._calibrated = planted, self._learnt.replanted(self.live.places)
+        return known[1]
+
+    @calibration.setter
+    def calibration(self, learnt: Calibration) -> None:
+        self._learnt, self._calibrated = learnt, None
 
     @property
     def tree(self) -> Tree:

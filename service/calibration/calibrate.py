@@ -119,6 +119,11 @@ class Calibration:
             return known
         return replace(known, curves={"auto": NOTHING, "leaf": NOTHING})
 
+    def replanted(self, places: Nodes) -> Calibration:
+        """Return the same for another tree; places: int32, where each node of the tree it was learnt in is, or -1."""
+        others = {name: each.replanted(places) for name, each in self.others.items()}
+        return replace(self, reliability=self.reliability.replanted(places), others=others)
+
     def apply(self, evidence: Evidence, lineage: Nodes) -> Probabilities:
         """Return calibrated probabilities; lineage: int32 (N, depth) of the tree."""
         known = len(self.weights) == evidence.views * len(PRIOR)

@@ -10,7 +10,7 @@ numpy. Smooth maps were taken over isotonic steps, which tie the answers that a 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -73,6 +73,12 @@ class Reliability:
         likely = _logistic(lines[:, 0] + lines[:, 1] * _odds(mass) + offset)
         made: Doubles = np.where(nodes >= 0, np.minimum.accumulate(likely, axis=1), 0)
         return made
+
+    def replanted(self, places: Nodes) -> Self:
+        """Return the same for another tree; places: int32, where each node of the tree it was learnt in is, or -1."""
+        offsets = {int(places[node]): offset for node, offset in self.offsets.items()}
+        offsets.pop(-1, None)  # of categories that are gone
+        return replace(self, offsets=offsets)
 
     @classmethod
     def read(cls, said: Mapping[str, Any]) -> Self:
