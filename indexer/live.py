@@ -209,12 +209,14 @@ class Live:
             if tree != self.tree
             else None
         )
+        labels = list(labels_of(found, tree, self.vocabulary))
         with self.changing():
             self.tree = tree
             if names is not None:
                 self.contents.grow(names)
-            self.contents.put(found.keys, list(labels_of(found, tree, self.vocabulary)), projected, found.phashes)
-            self.contents.drop(gone)
+        self.contents.put(found.keys, labels, projected, found.phashes, changing=self.changing)  # piece by piece
+        self.contents.drop(gone, changing=self.changing)
+        with self.changing():
             self.seq = seq
         if self._placement.tree != tree:
             self._placement = self._placed_in(tree)

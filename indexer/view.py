@@ -5,7 +5,7 @@ Each is a cache of the record store, like labels and features, which all views s
 
 from __future__ import annotations
 
-from bisect import insort
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -14,15 +14,40 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer import vectors as kinds
+from indexer.errors import SnapshotDamaged
 from indexer.labels import UNLABELLED, Labels
+from indexer.listings import NOBODY, Listings
 from indexer.space import Space, Vectors, present
-from indexer.space.features import Features
-from indexer.space.postings import Postings
+from indexer.space.features import Features, mixed
+from indexer.space.lexicon import Rows
+from indexer.space.postings import Postings, Segment
 from indexer.space.prototypes import Nodes, Prototypes
-from indexer.vectors import Keys, VectorIndex
+from indexer.vectors import Changing, Keys, VectorIndex
 
 BATCH = 4_096
 """Products that are placed in the space at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Products that are about to enter a view, as far as that can be worked out while it is searched.
+
+    placed: float32 (n, dim) search vectors; here: bool (n,), who has the view; ahead: what the vectors' index knows of
+    those who have. segment: the words of all.
+    """
+
+    placed: Vectors
+    here: npt.NDArray[np.bool_]
+    ahead: Keys | None
+    segment: Segment | None
+
+    def __getitem__(self, rows: slice) -> Ready:
+        """Return some of the products."""
+        ahead = None
+        if self.ahead is not None:
+            before = int(np.count_nonzero(self.here[: rows.start]))
+            ahead = self.ahead[before : before + int(np.count_nonzero(self.here[rows]))]
+        return Ready(self.placed[rows], self.here[rows], ahead, self.segment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +61,8 @@ class View:
     vectors: VectorIndex
     prototypes: Prototypes
     postings: Postings
-    listings: dict[int, list[int]] = field(default_factory=dict)
-    """Keys, ascending, by a number for category, content and voice: in a prototype they count once, as the first."""
+    listings: Listings = field(default_factory=Listings)
+    """Products by category, content and voice: those of one listing count once in a prototype, as the first."""
 
     @classmethod
     def of(
@@ -47,44 +72,45 @@ class View:
         keys = np.flatnonzero(labels.known)
         postings = Postings.of(features, keys if space.words else keys[:0])
         made = cls(name, space, labels, features, vectors, Prototypes(nodes, space.dim), postings)
-        made.count(keys)
-        return made
+        return made.counted(keys)
 
     def twin(self, space: Space, vectors: VectorIndex, nodes: int) -> Self:
         """Return the same products as they lie in another space."""
         prototypes = Prototypes(nodes, space.dim)
-        made = replace(self, space=space, vectors=vectors, prototypes=prototypes, listings={})
-        made.count(np.flatnonzero(self.labels.known))
-        return made
+        made = replace(self, space=space, vectors=vectors, prototypes=prototypes)
+        return made.counted(np.flatnonzero(self.labels.known))
+
+    def ready(self, keys: Keys, placed: Vectors, words: Rows) -> Ready:
+        """Return what can be worked out of products with these search vectors (n, dim) and words before they enter."""
+        here = present(placed)
+        segment = self.postings.ready(keys, words) if self.space.words else None
+        return Ready(placed, here, self.vectors.ahead(placed[here]), segment)
 
     def replanted(self, labels: Labels, came: Nodes) -> Self:
         """Return the same products in other categories, those of `labels`.
 
         came: int32 (nodes,), where each category was whose products are the same; the others, -1, are summed anew.
         """
-        made = replace(self, labels=labels, prototypes=self.prototypes.replanted(came), listings={})
-        made._recount(came < 0)  # noqa: SLF001 - of its own class
-        return made
-
-    def _recount(self, anew: npt.NDArray[np.bool_]) -> None:
-        """File all products under their listings, and sum those of the categories `anew` (nodes,)."""
-        _, first = self._moved(np.flatnonzero(self.labels.known), 1)
-        keys = np.array(first, np.int64)
-        self._sum(keys[anew[self.labels.spoken(keys)]].tolist(), 1)
+        made = replace(self, labels=labels, prototypes=self.prototypes.replanted(came))
+        return made.counted(np.flatnonzero(labels.known), came < 0)
 
     def leave(self, keys: Keys) -> None:
         """Take products out before labels or features change; those that are not known are no error."""
         self.count(keys[keys < self.labels.size], -1)
         self.postings.drop(keys)
 
-    def enter(self, keys: Keys, placed: Vectors) -> None:
-        """File products by what labels and features say now, and by their search vectors (n, dim)."""
-        if self.space.words:
-            self.postings.put(keys)
-        here = present(placed)
-        self.vectors.upsert(keys[here], placed[here])
+    def enter(self, keys: Keys, ready: Ready) -> None:
+        """File products by what labels and features say now, and by what was worked out of them before."""
+        if ready.segment is not None:
+            self.postings.enter(ready.segment, keys)
+        here = ready.here
+        self.vectors.upsert(keys[here], ready.placed[here], ready.ahead)
         self.vectors.delete(keys[~here])
         self.count(keys)
+
+    def settle(self, changing: Changing = nullcontext) -> None:
+        """Put in order what changes have left, after some of them; others are held off for moments only."""
+        self.postings.settle(changing)
 
     def count(self, keys: Keys, sign: int = 1) -> None:
         """Let stored products come into the prototypes, or go (-1), each with its voice.
@@ -93,14 +119,14 @@ class View:
         difference in which order they came. Placed by their features, which give the same vectors whenever they are
         asked for: sums stay exact.
         """
-        gone, come = self._moved(keys, sign)
-        self._sum(gone, -1)
-        self._sum(come, 1)
+        move = self.listings.add if sign > 0 else self.listings.remove
+        gone, come = move(keys, self._said(keys))
+        self._sum(np.array(gone, np.int64), -1)
+        self._sum(np.array(come, np.int64), 1)
 
     def standing(self, keys: Keys) -> Keys:
         """Return who stands for each of `keys` in the prototype of its category: itself or an equal listing."""
-        said = zip(keys.tolist(), self._said(keys), strict=True)
-        return np.array([key if listing is None else self.listings[listing][0] for key, listing in said], np.int64)
+        return self.listings.first(keys, self._said(keys))
 
     def placed(self, keys: Keys) -> Vectors:
         """Return the search vectors of stored products, float32 (n, dim), as their features give them."""
@@ -114,40 +140,28 @@ class View:
         """Return which stored products have this view: bool (n,)."""
         return self.features.seen(keys, self.space)
 
-    def _moved(self, keys: Keys, sign: int) -> tuple[list[int], list[int]]:
-        """File products under their listings, or take them out (-1); return who no longer stands for one, who now."""
-        gone: list[int] = []
-        come: list[int] = []
-        for key, listing in zip(keys.tolist(), self._said(keys), strict=True):
-            if listing is None:
-                continue
-            same = self.listings.setdefault(listing, [])
-            before = same[:1]
-            if sign > 0:
-                insort(same, key)
-            else:
-                same.remove(key)
-            if same[:1] != before:
-                gone += before
-                come += same[:1]
-            if not same:
-                del self.listings[listing]
-        return gone, come
+    def _said(self, keys: Keys) -> Keys:
+        """Return the listing of each product: NOBODY for one that speaks for no category, or lacks the view.
 
-    def _said(self, keys: Keys) -> list[int | None]:
-        """Return a number for category, content and voice of each product, None for one that speaks for no category.
-
-        Nor does a product that lacks the view.
+        Of category, content and voice, 62 bits: that two of a million differ and share one is one to 9 million.
         """
-        nodes, voices = self.labels.spoken(keys).tolist(), self.labels.voices(keys).tolist()
-        said = zip(nodes, self.features.fingerprints(keys, self.space), voices, strict=True)
-        here = self.seen(keys).tolist()
-        return [
-            None if each[0] == UNLABELLED or not there else hash(each) for each, there in zip(said, here, strict=True)
-        ]
+        nodes, voices = self.labels.spoken(keys), self.labels.voices(keys)
+        label = nodes.astype(np.uint64) << np.uint64(32) | voices.view(np.uint32)
+        content = self.features.fingerprints(keys, self.space).view(np.uint64)
+        listing = (mixed(content ^ mixed(label)) >> np.uint64(2)).astype(np.int64) + NOBODY + 1
+        return np.where((nodes != UNLABELLED) & self.seen(keys), listing, NOBODY)
 
-    def _sum(self, counted: list[int], sign: int) -> None:
-        keys = np.array(counted, np.int64)
+    def counted(self, keys: Keys, anew: npt.NDArray[np.bool_] | None = None) -> Self:
+        """Return the view with these products filed under their listings, and summed in the prototypes.
+
+        anew: bool (nodes,), the categories whose prototypes are empty; all of them are when None.
+        """
+        listings = Listings.of(keys, self._said(keys))
+        first = listings.standing()
+        self._sum(first if anew is None else first[anew[self.labels.spoken(first)]], 1)
+        return replace(self, listings=listings)
+
+    def _sum(self, keys: Keys, sign: int) -> None:
         nodes, voices = self.labels.spoken(keys), self.labels.voices(keys)
         for start in range(0, len(keys), BATCH):
             rows = slice(start, start + BATCH)
@@ -158,15 +172,21 @@ class View:
         self.vectors.delete(keys)
 
     def save(self, folder: Path) -> list[Path]:
-        """Write vectors and prototypes into `folder` and return the files written."""
+        """Write vectors, prototypes, postings and listings into `folder` and return the files written."""
         folder.mkdir(exist_ok=True)
-        return [*self.vectors.save(folder), *self.prototypes.save(folder)]
+        parts = (self.vectors, self.prototypes, self.postings, self.listings)
+        return [file for part in parts for file in part.save(folder)]
 
     @classmethod
     def load(cls, name: str, space: Space, labels: Labels, features: Features, *, folder: Path, kind: str) -> Self:
         """Read what `save` wrote; raises SnapshotDamaged when a file is not whole."""
-        keys = np.flatnonzero(labels.known)
-        postings = Postings.of(features, keys if space.words else keys[:0])
-        made = cls(name, space, labels, features, kinds.load(folder, kind), Prototypes.load(folder), postings)
-        made._moved(np.arange(labels.size), 1)  # the sums were saved
-        return made
+        try:
+            listings = Listings.load(folder)
+        except (OSError, ValueError, EOFError) as error:
+            raise SnapshotDamaged(f"the listings in {folder} cannot be read: {error}; rebuild the index") from error
+        vectors, prototypes, postings = (
+            kinds.load(folder, kind),
+            Prototypes.load(folder),
+            Postings.load(features, folder),
+        )
+        return cls(name, space, labels, features, vectors, prototypes, postings, listings)

@@ -143,7 +143,9 @@ def test_a_product_that_asks_finds_what_the_others_would_have_made(seed: int) ->
     vectors, words = contents.features.raw(keys), contents.features.words(keys)
     placed, counted = view.space.place(vectors, words), np.searchsorted(keys, view.standing(keys))
     own = view.prototypes.without(nodes, placed[counted], voices)
-    said = list(zip(nodes.tolist(), contents.features.fingerprints(keys, view.space), voices.tolist(), strict=True))
+    said = list(
+        zip(nodes.tolist(), contents.features.fingerprints(keys, view.space).tolist(), voices.tolist(), strict=True)
+    )
     for row, asked in enumerate(said):
         first = {each: place for place, each in reversed(list(enumerate(said))) if each[0] == asked[0]}
         others = np.array([place for each, place in first.items() if each != asked], np.int64)

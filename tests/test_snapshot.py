@@ -126,7 +126,7 @@ def damage(folder: Path, how: str) -> None:
     elif how == "view missing":
         (folder / "text" / "prototypes_sums.npy").unlink()
     elif how == "altered":
-        labels.write_bytes(labels.read_bytes().replace(b"p1", b"p9"))
+        labels.write_bytes(labels.read_bytes().replace(b"tags", b"tabs"))
     elif how == "manifest altered":
         manifest = folder / "manifest.json"
         manifest.write_bytes(manifest.read_bytes().replace(b'"seq": 7', b'"seq": 8'))

@@ -517,7 +517,7 @@ def arrays(live: Live, name: str) -> tuple[object, ...]:
     near = [(each.keys.tolist(), np.sign(each.similarity).tolist()) for each in (found, words)]
     counted = {tree.text(node): float(count) for node, count in enumerate(view.prototypes.counts) if count}
     sums = {tree.text(node): np.round(each, 3).tolist() for node, each in enumerate(view.prototypes.sums) if each.any()}
-    return near, counted, sums, sorted(view.listings.values())
+    return near, counted, sums, sorted(view.listings.all().values())
 
 
 @cache

@@ -61,7 +61,8 @@ class Shelf:
         self.labels.put([Label(key, f"p{key}", node, (), voice) for key, (_, _, node) in products.items()])
         self.features.put(keys, projected.raw, projected.words)
         for name, view in self.views.items():
-            view.enter(keys, projected.vectors[name])
+            view.enter(keys, view.ready(keys, projected.vectors[name], self.features.words(keys)))
+            view.settle()
         return projected
 
     def drop(self, keys: Keys) -> None:
@@ -112,7 +113,7 @@ def test_a_view_that_comes_or_goes_counts_from_then_on(shelf: Shelf) -> None:
     assert [2, 0] == shelf.views[IMAGE].prototypes.counts.tolist()
     shelf.drop(np.array([1, 2, 3, 77]))
     for view in shelf.views.values():
-        assert ([], [], {}) == (*found(view), view.listings)
+        assert ([], [], {}) == (*found(view), view.listings.all())
         assert not view.prototypes.sums.any()
         assert not view.prototypes.counts.any()
 

@@ -1,23 +1,26 @@
 """Raw parts and words of every stored product by key: what the vote compares neighbours by, with each other too.
 
 A cache of the record store, like labels and vectors: written into the snapshot at build, kept current on every write.
-Per product 2 bytes a dimension and 6 a word: about 1.4 KB with MiniLM and 100 words.
+Per product 2 bytes a dimension and 6 a word: about 1.2 KB with MiniLM and 64 words. What the snapshot holds is mapped
+from its files; in memory for good are 12 bytes a product, and what changed since.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from indexer.blocks import Blocks, mapped
 from indexer.errors import SnapshotDamaged
+from indexer.runs import Runs
 from indexer.space import Space
 from indexer.space.learnt import edges_of
 from indexer.space.lexicon import COLUMNS, Rows
@@ -49,70 +52,72 @@ class Kernel:
 
 
 class Features:
-    """Raw parts and words by key, in arrays that grow by doubling; gaps of replaced words are closed."""
+    """Raw parts and words by key, in blocks: nothing that is there is copied to make room, and room is used again."""
 
     def __init__(self, parts: Mapping[str, int]) -> None:
         self._edges = edges_of(parts)
-        self._raw = np.zeros((1024, self._edges[-1]), np.float16)
-        self._start = np.zeros(1024, np.int64)
-        self._count = np.zeros(1024, np.int32)
-        self._columns = np.zeros(2**14, np.int32)
-        self._values = np.zeros(2**14, np.float16)
-        self._pooled = 0
+        self._raw = Blocks(np.zeros((0, self._edges[-1]), np.float16))
+        self._runs = Runs()
+        self._columns = Blocks(np.zeros(0, np.int32))
+        self._values = Blocks(np.zeros(0, np.float16))
         self._size = 0
         self._scratch = threading.local()
 
     def put(self, keys: Keys, raw: Floats, words: Rows) -> None:
-        """File raw parts (n, all parts) and words (n rows) under `keys` (n,), replacing what was there."""
+        """File raw parts (n, all parts) and words (n rows) under unlike `keys` (n,), replacing what was there."""
         if not len(keys):
             return
-        self._reserve(int(keys.max()))
-        self._raw[keys] = raw
-        if self._pooled + words.nnz > len(self._columns):
-            self._count[keys] = 0
-            self._make_room(words.nnz)
-        end = self._pooled + words.nnz
-        self._columns[self._pooled : end] = words.indices
-        self._values[self._pooled : end] = words.data
-        self._start[keys] = self._pooled + words.indptr[:-1]
-        self._count[keys] = np.diff(words.indptr)
-        self._pooled = end
+        last = int(keys.max())
+        self._size = max(self._size, last + 1)
+        self._runs.reserve(last)
+        self._raw.reserve(last + 1)
+        self._raw.put(keys, raw)
+        place = self._runs.put(keys, np.diff(words.indptr))
+        for pool, numbers in ((self._columns, words.indices), (self._values, words.data)):
+            pool.reserve(self._runs.end)
+            pool.put(place, numbers)
 
     def drop(self, keys: Keys) -> None:
         """Forget `keys`; those that are not known are no error."""
         known = keys[keys < self._size]
-        self._raw[known] = 0
-        self._count[known] = 0
+        self._raw.put(known, 0)
+        self._runs.drop(known)
 
     def raw(self, keys: Keys, space: Space | None = None) -> Floats:
         """Return the raw parts of keys, float32 (n, all parts), or those of one view alone."""
-        return (self._raw[keys] if space is None else self._raw[keys, space.columns]).astype(np.float32)
+        return self._raw.take(keys, None if space is None else space.columns).astype(np.float32)
 
     def words(self, keys: Keys) -> Rows:
         """Return the words of keys, sparse (n, COLUMNS)."""
-        place, ends = self._places(keys)
-        values = self._values[place].astype(np.float32)
-        return sparse.csr_array((values, self._columns[place], ends.astype(np.int32)), shape=(len(keys), COLUMNS))
+        place, ends = self._runs.places(keys)
+        values = self._values.take(place).astype(np.float32)
+        return sparse.csr_array((values, self._columns.take(place), ends.astype(np.int32)), shape=(len(keys), COLUMNS))
 
-    def fingerprints(self, keys: Keys, space: Space) -> list[int]:
-        """Return a number for each key's content in a view, equal for equal content: its words, or else its parts."""
-        if not space.words:
-            return [hash(self._raw[key, space.columns].tobytes()) for key in keys.tolist()]
-        place, ends = self._places(keys)
-        columns = self._columns[place]
-        bounds = zip(keys.tolist(), pairwise(ends.tolist()), strict=True)
-        return [
-            hash(columns[start:end].tobytes() if end > start else self._raw[key, space.columns].tobytes())
-            for key, (start, end) in bounds
-        ]
+    def fingerprints(self, keys: Keys, space: Space) -> Keys:
+        """Return a number for each key's content in a view, int64 (n,): equal for equal content, in every process.
+
+        The content is its words or, without any, its parts.
+        """
+        made = np.zeros(len(keys), np.uint64)
+        for start in range(0, len(keys), BATCH):
+            rows = slice(start, start + BATCH)
+            place, ends = self._runs.places(keys[rows]) if space.words else (keys[:0], np.zeros(1, np.int64))
+            if len(place):
+                words = np.append(mixed(self._columns.take(place).astype(np.uint64)), np.uint64(0))
+                made[rows] = np.add.reduceat(words, ends[:-1]) * (np.diff(ends) > 0)
+            rest = np.flatnonzero(made[rows] == 0)
+            halves = self._raw.take(keys[rows][rest], space.columns).view(np.uint16)
+            where = np.arange(halves.shape[1], dtype=np.uint64) << np.uint64(16)
+            made[start + rest] = mixed(halves | where).sum(axis=1, dtype=np.uint64)
+        return mixed(made).view(np.int64)
 
     def seen(self, keys: Keys, space: Space) -> npt.NDArray[np.bool_]:
         """Return which keys have anything of a view: bool (n,)."""
-        made: npt.NDArray[np.bool_] = (self._count[keys] > 0) & space.words
+        made: npt.NDArray[np.bool_] = (self._runs.counts(keys) > 0) & space.words
         rest = np.flatnonzero(~made)
         for start in range(0, len(rest), BATCH):
             some = rest[start : start + BATCH]
-            made[some] = np.any(self._raw[keys[some], space.columns], axis=1)
+            made[some] = np.any(self._raw.take(keys[some], space.columns), axis=1)
         return made
 
     def had(self, kernel: Kernel, raw: Floats, words: Rows) -> Kernel:
@@ -136,7 +141,7 @@ class Features:
         for weight, (start, end) in zip(kernel.weights, pairwise(self._edges), strict=True):
             if weight:
                 part = np.empty((size + 1, end - start), np.float32)
-                part[:size], part[size] = self._raw[keys, start:end], raw[0, start:end]
+                part[:size], part[size] = self._raw.take(keys, slice(start, end)), raw[0, start:end]
                 cosine = np.maximum((part @ part.T)[:size], 0)  # of a matrix and itself: half the work
                 root = np.sqrt(cosine)  # ** SHARPNESS, ten times as fast
                 cosine *= cosine
@@ -152,7 +157,7 @@ class Features:
         """
         total, parts = np.zeros(others.shape, np.float32), np.zeros(others.shape, np.float32)
         for start, end in pairwise(self._edges):
-            near = self._raw[others, start:end].astype(np.float32)
+            near = self._raw.take(others, slice(start, end)).astype(np.float32)
             both = np.any(raw[:, start:end], axis=1)[:, None] & np.any(near, axis=2)
             length = np.maximum(np.linalg.norm(near, axis=2), 1e-6)  # near 1: half precision rounds
             total += both * np.einsum("nd,nmd->nm", raw[:, start:end], near) / length
@@ -174,7 +179,7 @@ class Features:
         total, many = np.zeros(others.shape, np.float32), np.full(others.shape, float(reads), np.float32)
         for start, end in parts:
             asked = raw[:, start:end]
-            near = self._raw[others, start:end].astype(np.float32)
+            near = self._raw.take(others, slice(start, end)).astype(np.float32)
             total += np.einsum("nd,nmd->nm", asked, near)
             many += np.any(asked, axis=1)[:, None] | np.any(near, axis=2)
         alike: npt.NDArray[np.bool_] = total + reads >= least * many  # what words could still make of it
@@ -194,9 +199,9 @@ class Features:
 
     def _words_alike(self, keys: Keys, words: Rows) -> Floats:
         """Return the cosines of the words of m products among each other and to one more: float32 (m, m + 1)."""
-        place, ends = self._places(keys)
-        columns = np.concatenate([self._columns[place], words.indices])
-        values = np.concatenate([self._values[place].astype(np.float32), words.data])
+        place, ends = self._runs.places(keys)
+        columns = np.concatenate([self._columns.take(place), words.indices])
+        values = np.concatenate([self._values.take(place).astype(np.float32), words.data])
         row = np.repeat(np.arange(len(keys) + 1), np.diff(np.append(ends, len(columns))))
         # Renumbered by where a column occurs last; those of one product alone tell it from no other and are left out.
         seat = self._seats()
@@ -218,60 +223,43 @@ class Features:
         seats: npt.NDArray[np.int32] = self._scratch.seats
         return seats
 
-    def _places(self, keys: Keys) -> tuple[Keys, Keys]:
-        """Return the places of the keys' words in the pool, one key after the other, and where each key's end."""
-        counts = self._count[keys].astype(np.int64)
-        ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
-        return np.arange(ends[-1]) + np.repeat(self._start[keys] - ends[:-1], counts), ends
-
     def save(self, folder: Path) -> list[Path]:
         """Write everything into `folder` and return the files written."""
-        words = self.words(np.arange(self._size))
-        arrays: Sequence[npt.NDArray[np.generic]] = (
-            self._raw[: self._size],
-            self._count[: self._size],
-            words.indices.astype(np.int32),
-            words.data.astype(np.float16),
-        )
-        for name, array in zip(FILES, arrays, strict=True):
+        every = np.arange(self._size)
+        words = self.words(every)
+        self._raw.save(folder / FILES[0], self._size)
+        arrays = (self._runs.counts(every), words.indices.astype(np.int32), words.data.astype(np.float16))
+        for name, array in zip(FILES[1:], arrays, strict=True):
             np.save(folder / name, array, allow_pickle=False)
         return [folder / name for name in FILES]
 
     @classmethod
     def load(cls, folder: Path, parts: Mapping[str, int]) -> Self:
-        """Read what `save` wrote; raises SnapshotDamaged when the arrays do not fit together."""
+        """Map what `save` wrote; raises SnapshotDamaged when the arrays do not fit together."""
         made = cls(parts)
         try:
-            raw, counts, columns, values = (np.load(folder / name, allow_pickle=False) for name in FILES)
+            raw, counts, columns, values = (mapped(folder / name) for name in FILES)
         except (OSError, ValueError, EOFError) as error:
             raise SnapshotDamaged(f"the features in {folder} cannot be read: {error}; rebuild the index") from error
         if raw.shape != (len(counts), made._edges[-1]) or not len(columns) == len(values) == int(counts.sum()):
             raise SnapshotDamaged(f"the features in {folder} are of different lengths; rebuild the index")
-        made._raw, made._count, made._columns, made._values = raw, counts, columns, values
-        made._start = np.cumsum(counts, dtype=np.int64) - counts
-        made._size, made._pooled = len(counts), len(columns)
+        made._raw, made._columns, made._values = Blocks(raw), Blocks(columns), Blocks(values)
+        made._runs, made._size = Runs(counts.copy()), len(counts)
         return made
 
-    def _reserve(self, key: int) -> None:
-        self._size = max(self._size, key + 1)
-        if key < len(self._raw):
-            return
-        more = max(2 * len(self._raw), key + 1) - len(self._raw)
-        self._raw = np.concatenate([self._raw, np.zeros((more, self._raw.shape[1]), np.float16)])
-        self._start = np.concatenate([self._start, np.zeros(more, np.int64)])
-        self._count = np.concatenate([self._count, np.zeros(more, np.int32)])
 
-    def _make_room(self, needed: int) -> None:
-        """Close the gaps in the pool, and double it unless a quarter is free then: so this seldom happens."""
-        place, ends = self._places(np.arange(self._size))
-        columns, values = self._columns[place], self._values[place]
-        size = len(self._columns)
-        if 4 * (len(place) + needed) > 3 * size:
-            size = 2 * (size + needed)
-        self._columns, self._values = np.zeros(size, np.int32), np.zeros(size, np.float16)
-        self._columns[: len(place)], self._values[: len(place)] = columns, values
-        self._start[: self._size] = ends[:-1]
-        self._pooled = len(place)
+def kept(words: Rows) -> Rows:
+    """Return words as features give them back: rounded to half precision."""
+    rounded = words.data.astype(np.float16).astype(np.float32)
+    return sparse.csr_array((rounded, words.indices, words.indptr), shape=words.shape)
+
+
+def mixed(numbers: npt.NDArray[np.unsignedinteger[Any]]) -> npt.NDArray[np.uint64]:
+    """Return numbers of 64 bits as if drawn by chance, equal for equal ones: splitmix64 (Steele and others 2014)."""
+    made = numbers.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        made = (made ^ (made >> np.uint64(shift))) * np.uint64(factor)
+    return made ^ (made >> np.uint64(31))
 
 
 def _within(start: int, end: int, space: Space) -> bool:

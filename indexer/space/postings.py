@@ -3,24 +3,30 @@
 Dense vectors and reduced words blur what is rare, a brand, a model, a material, and just that often tells one shelf
 from the next. So neighbours are looked for by their words as well, and both kinds vote (docs/ablations.md).
 
-A cache of the features, made anew when an index is opened: 8 bytes a word. New words go into a small segment of their
-own; segments of about one size are joined, so each product is filed anew a logarithmic number of times.
+A cache of the features, 8 bytes a word: what a snapshot holds is mapped from its files. New words go into a small
+segment of their own; segments of about one size are joined, so each product is filed anew some dozen times.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from indexer import blocks
+from indexer.errors import SnapshotDamaged
 from indexer.space.features import Features
 from indexer.space.lexicon import COLUMNS, Rows
-from indexer.vectors import SIMILARITY_STEP, Keys, Neighbours
+from indexer.vectors import SIMILARITY_STEP, Changing, Keys, Neighbours
 
 NOWHERE = -1
+FILES = tuple(f"postings_{name}.npy" for name in ("keys", "columns", "values", "places", "ends"))
 
 BUDGET = 200_000
 """Places that one question looks at: its rarest words first, until they are in that many products together. Catalogues
@@ -28,7 +34,7 @@ of some 50,000 products never reach it; beyond, a question still costs about a m
 
 
 @dataclass(frozen=True, slots=True)
-class _Segment:
+class Segment:
     """Some products by word. keys: int64 (r,); columns: int32 (u,) ascending; matrix: csr float32 (u, r)."""
 
     serial: int
@@ -38,11 +44,21 @@ class _Segment:
 
     @classmethod
     def of(cls, serial: int, keys: Keys, words: Rows) -> Self:
-        columns = _occurring(words.indices)[0].astype(np.int32)
-        narrow = sparse.csr_array(
-            (words.data, np.searchsorted(columns, words.indices), words.indptr), shape=(len(keys), len(columns))
-        )
-        return cls(serial, keys, columns, narrow.T.tocsr())
+        """Return the segment of keys (r,) with words (r rows); numpy sorts, so other threads go on meanwhile."""
+        order = np.argsort(words.indices, kind="stable")
+        sorted_columns = words.indices[order]
+        first = np.ones(len(order), np.bool_)
+        first[1:] = sorted_columns[1:] != sorted_columns[:-1]
+        starts = np.flatnonzero(first)
+        places = np.repeat(np.arange(len(keys), dtype=np.int32), np.diff(words.indptr))[order]
+        ends = np.append(starts, len(order)).astype(np.int32)
+        columns = sorted_columns[starts].astype(np.int32)
+        return cls.made(serial, keys, columns, (words.data[order], places, ends))
+
+    @classmethod
+    def made(cls, serial: int, keys: Keys, columns: npt.NDArray[np.int32], arrays: Sequence[Any]) -> Self:
+        """Return the segment whose matrix has these arrays: values, places of keys, and where each column's end."""
+        return cls(serial, keys, columns, sparse.csr_array(tuple(arrays), shape=(len(columns), len(keys))))
 
     def scores(self, words: Rows) -> Any:  # noqa: ANN401  # the package ships no types
         """Return the cosines of n questions and its products: csr (n, r)."""
@@ -60,8 +76,8 @@ class Postings:
 
     def __init__(self, features: Features) -> None:
         self._features = features
-        self._segments: list[_Segment] = []
-        self._home = np.full(1024, NOWHERE, np.int64)  # the serial of the segment that knows a key as it is now
+        self._segments: list[Segment] = []
+        self._home = np.full(1024, NOWHERE, np.int32)  # the serial of the segment that knows a key as it is now
         self._having = np.zeros(COLUMNS, np.int32)
         self._serial = 0
 
@@ -74,19 +90,35 @@ class Postings:
 
     def put(self, keys: Keys) -> None:
         """File `keys` by the words that the features hold by now; a key that is filed must be dropped before."""
-        if not len(keys):
-            return
-        if int(keys.max()) >= len(self._home):
-            more = max(2 * len(self._home), int(keys.max()) + 1) - len(self._home)
-            self._home = np.concatenate([self._home, np.full(more, NOWHERE, np.int64)])
+        if len(keys):
+            self.enter(self.ready(keys, self._features.words(keys)), keys)
+            self.settle()
+
+    def ready(self, keys: Keys, words: Rows) -> Segment:
+        """Return the segment of keys that are about to come with these words; nobody is held off meanwhile."""
+        self._serial += 1
+        return Segment.of(self._serial, keys, words)
+
+    def enter(self, segment: Segment, keys: Keys) -> None:
+        """Let some keys of a segment be found from now on; the features hold their words."""
+        if int(keys.max(initial=-1)) >= len(self._home):
+            more = max(1_024, int(keys.max()) + 1 - len(self._home), len(self._home) // 4)
+            self._home = np.concatenate([self._home, np.full(more, NOWHERE, np.int32)])
         columns, times = _occurring(self._features.words(keys).indices)
         self._having[columns] += times
-        while self._segments and len(self._segments[-1].keys) <= 2 * len(keys):
-            last = self._segments.pop()
-            keys = np.concatenate([last.keys[self._alive(last)], keys])
-        self._serial += 1
-        self._segments.append(_Segment.of(self._serial, keys, self._features.words(keys)))
-        self._home[keys] = self._serial
+        self._home[keys] = segment.serial
+        if not self._segments or self._segments[-1] is not segment:
+            self._segments = [*self._segments, segment]
+
+    def settle(self, changing: Changing = nullcontext) -> None:
+        """Join the last segments while the one before is not much larger; others are held off for the exchange only."""
+        while len(self._segments) > 1 and len(self._segments[-2].keys) <= 2 * len(self._segments[-1].keys):
+            last = self._segments[-2:]
+            keys = np.concatenate([segment.keys[self._alive(segment)] for segment in last])
+            joined = self.ready(keys, self._features.words(keys))
+            with changing():
+                self._segments = [*self._segments[:-2], joined]
+                self._home[keys] = joined.serial
 
     def drop(self, keys: Keys) -> None:
         """Forget `keys` while the features still hold their words; those that are not filed are no error."""
@@ -105,9 +137,9 @@ class Postings:
         size = words.shape[0]
         keys, similarity = np.full((size, k), NOWHERE, np.int64), np.zeros((size, k), np.float32)
         asked = self._affordable(words)
-        found = [(segment, segment.scores(asked), self._alive(segment)) for segment in self._segments]
+        found = [(segment, segment.scores(asked)) for segment in self._segments]
         for row in range(size):
-            some = [_row(segment, scores, alive, row) for segment, scores, alive in found]
+            some = [self._row(segment, scores, row) for segment, scores in found]
             near = np.concatenate([each for each, _ in some]) if some else np.zeros(0, np.int64)
             alike = np.concatenate([each for _, each in some]) if some else np.zeros(0, np.float32)
             if len(near) > k:
@@ -134,9 +166,45 @@ class Postings:
         ends = np.concatenate([[0], np.cumsum(kept)])[words.indptr]
         return sparse.csr_array((words.data[kept], words.indices[kept], ends), shape=words.shape)
 
-    def _alive(self, segment: _Segment) -> npt.NDArray[np.bool_]:
+    def save(self, folder: Path) -> list[Path]:
+        """Write everything as one segment into `folder` and return the files written."""
+        alive = [self._alive(segment) for segment in self._segments]
+        keys = np.concatenate([np.zeros(0, np.int64), *(s.keys[a] for s, a in zip(self._segments, alive, strict=True))])
+        one = self._segments[0] if len(alive) == 1 and alive[0].all() else None
+        one = one or Segment.of(0, np.sort(keys), self._features.words(np.sort(keys)))
+        matrix = one.matrix
+        ends = matrix.indptr.astype(np.int32)
+        arrays = (one.keys, one.columns, matrix.data.astype(np.float32), matrix.indices.astype(np.int32), ends)
+        return blocks.save(folder, list(zip(FILES, arrays, strict=True)))
+
+    @classmethod
+    def load(cls, features: Features, folder: Path) -> Self:
+        """Map what `save` wrote; raises SnapshotDamaged when it is not whole."""
+        made = cls(features)
+        try:
+            keys, columns, values, places, ends = (blocks.mapped(folder / name) for name in FILES)
+            if len(ends) != len(columns) + 1 or not int(ends[-1]) == len(places) == len(values):
+                raise ValueError("arrays of different lengths")
+        except (OSError, ValueError, EOFError) as error:
+            raise SnapshotDamaged(f"the postings in {folder} cannot be read: {error}; rebuild the index") from error
+        if len(keys):
+            made._segments = [Segment.made(0, keys, columns, (values, places, ends))]
+            made._home = np.full(int(keys.max()) + 1, NOWHERE, np.int32)
+            made._home[keys] = 0
+            made._having[columns] = np.diff(ends)
+        return made
+
+    def _alive(self, segment: Segment) -> npt.NDArray[np.bool_]:
         alive: npt.NDArray[np.bool_] = self._home[segment.keys] == segment.serial
         return alive
+
+    def _row(self, segment: Segment, scores: Any, row: int) -> tuple[Keys, npt.NDArray[np.float32]]:  # noqa: ANN401  # the package ships no types
+        """Return the keys that share a word with one question, as they are now, and how alike they are."""
+        at = slice(scores.indptr[row], scores.indptr[row + 1])
+        keys, alike = segment.keys[scores.indices[at]], scores.data[at]
+        kept = self._home[keys] == segment.serial
+        rounded = np.round(alike[kept] / SIMILARITY_STEP) * SIMILARITY_STEP
+        return keys[kept], rounded.astype(np.float32)
 
 
 def _occurring(columns: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.integer], Keys]:
@@ -146,16 +214,3 @@ def _occurring(columns: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.integer],
     times = np.bincount(columns)
     here = np.flatnonzero(times)
     return here, times[here]
-
-
-def _row(
-    segment: _Segment,
-    scores: Any,  # noqa: ANN401  # the package ships no types
-    alive: npt.NDArray[np.bool_],
-    row: int,
-) -> tuple[Keys, npt.NDArray[np.float32]]:
-    places = scores.indices[scores.indptr[row] : scores.indptr[row + 1]]
-    alike = scores.data[scores.indptr[row] : scores.indptr[row + 1]]
-    kept = alive[places]
-    rounded = np.round(alike[kept] / SIMILARITY_STEP) * SIMILARITY_STEP
-    return segment.keys[places[kept]], rounded.astype(np.float32)

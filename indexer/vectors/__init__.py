@@ -24,6 +24,8 @@ Vectors = npt.NDArray[np.float32]
 Keys = npt.NDArray[np.int64]
 Reading = Callable[[], AbstractContextManager[object]]
 """Returns what holds off changes while it is entered."""
+Changing = Callable[[], AbstractContextManager[object]]
+"""Returns what holds off everybody else while it is entered."""
 
 PROBED = 256
 """Stored vectors that a probe asks about: it is 0.006 off then, one standard deviation."""
@@ -68,10 +70,17 @@ class VectorIndex(Protocol):
     def __len__(self) -> int:
         """Return the number of stored vectors."""
 
-    def upsert(self, keys: Keys, vectors: Vectors) -> None:
+    def ahead(self, vectors: Vectors) -> Keys | None:
+        """Return what can be worked out of vectors before they are filed, int64 (n,); None when it is nothing.
+
+        It stays true whatever changes meanwhile, so searches need not wait for it.
+        """
+
+    def upsert(self, keys: Keys, vectors: Vectors, ahead: Keys | None = None) -> None:
         """File float32 (n, dim) unit rows under `keys` (n,), replacing what was there; the last of repeated keys wins.
 
-        Raises DimensionMismatch when the width differs.
+        ahead: what `ahead` says of these rows, which saves finding it out. Raises DimensionMismatch when the width
+        differs.
         """
 
     def delete(self, keys: Keys) -> None:

@@ -70,8 +70,12 @@ class ApproximateIndex(ABC):
     @abstractmethod
     def __len__(self) -> int: ...
 
+    def ahead(self, vectors: Vectors) -> Keys | None:  # noqa: ARG002  # a kind may know more
+        """Return None: where a vector goes depends on what is there."""
+        return None
+
     @abstractmethod
-    def upsert(self, keys: Keys, vectors: Vectors) -> None:
+    def upsert(self, keys: Keys, vectors: Vectors, ahead: Keys | None = None) -> None:
         """File `vectors` under `keys`, as VectorIndex says."""
 
     @property

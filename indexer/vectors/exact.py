@@ -47,7 +47,10 @@ class ExactIndex:
     def __len__(self) -> int:
         return len(self._slot)
 
-    def upsert(self, keys: Keys, vectors: Vectors) -> None:
+    def ahead(self, vectors: Vectors) -> None:
+        """Return None: a vector goes where there is room."""
+
+    def upsert(self, keys: Keys, vectors: Vectors, ahead: Keys | None = None) -> None:  # noqa: ARG002  # there is none
         """File `vectors` under `keys`, as VectorIndex says."""
         keys, vectors = filed(keys, vectors, self.dim)
         self._reserve(len(self) + len(keys))

@@ -32,7 +32,7 @@ from indexer.vectors.approximate import (
     write_parameters,
 )
 from indexer.vectors.exact import KEYS_FILE, SLACK, ExactIndex
-from indexer.vectors.rows import damaged, filed, read_array
+from indexer.vectors.rows import checked, damaged, filed, read_array
 
 faiss: Any = generated  # the types of the generated module know neither keyword arguments nor all of its names
 FaissIndex = Any
@@ -87,11 +87,20 @@ class IvfIndex(ApproximateIndex):
     def __len__(self) -> int:
         return int(self._lists.ntotal)
 
-    def upsert(self, keys: Keys, vectors: Vectors) -> None:
+    def ahead(self, vectors: Vectors) -> Keys:
+        """Return the list that each vector belongs to; only a build moves the centroids."""
+        _one_thread()
+        near: Keys = self._lists.quantizer.assign(checked(vectors, self.dim), 1)
+        return near.ravel()
+
+    def upsert(self, keys: Keys, vectors: Vectors, ahead: Keys | None = None) -> None:
         """File `vectors` under `keys`, as VectorIndex says."""
+        given = keys
         keys, vectors = filed(keys, vectors, self.dim)
+        known = ahead is not None and np.array_equal(keys, given)
+        near = np.ascontiguousarray(ahead) if known else self.ahead(vectors)
         self.delete(keys)  # FAISS would keep both vectors of a key added twice
-        self._lists.add_with_ids(vectors, keys)
+        self._lists.add_core(len(keys), *map(faiss.swig_ptr, (vectors, keys, near)))
 
     def delete(self, keys: Keys) -> None:
         """Forget `keys`, as VectorIndex says."""
@@ -162,7 +171,7 @@ class HnswIndex(ApproximateIndex):
     def __len__(self) -> int:
         return len(self._slot)
 
-    def upsert(self, keys: Keys, vectors: Vectors) -> None:
+    def upsert(self, keys: Keys, vectors: Vectors, ahead: Keys | None = None) -> None:  # noqa: ARG002  # it has none
         """File `vectors` under `keys`, as VectorIndex says."""
         keys, vectors = filed(keys, vectors, self.dim)
         _one_thread()

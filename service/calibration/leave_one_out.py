@@ -97,7 +97,7 @@ def listings(built: Built, keys: Keys) -> npt.NDArray[np.float64]:
     Listings of the same words and pictures share one.
     """
     views = built.contents.views.values()
-    said = [built.contents.features.fingerprints(keys, view.space) for view in views]
+    said = [built.contents.features.fingerprints(keys, view.space).tolist() for view in views]
     groups = list(zip(*said, strict=True))
     sizes = Counter(groups)
     voices = built.contents.labels.voices(keys).astype(np.float64)

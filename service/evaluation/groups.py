@@ -64,5 +64,5 @@ def _contents(built: Built, keys: Keys) -> npt.NDArray[np.int64]:
     """Return a number for what each product is by the first view that it has, the same for the same: int64 (n,)."""
     made = np.zeros(len(keys), np.int64)
     for view in reversed([*built.contents.views.values()]):
-        made = np.where(view.seen(keys), np.array(view.features.fingerprints(keys, view.space), np.int64), made)
+        made = np.where(view.seen(keys), view.features.fingerprints(keys, view.space), made)
     return made
