@@ -21,8 +21,10 @@ def test_runs_never_overlap(changes: list[dict[int, int]]) -> None:
         numbers = np.arange(stamp, stamp + counts.sum())
         stamp += len(numbers)
         pool[runs.put(keys, counts)] = numbers
-        ends = np.cumsum(counts)
-        model.update({k: numbers[e - c : e].tolist() for k, c, e in zip(keys.tolist(), counts, ends, strict=True)})
+        stops = np.cumsum(counts).tolist()
+        model.update(
+            {k: numbers[e - c : e].tolist() for k, c, e in zip(keys.tolist(), counts.tolist(), stops, strict=True)}
+        )
     keys = np.array(list(model), np.int64)
     places, ends = runs.places(keys)
     found = [pool[places[s:e]].tolist() for s, e in pairwise(ends.tolist())]
