@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
 from indexer.encoders import Encoded
-from indexer.store import raw, rows, taxonomies
+from indexer.store import copying, raw, rows, taxonomies
 from indexer.store.rows import Stored
 from indexer.store.schema import labels, products
 from indexer.store.taxonomies import Standing
@@ -52,6 +53,10 @@ class Moment:
         while some := self._connection.execute(query.where(labels.c.key > after)).all():
             after = some[-1].key
             yield np.array([row.key for row in some], np.int64), [row.category for row in some]
+
+    def copy_to(self, file: Path, tell: copying.Tell) -> None:
+        """Write the whole store into a new SQLite file."""
+        copying.to_file(self._connection, file, tell)
 
     def vectors(self, hashes: Sequence[str], encoder: str, parts: Mapping[str, int]) -> tuple[Encoded, raw.Mask]:
         """Return the raw vectors of contents in order, and which of them are stored; zeros where not."""

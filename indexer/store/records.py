@@ -15,16 +15,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from sqlite3 import Connection as SqliteConnection
-from typing import Any, Self
+from typing import Self
 
-import orjson
 import sqlalchemy as sa
 
 from indexer.encoders import Encoded
 from indexer.errors import RecordError
 from indexer.product import Product
-from indexer.store import pictures, raw, relabelling, requests, rows, schema, taxonomies
+from indexer.store import engines, history, pictures, raw, relabelling, requests, rows, schema, taxonomies
+from indexer.store.history import TakenBack
 from indexer.store.moment import Moment
 from indexer.store.raw import RawVectors, Slice
 from indexer.store.requests import Answered, Receipt
@@ -54,13 +53,6 @@ _ENTRY = (journal.c.seq, journal.c.at, journal.c.action, journal.c.key, journal.
 FORGOTTEN = 1_000
 """Contents whose vectors are removed in one transaction."""
 
-BUSY_SECONDS = 30
-"""How long a change waits for another process that is writing to the same SQLite file."""
-
-
-ADVISORY = 0x6169736C65
-"""The number of the lock that whoever changes a store on PostgreSQL holds; SQLite's own is as good."""
-
 
 @dataclass(frozen=True, slots=True)
 class StoreCounts:
@@ -78,9 +70,7 @@ class Records:
     def __init__(self, engine: sa.Engine, *, create: bool = True) -> None:
         self._engine = engine
         self._changes = engine.execution_options(aisle_changes=True)
-        # A transaction of SQLite sees one moment anyway; PostgreSQL's sees a new one with each statement, unless told.
-        still = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
-        self._still = engine.execution_options(**still)
+        self._still = engines.still(engine)
         self._writer = threading.Lock()
         self.name = engine.url.render_as_string(hide_password=True)
         with self._changing() as connection:
@@ -98,15 +88,9 @@ class Records:
         Raises RecordError when it cannot be opened, or is not there and `create` is False; SchemaMismatch when a newer
         aisle wrote it.
         """
-        url = str(where)
-        if "://" not in url:
-            if not create and not Path(where).is_file():
-                raise RecordError(f"no record store at {where}; run: aisle build SOURCE --index {Path(where).parent}")
-            url = f"sqlite:///{url}"
-        engine = sa.create_engine(url, json_serializer=_json, json_deserializer=orjson.loads)
-        if engine.dialect.name == "sqlite":
-            sa.event.listen(engine, "connect", _set_up_sqlite)
-            sa.event.listen(engine, "begin", _begin_sqlite)
+        if not create and "://" not in str(where) and not Path(where).is_file():
+            raise RecordError(f"no record store at {where}; run: aisle build SOURCE --index {Path(where).parent}")
+        engine = engines.connect(where)
         try:
             return cls(engine, create=create)
         except BaseException:
@@ -299,6 +283,11 @@ class Records:
         """The versions of the category tree."""
         return Taxonomies(self._seeing, self._changing)
 
+    def take_back(self, seq: int) -> TakenBack:
+        """Make every product and label what it was after the change `seq`; raises as `history.take_back` does."""
+        with self._changing() as connection:
+            return history.take_back(connection, seq, _now())
+
     @contextmanager
     def moment(self) -> Iterator[Moment]:
         """Yield the store as it is now, whatever is written meanwhile; what is old is kept for it until it ends."""
@@ -323,8 +312,7 @@ class Records:
         So places in the journal are taken in the order in which they are seen: nobody misses one that comes late.
         """
         with self._writer, self._refusals(), self._changes.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY)))
+            engines.take_turn(connection)
             yield connection
 
     @contextmanager
@@ -336,24 +324,6 @@ class Records:
                 f"the record store {self.name} refuses ({error.orig}) and nothing was changed; "
                 "check that it is there, can be written to and has room"
             ) from error
-
-
-def _set_up_sqlite(connection: SqliteConnection, _: object) -> None:
-    connection.isolation_level = None  # sqlite3 leaves BEGIN to _begin_sqlite
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    """Take the write lock at once for a change: a read that turns into a write may be refused half-way."""
-    changes = connection.get_execution_options().get("aisle_changes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if changes else "BEGIN")
-
-
-def _json(value: Any) -> str:  # noqa: ANN401 - the signature that SQLAlchemy calls
-    return orjson.dumps(value).decode()
 
 
 def _now() -> str:

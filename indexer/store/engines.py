@@ -1,0 +1,87 @@
+"""Connections to the database of a record store, SQLite by file or PostgreSQL by address, and how they are set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from sqlite3 import Connection as SqliteConnection
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+import sqlalchemy as sa
+
+BUSY_SECONDS = 30
+"""How long a change waits for another process that is writing to the same SQLite file."""
+
+ADVISORY = 0x6169736C65
+"""The number of the lock that whoever changes a store on PostgreSQL holds; SQLite's own is as good."""
+
+
+def connect(where: Path | str) -> sa.Engine:
+    """Return what connects to the SQLite file `where`, which may have to be made, or to that SQLAlchemy URL."""
+    engine = _engine(str(where) if "://" in str(where) else f"sqlite:///{where}")
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _set_up_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def take_turn(connection: sa.Connection) -> None:
+    """Wait until nobody else changes the store, and keep others waiting until the transaction ends."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY)))
+
+
+def still(engine: sa.Engine) -> sa.Engine:
+    """Return an engine whose transactions see one moment.
+
+    Those of SQLite do; on PostgreSQL each statement sees a new one, unless told.
+    """
+    return engine if engine.dialect.name == "sqlite" else engine.execution_options(isolation_level="REPEATABLE READ")
+
+
+@contextmanager
+def reading(where: Path | str, *, at_rest: bool = False) -> Iterator[sa.Connection]:
+    """Yield a connection that sees one moment of a store and changes nothing, not even an old schema.
+
+    at_rest: nobody writes to the SQLite file, so that it can be read from where nothing can be written.
+    """
+    options = "mode=ro&uri=true" + ("&immutable=1" if at_rest else "")
+    url = str(where) if "://" in str(where) else f"sqlite:///file:{quote(str(where))}?{options}"
+    engine = _engine(url)
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _leave_begin)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+    try:
+        with still(engine).begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _engine(url: str) -> sa.Engine:
+    return sa.create_engine(url, json_serializer=_json, json_deserializer=orjson.loads)
+
+
+def _set_up_sqlite(connection: SqliteConnection, record: object) -> None:
+    _leave_begin(connection, record)
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _leave_begin(connection: SqliteConnection, _: object) -> None:
+    connection.isolation_level = None  # sqlite3 leaves BEGIN to _begin_sqlite
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    """Take the write lock at once for a change: a read that turns into a write may be refused half-way."""
+    changes = connection.get_execution_options().get("aisle_changes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if changes else "BEGIN")
+
+
+def _json(value: Any) -> str:  # noqa: ANN401 - the signature that SQLAlchemy calls
+    return orjson.dumps(value).decode()
