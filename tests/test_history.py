@@ -14,6 +14,7 @@ from indexer.picture import Picture
 from indexer.product import Product, content_hash
 from indexer.store.history import LOST, TakenBack
 from indexer.store.records import Record, Records
+from taxonomy.changes import Change, Merge, Move, Rename
 
 if TYPE_CHECKING:
     from tests.conftest import Database
@@ -143,3 +144,60 @@ def test_what_the_journal_does_not_tell_is_not_guessed(records: Records, databas
             records.take_back(seq)
     assert records.take_back(2).changed == 1
     assert records.get(["a"])["a"].record.product.title == "two"
+
+
+def placed(records: Records, product_id: str, title: str, category: str) -> Record:
+    """Return a record with the id that the standing tree has for its category."""
+    tree = records.taxonomies.standing().tree.extended([tuple(category.split(" > "))])
+    node = tree.find(tuple(category.split(" > ")))
+    made = record(product_id, title, category)
+    return Record(made.product, made.content_hash, "" if node is None else tree.ids[node])
+
+
+def test_a_tree_that_was_changed_comes_back_with_every_label(records: Records) -> None:
+    """Renamed, moved, merged or retired since: products that nobody touched have their former paths, too."""
+    records.write(
+        [
+            placed(records, "run", "running shoe", "Shoes > Trainers"),
+            placed(records, "boot", "rain boot", "Shoes > Boots"),
+            placed(records, "hose", "hose", "Garden"),
+            placed(records, "pot", "pot", "Garden > Pots"),
+        ]
+    )
+    moments = {records.seq(): state(records)}
+    rounds: list[Change] = [
+        Rename("Shoes > Trainers", "Sneakers"),
+        Merge(("Shoes > Boots",), "Shoes > Sneakers"),
+        Move("Garden > Pots", None),
+        Rename("Garden", "Outdoors"),
+    ]
+    for number, each in enumerate(rounds):
+        records.taxonomies.change([each])
+        moments[records.seq()] = state(records)
+        records.write([placed(records, f"new{number}", f"shoe {number}", "Shoes > Sneakers")])
+        records.write([placed(records, "run", f"running shoe {number}", "Shoes > Sneakers")])
+        moments[records.seq()] = state(records)
+
+    for seq in [*moments, *reversed(moments)]:
+        number, before = records.taxonomies.number(), records.seq()
+        done = records.take_back(seq)
+        assert state(records) == moments[seq]
+        changed = [entry for entry in records.journal(min(seq, before), 10_000) if entry.action == "taxonomy"]
+        assert done.taxonomy in ({None} if not changed else {number + 1})
+        tree = records.taxonomies.standing().tree
+        for made in state(records).values():
+            node = tree.find(tuple(made.product.category.split(" > ")))
+            assert node is not None
+            assert tree.ids[node] == made.node_id
+
+
+def test_categories_that_exchanged_their_names_exchange_them_back(records: Records) -> None:
+    """Each label goes with its node, not with its path."""
+    records.write([placed(records, "a", "mug", "Home > A"), placed(records, "b", "cup", "Home > B")])
+    before = state(records)
+    one, two = before["a"].node_id, before["b"].node_id
+    records.taxonomies.change([Rename(one, "C"), Rename(two, "A"), Rename(one, "B")])
+    assert state(records)["a"].product.category == "Home > B"
+
+    assert records.take_back(2).taxonomy == 3
+    assert state(records) == before

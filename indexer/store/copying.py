@@ -34,16 +34,15 @@ def to_file(connection: sa.Connection, file: Path, tell: Tell) -> None:
         with closing(sqlite3.connect(file)) as target:
             # Within the open transaction, so that what others write meanwhile neither shows nor makes it start again.
             source.backup(target, pages=STEP_PAGES, progress=lambda _, left, total: tell(total - left, total))
-            target.execute("PRAGMA journal_mode = DELETE")  # one file that is whole, and can be read from any disk
-        return
-    engine = connect(file)
-    try:
-        with engine.begin() as made:
-            from_store(connection, made, tell)
-        with engine.connect() as made:
-            made.exec_driver_sql("PRAGMA journal_mode = DELETE")
-    finally:
-        engine.dispose()
+    else:
+        engine = connect(file)
+        try:
+            with engine.begin() as made:
+                from_store(connection, made, tell)
+        finally:
+            engine.dispose()
+    with closing(sqlite3.connect(file)) as target:
+        target.execute("PRAGMA journal_mode = DELETE")  # one file that is whole, and can be read from any disk
 
 
 def from_store(source: sa.Connection, target: sa.Connection, tell: Tell, *, replace: bool = False) -> None:

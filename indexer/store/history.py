@@ -2,12 +2,13 @@
 
 The journal keeps with each change what was there before it. Of every product that changed after `seq`, the first such
 entry holds what it was at `seq`; that is put in its place, and journalled like any change, so that indexes follow it,
-numbers go on, and it can itself be taken back.
+numbers go on, and it can itself be taken back. A tree that was changed since becomes a further version like it was, and
+every label is written as that one calls its category.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,13 @@ import sqlalchemy as sa
 
 from indexer.errors import RecordError
 from indexer.store import pictures, raw, rows
+from indexer.store.relabelling import categories, path_of
 from indexer.store.rows import Action, Stored
-from indexer.store.schema import chunks, journal, labels, product_pictures, products
+from indexer.store.schema import chunks, journal, labels, product_pictures, products, taxonomies
 from indexer.store.schema import pictures as picture_table
+from indexer.store.taxonomies import FIRST, standing
+from taxonomy.files import tree_from_json
+from taxonomy.tree import Tree
 
 LOST = (
     "the small copy of this picture was no longer kept when its product was restored; write the product with it again"
@@ -29,13 +34,15 @@ LOST = (
 class TakenBack:
     """What became of the changes after `seq`: `changed` products are as they were then, as changes up to `last`.
 
-    pictures: of those products that are no longer kept, only their names and hashes.
+    pictures: of those products that are no longer kept, only their names and hashes. taxonomy: the version that the
+    tree got, None where it was not changed since.
     """
 
     seq: int
     last: int
     changed: int
     pictures: int
+    taxonomy: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +66,71 @@ def take_back(connection: sa.Connection, seq: int, now: str) -> TakenBack:
     changed = lost = 0
     left: set[str] = set()
     unseen: set[str] = set()
+    tree = _tree_at(connection, seq)
+    number = None if tree is None else _replant(connection, tree, seq, now)
     for page in _pages(connection, seq, end):
+        if tree is not None:
+            _rename(page, tree)
         done, missing = _put_back(connection, page, now, left, unseen)
         changed += done
         lost += missing
     raw.drop_orphans(connection, left)
     pictures.drop_orphans(connection, unseen)
-    return TakenBack(seq, rows.last_seq(connection), changed, lost)
+    return TakenBack(seq, rows.last_seq(connection), changed, lost, number)
+
+
+def _tree_at(connection: sa.Connection, seq: int) -> Tree | None:
+    """Return the tree that stood at `seq`, None when it stands still, or nobody knows another."""
+    since = sa.select(sa.func.count()).select_from(journal)
+    if not connection.scalar(since.where(journal.c.action == "taxonomy", journal.c.seq > seq)):
+        return None
+    query = sa.select(taxonomies.c.tree).where(taxonomies.c.number == _number_at(connection, seq))
+    text = connection.scalar(query)
+    return None if text is None else tree_from_json(text)
+
+
+def _number_at(connection: sa.Connection, seq: int) -> int:
+    """Return the number of the version that stood at `seq`; a tree that nobody had changed is the first."""
+    query = sa.select(journal.c.id).where(journal.c.action == "taxonomy", journal.c.seq <= seq)
+    found = connection.scalar(query.order_by(journal.c.seq.desc()).limit(1))
+    return FIRST if found is None else int(found)
+
+
+def _replant(connection: sa.Connection, tree: Tree, seq: int, now: str) -> int:
+    """Make `tree` the next version, call the categories of all labels as it does, and return its number."""
+    before = standing(connection)
+    texts = {node_id: tree.text(node) for node, node_id in enumerate(tree.ids)}
+    marks: dict[str, str] = {}
+    for category in categories(connection):
+        node = before.tree.find(path_of(category))
+        node_id = "" if node is None else before.tree.ids[node]
+        if texts.get(node_id, category) != category:
+            marks[node_id] = f"\n{node_id}"  # no path has a line break: categories may exchange their paths
+            connection.execute(labels.update().where(labels.c.category == category).values(category=marks[node_id]))
+    for node_id, mark in marks.items():
+        new = {"category": texts[node_id], "node_id": node_id}
+        connection.execute(labels.update().where(labels.c.category == mark).values(new))
+    was = connection.execute(sa.select(taxonomies).where(taxonomies.c.number == _number_at(connection, seq))).one()
+    row = {
+        "number": before.number + 1,
+        "at": now,
+        "author": "",
+        "change": {"given": True, "restored": was.number},
+        "tree": was.tree,
+        "open": was.open,
+    }
+    connection.execute(taxonomies.insert(), row)
+    rows.append(connection, "taxonomy", [(-1, str(row["number"]), None)], now)
+    return before.number + 1
+
+
+def _rename(page: Sequence[_Past], tree: Tree) -> None:
+    """Call the categories of what products were as `tree` does; what became of them since may bear other names."""
+    texts: Mapping[str, str] = {node_id: tree.text(node) for node, node_id in enumerate(tree.ids)}
+    for past in page:
+        if past.image is not None:
+            label = past.image["label"]
+            label["category"] = texts.get(label["node_id"], label["category"])
 
 
 def _pages(connection: sa.Connection, seq: int, end: int) -> Iterator[list[_Past]]:
