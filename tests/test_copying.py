@@ -41,7 +41,7 @@ def furnish(records: Records) -> None:
     answer = Receipt("key", lambda _: Answered(200, b"\0done"))
     records.change([record("a")], RawVectors("toy", [record("a").content_hash], encoded), receipt=answer)
     records.write([record(f"{n}", f"Mug {n}") for n in range(1_200)])
-    records.write([record("a", "Cup")])
+    records.write([record("a", "Cup")], RawVectors("toy", [record("a", "Cup").content_hash], encoded))
     records.delete(["1199"])
     records.set_fact("vocabulary", "{}")
     records.taxonomies.change([Rename(records.taxonomies.standing().tree.ids[0], "Ö")], "somebody")
