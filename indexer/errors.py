@@ -20,6 +20,8 @@
     │   ├── RequestRunning    the request of an idempotency key has no answer yet
     │   ├── TaxonomyConflict  another version of the tree stands than whoever changes it knows
     │   ├── TaxonomyVersionNotFound  no version of the tree has that number
+    │   ├── StoreFull         the disk of the record store has no room
+    │   ├── StoreReadOnly     the record store can be read and not written to
     │   └── SchemaMismatch    a record store written by another version
     └── SnapshotError
         ├── SnapshotMissing   nothing was built here yet
@@ -152,6 +154,14 @@ class TaxonomyVersionNotFound(RecordError):
     def __init__(self, number: int, last: int) -> None:
         super().__init__(f"the taxonomy has no version {number}, the last one is {last}; see: aisle taxonomy history")
         self.number = number
+
+
+class StoreFull(RecordError):
+    """There is no room for a change of the record store; what is stored can be read."""
+
+
+class StoreReadOnly(RecordError):
+    """The record store can be read and not be changed."""
 
 
 class SchemaMismatch(RecordError):

@@ -13,7 +13,9 @@ import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -23,7 +25,7 @@ from indexer.encoders import Encoded, Encoder, given_parts, stacked
 from indexer.errors import ProductError, ProductNotFound, SnapshotMismatch, StoreMismatch, VersionConflict
 from indexer.labels import Labels
 from indexer.manifest import REBUILD, check_encoder
-from indexer.patch import Change, Patch, resolved
+from indexer.patch import Change, Patch, Refused, resolved
 from indexer.placement import Placement
 from indexer.product import Product
 from indexer.replanting import carried, replanted
@@ -31,7 +33,7 @@ from indexer.sharing import Gate
 from indexer.snapshot import Built, Snapshot
 from indexer.store.place import open_store
 from indexer.store.raw import Keys
-from indexer.store.records import ANY, AnotherTaxonomy, Receipt, Record, Records, Written
+from indexer.store.records import ANY, AnotherTaxonomy, Answered, Receipt, Record, Records, Written
 from indexer.turns import Turns
 from indexer.update import completed, labels_of, named, path_of, prepare, store
 from taxonomy.tree import Tree
@@ -149,7 +151,7 @@ class Live:
         A Product is put, a Patch changes the fields that it names, an id is deleted; in their order, a refused one as
         its error and a patch of an unknown id as ProductNotFound: none fails the others. expected: the version that a
         product must have, 0 when it must not be there, None when it must; raises VersionConflict, and then nothing was
-        changed. receipt: kept with the change, for the request that asked for it.
+        changed. receipt: kept with the change, for the request that asked for it; its answer is made of all outcomes.
         """
         while True:
             with self._turn:
@@ -158,10 +160,9 @@ class Live:
             good = [each for each in ready.changes if isinstance(each, Record | str)]
             versions = {**ready.seen, **expected}
             encode = self.encode_in_pieces
+            told = receipt and Receipt(receipt.key, partial(_told, receipt, ready.changes))
             try:
-                done = store(
-                    self.records, self.encoder, good, encode, expected=versions, receipt=receipt, planted=planted
-                )
+                done = store(self.records, self.encoder, good, encode, expected=versions, receipt=told, planted=planted)
                 break
             except AnotherTaxonomy:  # somebody changed the tree since the products were placed: place them in that one
                 self.follow()
@@ -169,8 +170,7 @@ class Live:
                 if error.product_id in expected or error.product_id not in ready.seen:
                     raise  # otherwise somebody changed, since it was read, what is patched: read it again
         self.follow()
-        written = iter(done)
-        return [next(written) if isinstance(each, Record | str) else each for each in ready.changes]
+        return _whole(ready.changes, done)
 
     def _ready(self, products: Sequence[Product]) -> list[Record | ProductError]:
         return prepare(products, self._placement, given_parts(self.encoder))
@@ -284,3 +284,13 @@ def _check_store(loaded: Snapshot, records: Records) -> None:
             f"snapshot {manifest.id} holds changes up to {manifest.seq}, the journal of {records.name} ends at {seq}: "
             f"the record store is older, as after restoring a backup; {REBUILD}"
         )
+
+
+def _whole(changes: Sequence[Record | str | Refused], done: Sequence[Written | Exception]) -> list[Outcome]:
+    """Return the outcomes of changes in their order, of which `done` are those that the store was asked for."""
+    written = iter(done)
+    return [cast("Written", next(written)) if isinstance(each, Record | str) else each for each in changes]
+
+
+def _told(receipt: Receipt, changes: Sequence[Record | str | Refused], done: Sequence[Written | Exception]) -> Answered:
+    return receipt.answer(_whole(changes, done))

@@ -9,6 +9,7 @@ from typing import Any
 from indexer.encoders import Encoder
 from indexer.errors import ProductError, ProductNotFound
 from indexer.product import Product
+from indexer.sources.specs import Specs
 from indexer.store.records import Record, Records
 from indexer.update import whole
 
@@ -22,6 +23,7 @@ LABEL = frozenset({"category", "tags"})
 class Patch:
     """New values of some fields of the stored product `id`, as Product has them; the others stay as they are.
 
+    A mapping of `specs` changes those it names and leaves the others: name -> value, or None to remove it.
     One that changes the label without saying who gave it, or how much it counts, is taken for a supplier's, as a
     product is that is put.
     """
@@ -81,4 +83,19 @@ def _applied(product: Product | None, patch: Patch) -> Product | Refused:
         changes |= {"provenance": "supplier", "weight": 1.0}
     if "images" in changes and "pictures" not in changes:
         changes["pictures"] = ()
+    if isinstance(changes.get("specs"), Mapping):
+        changes["specs"] = _merged(product.specs, changes["specs"])
     return replace(product, **changes)
+
+
+def _merged(specs: Specs, changes: Mapping[str, str | None]) -> Specs:
+    """Return specs with new values where they stood, new ones at the end, and without those that are None now."""
+    stood = {name for name, _ in specs}
+    first = dict.fromkeys(stood & changes.keys(), True)
+    merged: list[tuple[str, str]] = []
+    for name, value in specs:
+        if name not in changes:
+            merged.append((name, value))
+        elif first.pop(name, False) and (new := changes[name]) is not None:
+            merged.append((name, new))
+    return (*merged, *((name, value) for name, value in changes.items() if value is not None and name not in stood))

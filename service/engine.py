@@ -15,7 +15,7 @@ import numpy as np
 
 from indexer.encoders import Encoder, given_parts
 from indexer.errors import ProductError, ProductNotFound, SnapshotDamaged
-from indexer.live import Change, Live, Outcome, open_index
+from indexer.live import Change, Live, Outcome, Patch, open_index
 from indexer.normalize import text_of
 from indexer.product import Product
 from indexer.space import IMAGE, Projected
@@ -204,6 +204,10 @@ class Engine:
     ) -> list[Outcome]:
         """Put products, patch them and delete ids in one transaction, as `Live.change` does."""
         return self.live.change(changes, expected=expected, receipt=receipt)
+
+    def patch(self, patches: Sequence[Patch]) -> list[Outcome]:
+        """Change some fields of stored products; in order, a refused patch and one of an unknown id as errors."""
+        return self.live.change(patches)
 
     def get(self, product_id: str) -> Stored:
         """Return the stored product; raises ProductNotFound."""

@@ -40,12 +40,18 @@ class ServiceSettings(ImageSettings):
 
     host: str = Field("127.0.0.1", description="Address to serve on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to serve on; 0 takes a free one.")
-    batch_items: int = Field(1000, ge=1, le=100_000, description="Items in one batch request at most.")
-    body_bytes: int = Field(32 * 1024 * 1024, ge=1024, description="Bytes in one request body at most.")
+    batch_items: int = Field(10_000, ge=1, le=100_000, description="Items in one batch request at most.")
+    body_bytes: int = Field(64 * 1024 * 1024, ge=1024, description="Bytes in one request body at most.")
     queue_items: int = Field(
         4096, ge=1, description="Products waiting to be encoded at most; beyond, 503 with Retry-After."
     )
     encode_items: int = Field(64, ge=1, le=4096, description="Products encoded in one step at most.")
     follow_seconds: float = Field(
         0.1, gt=0, le=3600, description="Seconds between two looks for what other processes changed or published."
+    )
+    key_hours: float = Field(
+        24, gt=0, le=8760, description="Hours for which the answer to a request with an Idempotency-Key is kept."
+    )
+    reach_seconds: float = Field(
+        5, ge=0, le=600, description="Seconds that a question waits for the changes up to its min_seq at most."
     )

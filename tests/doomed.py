@@ -103,8 +103,8 @@ def once(live: Live, key: str, changes: Sequence[Change], *, torn: bool = False)
         before = [each for each in told(live.change(changes[:1])) if each[0] != "not found"]
         changes = changes[1:]
 
-    def answer(written: Sequence[Written]) -> Answered:
-        return Answered(200, json.dumps([*before, *told(written)]).encode())
+    def answer(outcomes: Sequence[Written | Exception]) -> Answered:
+        return Answered(200, json.dumps([*before, *told(outcomes)]).encode())
 
     live.change(changes, receipt=Receipt(key, answer))
     again = live.records.claim(key, key)

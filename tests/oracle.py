@@ -127,7 +127,7 @@ def agree(found: Neighbours, expected: Neighbours, tolerance: float) -> None:
     assert np.abs(near[0] - near[1]).max(initial=0) <= tolerance
 
 
-def told(outcomes: Sequence[Outcome]) -> list[tuple[str, int]]:
+def told(outcomes: Sequence[Outcome | Exception]) -> list[tuple[str, int]]:
     """Return outcome and version of each change, as `Oracle.change` does."""
     return [(each.outcome, each.version) if isinstance(each, Written) else ("not found", 0) for each in outcomes]
 

@@ -371,6 +371,11 @@ def test_contents_without_raw_vectors_are_noticed(records: Records) -> None:
     assert records.seq() == 2
 
 
+def _told(outcome: Written | Exception) -> bytes:
+    assert isinstance(outcome, Written)
+    return outcome.outcome.encode()
+
+
 def test_a_request_is_answered_once(records: Records) -> None:
     """Its answer is kept with its change and given to a repetition; another request under the key is refused."""
     assert records.claim("k", "one") is None
@@ -379,7 +384,7 @@ def test_a_request_is_answered_once(records: Records) -> None:
     with pytest.raises(RequestConflict):
         records.claim("k", "two")
 
-    records.change([record("a")], receipt=Receipt("k", lambda done: Answered(201, done[0].outcome.encode())))
+    records.change([record("a")], receipt=Receipt("k", lambda done: Answered(201, _told(done[0]))))
     assert records.claim("k", "one") == Answered(201, b"created")
 
     assert records.claim("k", "one", keep=timedelta(0)) is None

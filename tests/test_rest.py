@@ -54,11 +54,11 @@ def call_of(command: str) -> Call:
         words = words[end + 1 :]
     options = dict(pairwise(words))
     body = options["-d"].encode() if "-d" in options else piped
-    name, _, value = options.get("-H", "").partition(": ")
+    headers = dict(word.split(": ", 1) for option, word in pairwise(words) if option == "-H")
     path = next(word for word in words if word.startswith(HOST)).removeprefix(HOST)
     fields = tuple(_field(word) for option, word in pairwise(words) if option == "-F")
     method = options.get("-X", "POST" if body or fields else "GET")
-    return Call(method, path, {name: value} if name else {}, body, fields)
+    return Call(method, path, headers, body, fields)
 
 
 def _field(word: str) -> tuple[str, str]:

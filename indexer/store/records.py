@@ -26,6 +26,7 @@ from indexer.store import engines, history, pictures, raw, relabelling, requests
 from indexer.store.history import TakenBack
 from indexer.store.moment import Moment
 from indexer.store.raw import RawVectors, Slice
+from indexer.store.refusals import refusal
 from indexer.store.requests import Answered, Receipt
 from indexer.store.rows import ANY, Entry, Outcome, Record, Stored, Unencoded, Written
 from indexer.store.schema import journal, labels, products
@@ -320,10 +321,7 @@ class Records:
         try:
             yield
         except sa.exc.DBAPIError as error:
-            raise RecordError(
-                f"the record store {self.name} refuses ({error.orig}) and nothing was changed; "
-                "check that it is there, can be written to and has room"
-            ) from error
+            raise refusal(self.name, error) from error
 
 
 def _now() -> str:

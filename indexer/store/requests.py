@@ -32,11 +32,12 @@ class Answered:
 class Receipt:
     """What a change leaves in the store for the request that asked for it: answer(outcomes) under the key it claimed.
 
-    `answer` is called inside the transaction of the change, with its outcomes in order; it must be quick.
+    `answer` is called inside the transaction of the change, with its outcomes in order; it must be quick, and what it
+    raises undoes the change.
     """
 
     key: str
-    answer: Callable[[Sequence[Written]], Answered]
+    answer: Callable[[Sequence[Written | Exception]], Answered]
 
 
 def claim(connection: sa.Connection, key: str, fingerprint: str, now: str, keep: timedelta) -> Answered | None:

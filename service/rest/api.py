@@ -1,109 +1,35 @@
-"""The routes of `/v1` that ask about products and change them: read, let the worker ask the engine, write its answer.
+"""The routes of `/v1` that ask about products: read, let the worker ask the engine, write its answer.
 
-What needs the encoder goes to the worker (`worker.py`) through `ask`; what only reads the record store is a plain
-`def`, which the server runs in its thread pool. Nothing heavy happens on the event loop.
+What needs the encoder goes to the worker (`worker.py`) through `ask`. Nothing heavy happens on the event loop. Routes
+that store and change products are in `products.py`, what all take from path, query and headers in `parameters.py`.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 import time
 from collections.abc import AsyncIterator, Mapping
-from http import HTTPStatus
-from typing import Annotated, Any
-from urllib.parse import quote
+from typing import Any
 
 import orjson
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
-from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import Response, StreamingResponse
 
 from indexer.errors import ProductError
-from indexer.product import ID_CHARS
-from service.calibration.dial import Dial, Policy
 from service.engine import Asking
 from service.rest.asking import ask, engine_of
-from service.rest.batches import (
-    Batch,
-    categorize_items,
-    categorize_lines,
-    change_items,
-    check_size,
-    counts,
-    created,
-)
+from service.rest.batches import Batch, categorize_items, categorize_lines, check_size, counts
 from service.rest.bodies import FORM, JSON, NDJSON, BodyRoute, media_type, read_bytes, read_document
 from service.rest.forms import form_schema
-from service.rest.images import ID_PATTERN
-from service.rest.problems import MEDIA_TYPE, IdConflict, InvalidCursor
-from service.rest.replies import (
-    Categorized,
-    CategorizedBatch,
-    Change,
-    ChangedBatch,
-    ProductPage,
-    SimilarProducts,
-    StoredProduct,
-    answer_shown,
-    change_shown,
-    product_shown,
-)
-from service.rest.schemas import (
-    CategorizeBatch,
-    NewProduct,
-    ProductBody,
-    ProductFields,
-    ProductsBatch,
-    SimilarBody,
-)
+from service.rest.parameters import DialAsked, reached
+from service.rest.problems import MEDIA_TYPE
+from service.rest.replies import Categorized, CategorizedBatch, SimilarProducts, answer_shown
+from service.rest.schemas import CategorizeBatch, ProductBody, SimilarBody
 from service.rest.uploads import images_of, listing, looked_at
 
 PAGE_DEFAULT, PAGE_LIMIT = 50, 500
 
-
-class _Rest(Convertor[str]):
-    """The rest of a path, line breaks too: Starlette's own `path` drops one at the end, and two ids would be one."""
-
-    regex = r"[\s\S]*"
-
-    def convert(self, value: str) -> str:
-        return value
-
-    def to_string(self, value: str) -> str:
-        return value
-
-
-register_url_convertor("rest", _Rest())
-
 router = APIRouter(prefix="/v1", route_class=BodyRoute)
-
-ProductId = Annotated[
-    str,
-    Path(min_length=1, max_length=ID_CHARS, pattern=ID_PATTERN, description="May contain slashes and spaces."),
-]
-
-
-Precision = Annotated[
-    float | None,
-    Query(gt=0.5, lt=1, description="Share of `auto` answers that must be right; the service's setting when absent."),
-]
-PolicyAsked = Annotated[
-    Policy | None, Query(description="How far an answer goes; the service's setting when absent. See docs/decision.md.")
-]
-
-WithoutImage = Annotated[
-    bool, Query(description="Whether to say as well what the answer would be without the picture, if one was used.")
-]
-
-
-def _dial(precision: Precision = None, policy: PolicyAsked = None, *, without_image: WithoutImage = False) -> Dial:
-    return Dial(precision, policy, without_image)
-
-
-DialAsked = Annotated[Dial, Depends(_dial)]
 
 BODY = (400, 413, 415, 422)
 """What a route with a body may refuse it with."""
@@ -111,11 +37,13 @@ BODY = (400, 413, 415, 422)
 _REASONS = {
     400: "The body is not of its media type.",
     404: "There is no such thing.",
-    409: "The ids in path and body differ.",
+    409: "The ids in path and body differ, or the request of this Idempotency-Key has no answer yet.",
+    412: "The product has another version than If-Match or If-None-Match says.",
     413: "The body has too many bytes or items, or an image has too many bytes.",
     415: "The body is of another media type.",
     422: "The request does not have the form that is expected, or the product is refused.",
-    503: "Not ready, or too much is waiting; Retry-After says when to try again.",
+    503: "Not ready, too much is waiting, or what min_seq asks for is not here yet; Retry-After says when.",
+    507: "There is no room for the change where the record store is.",
 }
 
 
@@ -143,7 +71,13 @@ def or_form(model: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"content": {FORM: {"schema": form_schema(model)}}}}
 
 
-@router.post("/categorize", response_model=Categorized, responses=refusals(*BODY), openapi_extra=or_form(ProductBody))
+@router.post(
+    "/categorize",
+    response_model=Categorized,
+    responses=refusals(*BODY),
+    openapi_extra=or_form(ProductBody),
+    dependencies=[Depends(reached)],
+)
 async def categorize(request: Request, body: ProductBody, dial: DialAsked) -> Json:
     """Say on which shelf a product belongs, with tags, the neighbours that decided, and near-duplicates."""
     begun = time.perf_counter()
@@ -165,7 +99,7 @@ _BATCH_BODY = {
         NDJSON: {"schema": {"description": "One product in JSON on each line; any other line gets a problem."}},
     },
 }
-_LINES: dict[int | str, dict[str, Any]] = {
+ANSWERED_BY_LINES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "In the media type of the request; of NDJSON the last line holds the counts.",
         "content": {NDJSON: {"schema": {"type": "string", "description": "One item in JSON on each line."}}},
@@ -176,8 +110,9 @@ _LINES: dict[int | str, dict[str, Any]] = {
 @router.post(
     "/categorize:batch",
     response_model=CategorizedBatch,
-    responses=refusals(*BODY) | _LINES,
+    responses=refusals(*BODY) | ANSWERED_BY_LINES,
     openapi_extra={"requestBody": _BATCH_BODY},
+    dependencies=[Depends(reached)],
 )
 async def categorize_batch(request: Request, dial: DialAsked) -> Response:
     """Categorize many products. NDJSON is answered line by line and has no limit of items, only of bytes."""
@@ -185,7 +120,7 @@ async def categorize_batch(request: Request, dial: DialAsked) -> Response:
     asking = Asking(engine_of(request), dial)
     if media_type(request) == NDJSON:
         lines = categorize_lines(request, asking, await read_bytes(request))
-        return StreamingResponse(_chained(await anext(lines), lines), media_type=NDJSON)
+        return StreamingResponse(chained(await anext(lines), lines), media_type=NDJSON)
     documents = CategorizeBatch.model_validate(await read_document(request)).items
     check_size(request, documents)
     batch = await categorize_items(request, asking, documents)
@@ -193,7 +128,11 @@ async def categorize_batch(request: Request, dial: DialAsked) -> Response:
 
 
 @router.post(
-    "/similar", response_model=SimilarProducts, responses=refusals(*BODY, 404), openapi_extra=or_form(SimilarBody)
+    "/similar",
+    response_model=SimilarProducts,
+    responses=refusals(*BODY, 404),
+    openapi_extra=or_form(SimilarBody),
+    dependencies=[Depends(reached)],
 )
 async def similar(request: Request, body: SimilarBody) -> Json:
     """Return the stored products most similar to a product, or to the stored one when only its `id` is given."""
@@ -202,77 +141,6 @@ async def similar(request: Request, body: SimilarBody) -> Json:
     query = body.id if body.id and not body.says_anything else asked[0]
     ran = await ask(request, lambda asked: [engine.similar(each, body.limit) for each in asked], [query])
     return Json({"items": ran.results[0], "images": images_of(request, asked[0])})
-
-
-@router.get("/products", response_model=ProductPage, responses=refusals(422))
-def list_products(
-    request: Request,
-    cursor: Annotated[str | None, Query(max_length=64, description="`next` of the page before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = PAGE_DEFAULT,
-) -> Json:
-    """List stored products in the order they first came."""
-    page = engine_of(request).page(_place(cursor), limit)
-    more = _cursor(page[-1].key) if len(page) == limit else None
-    return Json({"items": [product_shown(stored) for stored in page], "next": more})
-
-
-_CREATED: dict[int | str, dict[str, Any]] = {201: {"model": Change, "description": "Created"}}
-
-
-@router.post(
-    "/products",
-    response_model=Change,
-    responses=refusals(*BODY) | _CREATED,
-    openapi_extra=or_form(NewProduct),
-)
-async def post_product(request: Request, body: NewProduct) -> Json:
-    """Store a product under the id in the body, as PUT does."""
-    return await _put(request, body, body.id)
-
-
-@router.post("/products:batch", response_model=ChangedBatch, responses=refusals(*BODY))
-async def change_products(request: Request, body: ProductsBatch) -> Json:
-    """Store and forget many products, in this order; each counts from the next question on."""
-    check_size(request, body.items)
-    return Json(_counted(await change_items(request, body.items)))
-
-
-@router.get("/products/{product_id:rest}", response_model=StoredProduct, responses=refusals(404, 422))
-def get_product(request: Request, product_id: ProductId) -> Json:
-    """Return a stored product."""
-    return Json(product_shown(engine_of(request).get(product_id)))
-
-
-@router.put(
-    "/products/{product_id:rest}",
-    response_model=Change,
-    responses=refusals(*BODY, 409) | _CREATED,
-    openapi_extra=or_form(ProductBody),
-)
-async def put_product(request: Request, product_id: ProductId, body: ProductBody) -> Json:
-    """Store a product whole, replacing what was there; it counts from the next question on. Idempotent."""
-    if body.id is not None and body.id != product_id:
-        raise IdConflict(f"the path names {product_id[:80]!r}, the body {body.id[:80]!r}; leave the id out of the body")
-    return await _put(request, body, product_id)
-
-
-@router.delete("/products/{product_id:rest}", response_model=Change, responses=refusals(422))
-async def delete_product(request: Request, product_id: ProductId) -> Json:
-    """Forget a product; one that is not stored is `missing`, and no error. Idempotent."""
-    ran = await ask(request, engine_of(request).delete, [product_id])
-    return Json(change_shown(ran.results[0]))
-
-
-async def _put(request: Request, body: ProductFields, product_id: str) -> Json:
-    put = engine_of(request).put
-    products = await looked_at(request, [listing(request, body.product(product_id), body)])
-    written = (await ask(request, put, products)).results[0]
-    if isinstance(written, ProductError):
-        raise written
-    shown = change_shown(written, images_of(request, products[0]))
-    if not created(written):
-        return Json(shown)
-    return Json(shown, HTTPStatus.CREATED, {"Location": f"/v1/products/{quote(product_id)}"})
 
 
 def _counted(batch: Batch) -> dict[str, Any]:
@@ -284,27 +152,8 @@ def _timings(begun: float, queue_ms: float, compute_ms: float) -> Mapping[str, f
     return {"queue": round(queue_ms, 3), "compute": round(compute_ms, 3), "total": round(total, 3)}
 
 
-async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield what was asked for already, so that what it raises becomes a problem, and then the rest."""
     yield first
     async for some in rest:
         yield some
-
-
-_CURSOR = re.compile(r"after ([0-9]{1,18})")
-
-
-def _cursor(key: int) -> str:
-    return base64.urlsafe_b64encode(f"after {key}".encode()).decode()
-
-
-def _place(cursor: str | None) -> int:
-    """Return the key that a page starts after; raises InvalidCursor for a cursor that `_cursor` has not made."""
-    if cursor is None:
-        return 0
-    try:
-        known = _CURSOR.fullmatch(base64.b64decode(cursor, b"-_", validate=True).decode())
-    except (binascii.Error, ValueError):
-        known = None
-    if known is None:
-        raise InvalidCursor("this cursor was not given by this list; start without one")
-    return int(known[1])

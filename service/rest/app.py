@@ -23,19 +23,22 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match, Mount
 
-from service.rest import api, facts, thumbnails
+from service.rest import api, facts, products, thumbnails
 from service.rest.edge import Edge
 from service.rest.pages import page_router, static_files
 from service.rest.problems import problem_response
-from service.rest.schemas import CategorizeBatch, DeleteItem, PutItem
+from service.rest.schemas import CategorizeBatch, DeleteItem, PatchItem, ProductsBatch, PutItem
 from service.rest.uploads import Looking
 from service.rest.worker import Worker
+from service.rest.writing import Writer
 from service.serving import Serving
 from service.settings import ServiceSettings
 
 UNSEEN: list[tuple[type[BaseModel], Literal["validation"]]] = [
     (CategorizeBatch, "validation"),
+    (ProductsBatch, "validation"),
     (PutItem, "validation"),
+    (PatchItem, "validation"),
     (DeleteItem, "validation"),
 ]
 """Models that only descriptions refer to, or bodies that routes read themselves, so that FastAPI does not see them."""
@@ -53,11 +56,13 @@ def create_app(settings: ServiceSettings, serving: Serving | None = None) -> Fas
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         opened: Serving = serving if serving is not None else await run_in_threadpool(Serving.open, settings)
         app.state.worker = Worker(step_items=settings.encode_items, queue_items=settings.queue_items)
+        app.state.writer = Writer(settings.queue_items)
         app.state.looking = Looking(settings)
         app.state.serving = opened
         yield
         app.state.serving = None
         await run_in_threadpool(app.state.worker.close)
+        await run_in_threadpool(app.state.writer.close)
         if serving is None:
             await run_in_threadpool(opened.close)
 
@@ -76,6 +81,7 @@ def create_app(settings: ServiceSettings, serving: Serving | None = None) -> Fas
     app.add_exception_handler(HTTPException, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse)
     app.include_router(api.router)
+    app.include_router(products.router)
     app.include_router(facts.router)
     app.include_router(thumbnails.router)
     app.include_router(page_router())

@@ -7,28 +7,35 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any, TypeVar
 
 import orjson
 from pydantic import ValidationError
 from starlette.requests import Request
+from starlette.responses import Response
 
 from indexer.errors import ProductError
+from indexer.live import Change
+from indexer.patch import Patch
 from indexer.product import Product
-from indexer.store.records import Written
+from indexer.store.records import Answered, Written
 from service.answer import Answer
 from service.engine import Asking
-from service.rest.asking import ask, ask_patiently, engine_of, settings_of
+from service.rest.asking import ask, ask_patiently, settings_of
 from service.rest.bodies import parse
 from service.rest.problems import ImageTooLarge, MalformedJson, TooManyItems, problem
 from service.rest.replies import answer_shown, change_shown
-from service.rest.schemas import DeleteItem, ProductBody, PutItem
+from service.rest.schemas import DeleteItem, PatchItem, ProductBody, PutItem
 from service.rest.uploads import Listing, images_of, listing, looked_at
+from service.rest.writing import write, write_once
 
 T = TypeVar("T")
 Shown = dict[str, Any]
-_Outcome = tuple[int, Shown] | Exception
+Told = tuple[int, Shown] | Exception
+"""A status and what is shown with it, or what went wrong."""
+
+LINES = 512
+"""Lines of changes in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,26 +91,32 @@ async def categorize_lines(request: Request, asking: Asking, body: bytes) -> Asy
     yield orjson.dumps({"counts": counts(len(lines), failed)}, option=orjson.OPT_APPEND_NEWLINE)
 
 
-async def change_items(request: Request, documents: Sequence[object]) -> Batch:
-    """Store and forget products in the order given; what follows a change sees it."""
-    engine = engine_of(request)
-    done: list[_Outcome] = []
-    for kind, run in groupby((_change(request, document) for document in documents), type):
-        some: list[Any] = list(run)
-        if kind is Listing:
-            products = await looked_at(request, some)
-            written = (await ask(request, engine.put, products)).results
-            done += [_put(request, *pair) for pair in zip(products, written, strict=True)]
-        elif kind is str:
-            done += [(200, change_shown(each)) for each in (await ask(request, engine.delete, some)).results]
-        else:
-            done += some
-    return Batch([_item(request, *pair) for pair in zip(documents, done, strict=True)])
+async def change_items(request: Request, documents: Sequence[object], key: str | None, body: bytes) -> Response:
+    """Store, change and forget products in the order given and in one transaction; what follows a change sees it."""
+    asked = await _changes(request, documents)
+
+    def answer(outcomes: Sequence[Written | Exception]) -> Answered:
+        batch = Batch(_changed(request, documents, asked, outcomes))
+        return Answered(200, orjson.dumps({"items": batch.items, "counts": counts(len(batch.items), batch.failed)}))
+
+    return await write_once(request, key, body, _good(asked), answer)
 
 
-def created(written: Written) -> bool:
-    """Whether a change made a product that was not there."""
-    return written.outcome == "created"
+async def change_lines(request: Request, body: bytes) -> AsyncIterator[bytes]:
+    """Yield one line for each line of `body` that is not blank, and one with the counts at the end.
+
+    LINES of them are one transaction; what was answered is stored, whatever becomes of those that follow.
+    """
+    lines = [line for line in body.splitlines() if line.strip()]
+    failed = 0
+    for start in range(0, len(lines), LINES):
+        documents = [_document(line) for line in lines[start : start + LINES]]
+        asked = await _changes(request, documents)
+        outcomes = await write(request, _good(asked), patient=start > 0)
+        batch = Batch(_changed(request, documents, asked, outcomes))
+        failed += batch.failed
+        yield b"".join(orjson.dumps(item, option=orjson.OPT_APPEND_NEWLINE) for item in batch.items)
+    yield orjson.dumps({"counts": counts(len(lines), failed)}, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _document(line: bytes) -> object:
@@ -130,11 +143,39 @@ def _question(request: Request, document: object) -> Listing | Exception:
         return error
 
 
-def _change(request: Request, document: object) -> Listing | str | Exception:
-    """Return the product to store, the id to forget, or what is wrong."""
+@dataclass(frozen=True, slots=True)
+class Patching:
+    """A patch as it was sent, and the fields that it names as a product."""
+
+    body: PatchItem
+    listing: Listing
+
+
+async def _changes(request: Request, documents: Sequence[object]) -> list[Change | Exception]:
+    """Return the change of each document with its images looked at, or what is wrong with it."""
+    asked = [_change(request, document) for document in documents]
+    listings = [each.listing if isinstance(each, Patching) else each for each in asked]
+    looked = iter(await looked_at(request, [each for each in listings if isinstance(each, Listing)]))
+    changes: list[Change | Exception] = []
+    for each in asked:
+        if isinstance(each, Patching):
+            changes.append(each.body.patch(next(looked)))
+        else:
+            changes.append(next(looked) if isinstance(each, Listing) else each)
+    return changes
+
+
+def _change(request: Request, document: object) -> Listing | Patching | str | Exception:
+    """Return the product to store, the patch, the id to forget, or what is wrong."""
+    if isinstance(document, Exception):
+        return document
+    op = document.get("op") if isinstance(document, dict) else None
     try:
-        if isinstance(document, dict) and document.get("op") == "delete":
+        if op == "delete":
             return DeleteItem.model_validate(document).id
+        if op == "patch":
+            patch = PatchItem.model_validate(document)
+            return Patching(patch, listing(request, patch.product(patch.id), patch))
         item = PutItem.model_validate(document)
         return listing(request, item.product(item.id), item)
     except (ValidationError, ImageTooLarge) as error:
@@ -156,17 +197,38 @@ def _answered(
     return [_item(request, *pair) for pair in zip(documents, done, strict=True)]
 
 
-def _answer(request: Request, product: Product, answer: Answer | ProductError) -> _Outcome:
+def _answer(request: Request, product: Product, answer: Answer | ProductError) -> Told:
     return answer if isinstance(answer, ProductError) else (200, answer_shown(answer, images_of(request, product)))
 
 
-def _put(request: Request, product: Product, written: Written | ProductError) -> _Outcome:
-    if isinstance(written, ProductError):
+def _changed(
+    request: Request,
+    documents: Sequence[object],
+    asked: Sequence[Change | Exception],
+    outcomes: Sequence[Written | Exception],
+) -> list[Shown]:
+    given = iter(outcomes)
+    done = [each if isinstance(each, Exception) else changed(request, each, next(given)) for each in asked]
+    return [_item(request, *pair) for pair in zip(documents, done, strict=True)]
+
+
+def changed(request: Request, change: Change, written: Written | Exception) -> Told:
+    """Return the status and what became of a change, with its images where it had some; an error as it is."""
+    if isinstance(written, Exception):
         return written
-    return 201 if created(written) else 200, change_shown(written, images_of(request, product))
+    images = images_of(request, change) if isinstance(change, Product) else _images_of(request, change)
+    return 201 if written.outcome == "created" else 200, change_shown(written, images)
 
 
-def _item(request: Request, document: object, outcome: _Outcome) -> Shown:
+def _images_of(request: Request, change: Patch | str) -> list[Shown]:
+    """Return what became of the images of a patch that names some."""
+    if isinstance(change, str) or "pictures" not in change.changes:
+        return []
+    named = {name: change.changes[name] for name in ("images", "pictures")}
+    return images_of(request, Product(change.id, **named))
+
+
+def _item(request: Request, document: object, outcome: Told) -> Shown:
     given = document.get("id") if isinstance(document, dict) else None
     known = given if isinstance(given, str) else None
     if isinstance(outcome, Exception):

@@ -21,10 +21,11 @@ from service.rest.problems import BodyTooLarge, MalformedJson, WrongMediaType
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
 FORM = "multipart/form-data"
+MERGE = "application/merge-patch+json"
 
 
 class BodyRoute(APIRoute):
-    """A route whose body, if it takes one, is JSON; or a form too, where its description in OpenAPI says so."""
+    """A route whose body, if it takes one, is JSON; or FORM or MERGE too, where its description in OpenAPI says so."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler with the reading put before it."""
@@ -32,7 +33,7 @@ class BodyRoute(APIRoute):
         if self.body_field is None:
             return handle
         content = (self.openapi_extra or {}).get("requestBody", {}).get("content", {})
-        taken = (JSON, FORM) if FORM in content else (JSON,)
+        taken = (JSON, *(each for each in (FORM, MERGE) if each in content))
 
         async def read_and_handle(request: Request) -> Response:
             return await handle(_ReadRequest.of(request, await read_document(request, taken)))
@@ -59,15 +60,17 @@ class _ReadRequest(Request):
         return self.document
 
 
+def document_of(request: Request) -> object:
+    """Return the document that the body of a `BodyRoute` was read as, before it was checked."""
+    return request.document if isinstance(request, _ReadRequest) else None
+
+
 async def read_document(request: Request, taken: tuple[str, ...] = (JSON,)) -> Any:  # noqa: ANN401 - as above
     """Return the body as a document, whichever of the media types `taken` it has.
 
     Raises WrongMediaType, BodyTooLarge, MalformedJson, and what `read_form` raises.
     """
-    given = media_type(request)
-    if given not in taken:
-        raise WrongMediaType(f"send the body as Content-Type: {' or '.join(taken)}")
-    if given == FORM:
+    if check_media_type(request, taken) == FORM:
         return await read_form(request.headers, _pieces(request), settings_of(request).image_bytes)
     return parse(await read_bytes(request))
 
@@ -102,6 +105,14 @@ def parse(body: bytes) -> Any:  # noqa: ANN401 - JSON is anything until it is va
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise MalformedJson(f"the body cannot be read as JSON: {error}") from error
+
+
+def check_media_type(request: Request, taken: tuple[str, ...]) -> str:
+    """Return the media type of the body; raises WrongMediaType when it is none of those `taken`."""
+    given = media_type(request)
+    if given not in taken:
+        raise WrongMediaType(f"send the body as Content-Type: {' or '.join(taken)}")
+    return given
 
 
 def media_type(request: Request) -> str:

@@ -13,7 +13,7 @@ import uuid
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.rest.problems import INTERNAL, kind_of, problem_response
+from service.rest.problems import INTERNAL, STORE_DETAILS, kind_of, problem_response
 
 log = logging.getLogger("aisle.requests")
 
@@ -48,7 +48,7 @@ class Edge:
         try:
             await self._app(scope, receive, send_marked)
         except Exception as error:
-            if kind_of(error) is INTERNAL:
+            if kind_of(error) is INTERNAL or kind_of(error).code in STORE_DETAILS:
                 log.exception("request_id=%s failed", request_id)
             if status:
                 raise  # the answer has begun: the server cuts it off, so that nobody takes it for whole

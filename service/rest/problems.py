@@ -20,7 +20,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from indexer.errors import ProductError, ProductNotFound
+from indexer.errors import (
+    ProductError,
+    ProductNotFound,
+    RecordError,
+    RequestConflict,
+    RequestRunning,
+    StoreFull,
+    StoreReadOnly,
+    VersionConflict,
+)
 from service.rest.worker import Closed, Overloaded
 from taxonomy.tree import TaxonomyError
 
@@ -82,6 +91,10 @@ class NotReady(Exception):
     """The index is not open (yet)."""
 
 
+class SeqNotReached(Exception):
+    """A question is about changes that this process has not seen yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of problem as the outside knows it."""
@@ -98,6 +111,8 @@ KINDS: Mapping[type[Exception], Kind] = {
     PictureNotFound: Kind(404, "picture_not_found", "No such picture"),
     TaxonomyError: Kind(404, "category_not_found", "No such category"),
     IdConflict: Kind(409, "id_conflict", "Two different ids"),
+    RequestRunning: Kind(409, "request_running", "The request of this idempotency key has no answer yet"),
+    VersionConflict: Kind(412, "version_conflict", "The product has another version"),
     BodyTooLarge: Kind(413, "body_too_large", "The body is too large"),
     TooManyItems: Kind(413, "too_many_items", "Too much in one request"),
     ImageTooLarge: Kind(413, "image_too_large", "An image is too large"),
@@ -107,10 +122,15 @@ KINDS: Mapping[type[Exception], Kind] = {
     InvalidField: Kind(422, "invalid_request", "The request does not have the form that is expected"),
     InvalidCursor: Kind(422, "invalid_cursor", "Not a cursor of this list"),
     ProductError: Kind(422, "invalid_product", "The product is refused"),
+    RequestConflict: Kind(422, "idempotency_conflict", "The idempotency key stands for another request"),
     ClientDisconnect: Kind(499, "client_gone", "The client closed the connection"),
     NotReady: Kind(503, "not_ready", "The index is not open"),
     Overloaded: Kind(503, "overloaded", "Too much is waiting"),
     Closed: Kind(503, "shutting_down", "The service is shutting down"),
+    SeqNotReached: Kind(503, "seq_not_reached", "The changes that are asked for are not here yet"),
+    StoreReadOnly: Kind(503, "store_read_only", "The record store cannot be changed"),
+    RecordError: Kind(503, "store_unavailable", "The record store refuses"),
+    StoreFull: Kind(507, "store_full", "The record store has no room"),
 }
 """Any other exception is a failure of ours, 500 `internal_error`."""
 
@@ -121,6 +141,16 @@ HTTP_KINDS: Mapping[int, Kind] = {
 """What the framework itself refuses, by status."""
 
 INTERNAL = Kind(500, "internal_error", "The service failed")
+
+STORE_DETAILS: Mapping[str, str] = {
+    "store_full": "there is no room for the change on the disk of the record store, and nothing was changed; make room "
+    "there and send it again",
+    "store_read_only": "the record store can only be read, and nothing was changed; let the service write to it and "
+    "send it again",
+    "store_unavailable": "the record store cannot be used now, and nothing was changed; why is in the service's log "
+    "under this request_id",
+}
+"""What clients are told of a record store that refuses, by code; where it is and what it said is for the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +206,8 @@ def kind_of(error: Exception) -> Kind:
 def _detail(error: Exception, kind: Kind) -> str:
     if kind is INTERNAL:
         return "an unexpected error occurred; its cause is in the log of the service under this request_id"
+    if kind.code in STORE_DETAILS:
+        return STORE_DETAILS[kind.code]
     if isinstance(error, (RequestValidationError, ValidationError)):
         count = len(error.errors())
         return f"{count} fault was found" if count == 1 else f"{count:,} faults were found"
@@ -195,7 +227,7 @@ def _advice(error: HTTPException) -> str:
 def _headers(error: Exception, status: int) -> dict[str, str]:
     if isinstance(error, HTTPException):
         return dict(error.headers or {})
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if status == HTTPStatus.SERVICE_UNAVAILABLE or isinstance(error, RequestRunning):
         return {"Retry-After": str(getattr(error, "retry_after", 1))}
     return {}
 

@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from indexer.patch import FIELDS, Patch
 from indexer.product import (
     CATEGORY_CHARS,
     DESCRIPTION_CHARS,
@@ -56,11 +57,26 @@ def read_specs(given: object) -> Specs:
     return specs
 
 
+def read_changed_specs(given: object) -> Specs | dict[str, str | None]:
+    """Return specs given as `read_specs` takes them; an object changes those it names, null removes one."""
+    if not isinstance(given, dict):
+        return read_specs(given)
+    kept = dict(read_specs({name: value for name, value in given.items() if value is not None}))
+    return kept | {name: None for name, value in given.items() if value is None}
+
+
 _SPECS = {
     "anyOf": [{"type": "object"}, {"type": "array"}, {"type": "string"}, {"type": "null"}],
     "description": "Properties by name: an object, a list of `{name, value}`, or text with one `name: value` a line.",
 }
 
+_CHANGED_SPECS = _SPECS | {
+    "description": "An object changes the properties that it names, and null removes one; a list or text replaces all."
+}
+
+ChangedSpecs = Annotated[
+    Specs | dict[str, str | None], BeforeValidator(read_changed_specs), WithJsonSchema(_CHANGED_SPECS)
+]
 Id = Annotated[str, Field(min_length=1, max_length=ID_CHARS, pattern=ID_PATTERN)]
 Tag = Annotated[str, Field(max_length=TAG_CHARS)]
 
@@ -149,6 +165,34 @@ class PutItem(NewProduct):
     op: Literal["put"] = "put"
 
 
+class ProductPatch(ProductFields):
+    """Fields of a stored product that change (JSON merge patch, RFC 7396): null resets one, others stay as they are.
+
+    A new category or new tags are a supplier's with a weight of 1 unless `provenance` or `weight` is given, too.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"category": "Kitchen > Coffee > French Presses", "provenance": "human"}}
+    )
+
+    specs: ChangedSpecs = ()  # type: ignore[assignment]  # an object is merged here, not taken as it is
+
+    def patch(self, product: Product) -> Patch:
+        """Return the change; `product` has the fields of this one, and pictures where its images were looked at."""
+        named = self.model_fields_set & FIELDS
+        changes = {name: getattr(product, name) for name in named}
+        if "images" in named:
+            changes["pictures"] = product.pictures
+        return Patch(product.id, changes)
+
+
+class PatchItem(ProductPatch):
+    """Fields of one stored product that change."""
+
+    op: Literal["patch"]
+    id: Id
+
+
 class DeleteItem(Body):
     """One product to forget."""
 
@@ -169,9 +213,9 @@ class CategorizeBatch(Body):
 
 
 class ProductsBatch(Body):
-    """Products to store and to forget, in this order; one that is refused never fails the others."""
+    """Products to store, change and forget, in this order; one that is refused never fails the others."""
 
-    items: Annotated[list[Any], _each("PutItem", "DeleteItem")]
+    items: Annotated[list[Any], _each("PutItem", "PatchItem", "DeleteItem")]
 
 
 class SimilarBody(ProductBody):

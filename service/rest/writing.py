@@ -1,0 +1,169 @@
+"""From a route to the record store: one change in one transaction, carried out once however often it is sent.
+
+    claim its idempotency key, where it has one -> change the store, with the answer kept beside the change -> answer
+
+Changes have threads of their own. What of them is new is encoded in pieces between questions, so that a change of
+thousands of products holds up neither questions nor small changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+from http import HTTPStatus
+from typing import TypeVar
+from urllib.parse import quote
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from indexer.errors import RecordError
+from indexer.live import Change, Outcome
+from indexer.store.records import ANY, Answered, Receipt, Written
+from service.rest.asking import engine_of, settings_of
+from service.rest.images import ImageBody
+from service.rest.worker import Closed, Overloaded
+
+T = TypeVar("T")
+Answer = Callable[[Sequence[Written | Exception]], Answered]
+"""Writes what is answered to a change from its outcomes; what it raises undoes the change."""
+
+THREADS = 4
+"""Changes that are carried out at a time. The store takes one after the other; what is new is encoded before."""
+
+JSON = "application/json"
+
+
+class Writer:
+    """Carries changes out, THREADS of them at a time; the others wait in the order in which they came."""
+
+    def __init__(self, queue_items: int) -> None:
+        self._queue_items = queue_items
+        self._waiting = 0
+        self._counting = threading.Lock()
+        self._threads = ThreadPoolExecutor(THREADS, "aisle-writer")
+
+    async def run(self, call: Callable[[], T], items: int = 1) -> T:
+        """Return `call()`, a change of so many products. Once begun it is carried out, whether or not anybody waits.
+
+        Raises Overloaded when more products are waiting than the queue takes, and Closed after `close`.
+        """
+        with self._counting:
+            if self._waiting and self._waiting + items > self._queue_items:
+                raise Overloaded(self._waiting, self._queue_items, 1)
+            self._waiting += items
+        try:
+            running = asyncio.get_running_loop().run_in_executor(self._threads, call)
+        except RuntimeError as error:  # of an executor that was shut down
+            self._done(items)
+            raise Closed("the service is shutting down; try again elsewhere or later") from error
+        running.add_done_callback(lambda _: self._done(items))
+        return await asyncio.shield(running)
+
+    def close(self) -> None:
+        """Finish what was accepted, then end the threads."""
+        self._threads.shutdown()
+
+    def _done(self, items: int) -> None:
+        with self._counting:
+            self._waiting -= items
+
+
+async def write(
+    request: Request,
+    changes: Sequence[Change],
+    expected: Mapping[str, int | None] = ANY,
+    receipt: Receipt | None = None,
+    *,
+    patient: bool = False,
+) -> list[Outcome]:
+    """Change the store and return the outcomes, in order; whatever is asked from then on sees them.
+
+    Raises VersionConflict, RecordError and Overloaded, with nothing changed; one that is patient waits for room.
+    """
+    change = partial(engine_of(request).change, changes, expected=expected, receipt=receipt)
+    while True:
+        try:
+            return await _writer(request).run(change, len(changes))
+        except Overloaded as error:
+            if not patient:
+                raise
+            await asyncio.sleep(error.retry_after)
+
+
+async def write_once(
+    request: Request,
+    key: str | None,
+    body: object,
+    changes: Sequence[Change],
+    answer: Answer,
+    *,
+    expected: Mapping[str, int | None] = ANY,
+) -> Response:
+    """Change the store and answer, or answer as before when the key came with the same request already.
+
+    body: what was asked, as bytes or as the document that was read. A request that fails gives its key up. Raises
+    RequestConflict for a key of another request, RequestRunning, and what `write` and `answer` raise.
+    """
+    if key is None:
+        return response_of(answer(await write(request, changes, expected)))
+    records, kept = engine_of(request).live.records, timedelta(hours=settings_of(request).key_hours)
+    name, fingerprint = key.strip('"') or key, _fingerprint(request, body)
+    before = await _writer(request).run(lambda: records.claim(name, fingerprint, kept))
+    if before is not None:
+        return response_of(before, {"Idempotency-Replayed": "true"})
+    answered: list[Answered] = []
+
+    def told(outcomes: Sequence[Written | Exception]) -> Answered:
+        answered.append(answer(outcomes))
+        return answered[-1]
+
+    try:
+        await write(request, changes, expected, Receipt(name, told))
+    except BaseException:
+        with suppress(RecordError, Overloaded, Closed):
+            await _writer(request).run(lambda: records.release(name), 0)
+        raise
+    return response_of(answered[-1])
+
+
+def response_of(answered: Answered, headers: Mapping[str, str] | None = None) -> Response:
+    """Return the response of an answer; one about a single product has its version as ETag, a new one its place."""
+    told = orjson.loads(answered.body)
+    own = dict(headers or {})
+    if told.get("version"):
+        own["ETag"] = etag(told["version"])
+    if answered.status == HTTPStatus.CREATED:
+        own["Location"] = f"/v1/products/{quote(told['id'])}"
+    return Response(answered.body, answered.status, own, JSON)
+
+
+def etag(version: int) -> str:
+    """Return the version of a product as HTTP writes it."""
+    return f'"{version}"'
+
+
+def _fingerprint(request: Request, body: object) -> str:
+    """Return what is the same for equal requests alone: method, path, condition and body."""
+    said = [request.method, request.scope["path"], request.headers.get("if-match", "")]
+    written = body if isinstance(body, bytes) else orjson.dumps(body, default=_image, option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(orjson.dumps(said) + written).hexdigest()
+
+
+def _image(value: object) -> object:
+    """Return an image of a form as something that JSON can hold."""
+    if not isinstance(value, ImageBody):
+        raise TypeError(f"{type(value).__name__} is no part of a body")
+    return [value.name, None if value.data is None else hashlib.sha256(value.data).hexdigest()]
+
+
+def _writer(request: Request) -> Writer:
+    writer: Writer = request.app.state.writer
+    return writer
