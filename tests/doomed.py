@@ -11,7 +11,7 @@ they ended. A job:
     index     the folder
     seconds   from the fork to the kill; null to wait for its end
     calls     calls of functions after which the process kills itself; null for none
-    within    the function from which on calls are counted, as `snapshot.py:write`; "" for all of it
+    within    the function from which on calls are counted, as `snapshot.py:written`; "" for all of it
     told      the file that gets a line for each acknowledged step, what was answered, as JSON; of other work that comes
               to its end the number of calls
     lie       how a write goes wrong on purpose, to see whether that is noticed: "", early, torn

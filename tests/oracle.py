@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any, Self
@@ -11,16 +11,19 @@ import numpy as np
 
 from indexer import encoders
 from indexer.encoders import Encoded, Encoder
+from indexer.errors import ProductNotFound
 from indexer.live import Change, Live, Outcome, Patch
 from indexer.normalize import text_of
 from indexer.product import Product, content_hash
 from indexer.space import TEXT
 from indexer.store.records import Records, Written
-from indexer.vectors import Neighbours, Vectors
+from indexer.vectors import Keys, Neighbours, Vectors
 from indexer.vectors.exact import ExactIndex
 
-TOLERANCE = {"ivf_sq8": 0.02, "ivf_pq": 0.2}
-"""How far a similarity may be from the true one; every other kind's is equal to it."""
+TOLERANCE = {"ivf_sq8": 0.1, "ivf_pq": 0.5}
+"""How far a similarity may be from the true one; every other kind's is equal to it. The code of a product that is like
+none of those that the codes were learnt from is far off, and few are: the mean is held to MEAN."""
+MEAN = 0.01
 
 QUERIES = ("red mug", "leather football", "steel pan ball", "kite")
 NOBODY: Mapping[str, str] = {}
@@ -57,6 +60,8 @@ class Oracle:
             label = {"provenance": "supplier", "weight": 1.0} if change.changes.keys() & {"category", "tags"} else {}
             said: dict[str, Any] = {**label, **change.changes}
             change = replace(old, **said)
+        if not change.title:
+            return "refused", 0
         new = replace(change, category=spelt.get(change.category, change.category))
         if new == old:
             return "unchanged", version
@@ -81,14 +86,11 @@ class Oracle:
         for row, tag in zip(of_tags.row.tolist(), of_tags.tag.tolist(), strict=True):
             tags[row].append(live.labels.tag_names[tag])
         said = [(live.tree.text(node) if node >= 0 else "", tuple(tags[row])) for row, node in enumerate(nodes)]
-        assert said == [(product.category, product.tags) for product in products]
+        assert _folded(said) == _folded((product.category, product.tags) for product in products)
         labelled = sum(bool(product.category) for product in products)
         assert (len(live.labels), live.labels.labelled) == (len(products), labelled)
 
-        placed, index = seen(live, products), live.contents.views[TEXT].vectors
-        there = placed.any(axis=1)
-        exact = ExactIndex(live.contents.views[TEXT].space.dim)
-        exact.upsert(keys[there], placed[there])
+        index, (_, exact) = live.contents.views[TEXT].vectors, exact_of(live, self)
         assert len(index) == len(exact)
         queries = seen(live, [Product("", title) for title in QUERIES])
         every = max(1, len(exact))
@@ -105,13 +107,33 @@ def held(records: Records) -> dict[str, tuple[Product, int]]:
     return found
 
 
+def exact_of(live: Live, oracle: Oracle) -> tuple[Keys, ExactIndex]:
+    """Return the keys of products that have something to search by, and an exact index of them."""
+    products = [product for product, _ in oracle.rows.values()]
+    placed = seen(live, products)
+    there = placed.any(axis=1)
+    keys = np.array([live.labels.key(product.id) for product in products], np.int64)[there]
+    exact = ExactIndex(live.contents.views[TEXT].space.dim)
+    exact.upsert(keys, placed[there])
+    return keys, exact
+
+
+_SEEN: dict[str, dict[str, Vectors]] = {}
+"""Search vectors by the title of a product, of the snapshot whose space placed them."""
+
+
 def seen(live: Live, products: Sequence[Product]) -> Vectors:
-    """Return the search vectors of products by their text: encoded now, by an encoder of its own."""
+    """Return the search vectors of products that have a title only: encoded apart from the index, once."""
+    made = _SEEN.setdefault(live.manifest.id, {})
+    new = list({each.title: each for each in products if each.title not in made}.values())
+    if new:
+        encoded = encoders.load(live.manifest.encoder_spec).encode(new)
+        vectors = live.space.project(encoded, [text_of(product) for product in new]).vectors[TEXT]
+        made.update(zip([each.title for each in new], vectors, strict=True))
     if not products:
         return np.empty((0, live.contents.views[TEXT].space.dim), np.float32)
-    encoded = encoders.load(live.manifest.encoder_spec).encode(products)
-    vectors: Vectors = live.space.project(encoded, [text_of(product) for product in products]).vectors[TEXT]
-    return vectors
+    rows: Vectors = np.stack([made[each.title] for each in products])
+    return rows
 
 
 def agree(found: Neighbours, expected: Neighbours, tolerance: float) -> None:
@@ -124,12 +146,34 @@ def agree(found: Neighbours, expected: Neighbours, tolerance: float) -> None:
     taken = [np.take_along_axis(each.keys, order, 1) for each, order in ((found, one), (expected, other))]
     assert taken[0].tolist() == taken[1].tolist()
     near = [np.take_along_axis(each.similarity, order, 1) for each, order in ((found, one), (expected, other))]
-    assert np.abs(near[0] - near[1]).max(initial=0) <= tolerance
+    off = np.abs(near[0] - near[1])
+    assert off.max(initial=0) <= tolerance
+    assert off.sum() <= MEAN * off.size
+
+
+def recall(found: Neighbours, exact: ExactIndex, queries: Vectors) -> float:
+    """Return the share of what was found that is as near as the last of the true neighbours, however they tie."""
+    every, k = exact.search(queries, len(exact)), found.keys.shape[1]
+    order = np.argsort(every.keys, axis=1)
+    keys, similarity = np.take_along_axis(every.keys, order, 1), np.take_along_axis(every.similarity, order, 1)
+    rows = [np.searchsorted(row, of) for row, of in zip(keys, found.keys, strict=True)]
+    true: Vectors = np.take_along_axis(similarity, np.array(rows).reshape(found.keys.shape), 1)
+    return float((true >= every.similarity[:, [k - 1]]).mean())
+
+
+def _folded(labels: Iterable[tuple[str, tuple[str, ...]]]) -> list[tuple[str, tuple[str, ...]]]:
+    """Return labels with paths in small letters: processes whose trees differ may spell a category differently."""
+    return [(path.lower(), tags) for path, tags in labels]
 
 
 def told(outcomes: Sequence[Outcome | Exception]) -> list[tuple[str, int]]:
     """Return outcome and version of each change, as `Oracle.change` does."""
-    return [(each.outcome, each.version) if isinstance(each, Written) else ("not found", 0) for each in outcomes]
+    return [
+        (each.outcome, each.version)
+        if isinstance(each, Written)
+        else ("not found" if isinstance(each, ProductNotFound) else "refused", 0)
+        for each in outcomes
+    ]
 
 
 class Counting:
