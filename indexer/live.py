@@ -24,7 +24,7 @@ from indexer.canaries import check_model
 from indexer.encoders import Encoded, Encoder, given_parts, stacked
 from indexer.errors import ProductError, ProductNotFound, SnapshotMismatch, StoreMismatch, VersionConflict
 from indexer.labels import Labels
-from indexer.manifest import REBUILD, check_encoder
+from indexer.manifest import REBUILD, Manifest, check_encoder
 from indexer.patch import Change, Patch, Refused, resolved
 from indexer.placement import Placement
 from indexer.product import Product
@@ -264,7 +264,7 @@ def live_of(loaded: Snapshot, records: Records, encoder: Encoder | None = None) 
     Raises SnapshotMismatch when it was built from another record store or one that is older now, ModelMismatch when the
     encoder, or the model behind it, is not the one that it was built with, and what `encoders.load` raises.
     """
-    _check_store(loaded, records)
+    check_store(loaded.manifest, records)
     if encoder is None:
         encoder = encoders.load(loaded.manifest.encoder_spec)
         check_encoder(loaded.manifest, encoder)
@@ -273,8 +273,9 @@ def live_of(loaded: Snapshot, records: Records, encoder: Encoder | None = None) 
     return Live(records, encoder, loaded)
 
 
-def _check_store(loaded: Snapshot, records: Records) -> None:
-    manifest, seq = loaded.manifest, records.seq()
+def check_store(manifest: Manifest, records: Records) -> None:
+    """Raise SnapshotMismatch unless a snapshot was built from that record store, as it is now or was before."""
+    seq = records.seq()
     if records.store_id != manifest.store_id:
         raise StoreMismatch(
             f"snapshot {manifest.id} was built from another record store than {records.name}; {REBUILD}"

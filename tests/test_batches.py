@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import orjson
+import pytest
 from starlette.testclient import TestClient
 
+from service.rest import batches
 from service.rest.app import create_app
 from service.settings import ServiceSettings
 
@@ -37,6 +39,20 @@ def test_each_item_has_its_own_status_in_order_and_bad_ones_fail_alone(reader: T
         {"pointer": "/titel", "message": "this field is not known here; remove it"}
     ]
     assert batch["items"][3]["problem"]["code"] == "invalid_product"
+
+
+def test_a_batch_may_be_larger_than_what_is_asked_together_and_than_the_queue(
+    built_index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked piece by piece and answered whole, in order."""
+    monkeypatch.setattr(batches, "TOGETHER", 3)
+    items = [{"id": f"n{n}"} | (PRESS if n % 2 else PLANTER) for n in range(8)] + [{"id": "bad"}]
+    with TestClient(create_app(ServiceSettings(index=built_index, queue_items=2))) as client:
+        batch = client.post("/v1/categorize:batch", json={"items": items}).json()
+    assert [item["id"] for item in batch["items"]] == [*(f"n{n}" for n in range(8)), "bad"]
+    assert batch["counts"] == {"total": 9, "ok": 8, "failed": 1}
+    paths = [item["result"]["category"]["path"] for item in batch["items"][:8]]
+    assert paths == ["Garden > Planters", "Kitchen > Coffee > French Presses"] * 4
 
 
 def test_an_empty_batch_is_answered(reader: TestClient) -> None:

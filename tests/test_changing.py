@@ -170,6 +170,15 @@ def test_there_must_be_an_index(run: Callable[..., Ended]) -> None:
     assert (run("add", "nowhere.csv").code, len(run("add", "nowhere.csv").lines)) == (1, 1)
 
 
+def test_a_store_of_another_index_is_refused(run: Callable[..., Ended]) -> None:
+    """Nothing is written into a record store that the published snapshot was not built from."""
+    Path("other.csv").write_text(PRODUCTS)
+    assert run("build", "other.csv", "--index", "other").code is None
+    Path("i/records.sqlite").write_bytes(Path("other/records.sqlite").read_bytes())
+    ended = run("add", "changed.csv")
+    assert (ended.code, "was built from another record store than" in ended.lines[-1]) == (1, True)
+
+
 def test_labels_say_who_gave_them(run: Callable[..., Ended]) -> None:
     """--provenance is of rows that do not say; a label that only changes its giver is a relabel."""
     ended = run("add", "products.csv", "--provenance", "human", "--json")

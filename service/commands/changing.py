@@ -152,8 +152,10 @@ def _delivery(source: SourceOptions, given: _Given) -> Iterator[tuple[Delivery, 
     """Yield what takes a source into the index, and what opens the source, as often as it is called."""
     from indexer import encoders
     from indexer.build import QUARANTINE
+    from indexer.canaries import check_model
     from indexer.delivery import Delivery
     from indexer.ingest import placement_in
+    from indexer.live import check_store
     from indexer.manifest import check_encoder
     from indexer.snapshot import read_manifest
     from indexer.store.place import open_store
@@ -164,6 +166,7 @@ def _delivery(source: SourceOptions, given: _Given) -> Iterator[tuple[Delivery, 
     gallery = open_images(given.images)
     vectors = open_vectors(given.image_vectors, manifest.encoder_spec)
     with closing(open_store(index)) as records:
+        check_store(manifest, records)
         placement = placement_in(records)
         mapper = None if placement.grows else CategoryMapper(placement.tree, before=records.taxonomies.aliases())
 
@@ -174,6 +177,7 @@ def _delivery(source: SourceOptions, given: _Given) -> Iterator[tuple[Delivery, 
         with status(f"loading the encoder {manifest.encoder_spec}") as say:
             encoder = encoders.load(manifest.encoder_spec, say)
         check_encoder(manifest, encoder)
+        check_model(records, encoder)
         with Progress() as progress:
             yield Delivery(records, encoder, placement, index / QUARANTINE, gallery=gallery, progress=progress), opened
 

@@ -5,6 +5,7 @@ One bad item never fails the others. A batch is JSON with a list in it, or lines
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -27,12 +28,16 @@ from service.rest.problems import ImageTooLarge, MalformedJson, TooManyItems, pr
 from service.rest.replies import answer_shown, change_shown
 from service.rest.schemas import DeleteItem, PatchItem, ProductBody, PutItem
 from service.rest.uploads import Listing, images_of, listing, looked_at
+from service.rest.worker import Overloaded, Ran
 from service.rest.writing import write, write_once
 
 T = TypeVar("T")
 Shown = dict[str, Any]
 Told = tuple[int, Shown] | Exception
 """A status and what is shown with it, or what went wrong."""
+
+TOGETHER = 1_000
+"""Items of a batch that are in the worker's queue together; a batch may be larger than the whole queue."""
 
 LINES = 512
 """Lines of changes in one transaction."""
@@ -69,8 +74,24 @@ def counts(total: int, failed: int) -> Shown:
 async def categorize_items(request: Request, asking: Asking, documents: Sequence[object]) -> Batch:
     """Answer each document that is a product."""
     asked = await _questions(request, documents)
-    ran = await ask(request, asking, _good(asked))
-    return Batch(_answered(request, documents, asked, ran.results), ran.queue_ms, ran.compute_ms)
+    good = _good(asked)
+    ran = [
+        await _asked(request, asking, good[at : at + TOGETHER], patient=at > 0) for at in range(0, len(good), TOGETHER)
+    ]
+    results = [answer for some in ran for answer in some.results]
+    queue, compute = (sum(getattr(some, name) for some in ran) for name in ("queue_ms", "compute_ms"))
+    return Batch(_answered(request, documents, asked, results), queue, compute)
+
+
+async def _asked(request: Request, asking: Asking, some: Sequence[Product], *, patient: bool) -> Ran[Any]:
+    """Let the worker answer for some of a batch; one that is patient waits for room as long as its client does."""
+    while True:
+        try:
+            return await ask(request, asking, some)
+        except Overloaded as error:
+            if not patient:
+                raise
+            await asyncio.sleep(error.retry_after)
 
 
 async def categorize_lines(request: Request, asking: Asking, body: bytes) -> AsyncIterator[bytes]:
