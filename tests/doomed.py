@@ -100,7 +100,7 @@ def once(live: Live, key: str, changes: Sequence[Change], *, torn: bool = False)
         return answered.body
     before: list[tuple[str, int]] = []
     if torn:
-        before = [each for each in told(live.change(changes[:1])) if each[0] != "not found"]
+        before = told(live.change(changes[:1]))
         changes = changes[1:]
 
     def answer(outcomes: Sequence[Written | Exception]) -> Answered:

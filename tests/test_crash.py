@@ -8,6 +8,7 @@ import random
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -33,8 +34,9 @@ pot,Clay pot,Home > Garden,
 ball,Leather football,Sports > Balls,red
 """
 
-LONGEST = 0.25
-"""Seconds until a process is killed at most: opening takes 0.05, a step 0.005 to 0.02."""
+
+LONGEST = 0.6
+"""Seconds that a process lives at most, however slow the machine is."""
 
 
 class Doom:
@@ -118,7 +120,7 @@ class Writer:
         for line in lines:
             outcomes = self.expected.change(step(self.seed, self.acknowledged))
             if line != b"null":
-                assert json.loads(line) == [list(each) for each in outcomes if each[0] != "not found"]
+                assert json.loads(line) == [list(each) for each in outcomes]
             self.acknowledged += 1
         mine = {id_: row for id_, row in found.rows.items() if id_.startswith(f"{self.seed}-")}
         begun = self.expected.after(step(self.seed, self.acknowledged))
@@ -153,14 +155,24 @@ def calls_of(doom: Doom, work: str, index: Path, within: str = "") -> int:
     return int(told.read_text())
 
 
+def paced(doom: Doom, *writers: Writer) -> float:
+    """Return how many seconds processes live at most: as long as opening the index and six steps take just now."""
+    begun = time.monotonic()
+    doom(*(writer.job(steps=6) for writer in writers))
+    seconds = time.monotonic() - begun
+    check(writers[0].index, *writers)
+    return min(seconds, LONGEST)
+
+
 def test_a_writer_is_killed_at_any_time(doom: Doom, index: Path) -> None:
     """Each restart finds every acknowledged step, and the one that was begun whole or not at all."""
     drawn, writer, ends = random.Random(1), Writer(index, "w"), []
+    longest = paced(doom, writer)
     for _ in range(80):
-        ends += doom(writer.job(seconds=drawn.uniform(0.01, LONGEST)))
+        ends += doom(writer.job(seconds=drawn.uniform(0.01, longest)))
         check(index, writer)
     assert ends == ["killed"] * 80
-    assert writer.acknowledged > 50
+    assert writer.acknowledged > 20
     doom(writer.job(steps=3))
     check(index, writer)
 
@@ -168,11 +180,12 @@ def test_a_writer_is_killed_at_any_time(doom: Doom, index: Path) -> None:
 def test_two_writers_of_the_same_contents_are_killed(doom: Doom, index: Path) -> None:
     """Two processes change one store at once, one may outlive the other: neither loses or breaks what the other did."""
     drawn, one, other = random.Random(2), Writer(index, "a"), Writer(index, "b")
+    longest = paced(doom, one, other)
     for _ in range(40):
-        ends = doom(*(each.job(seconds=drawn.uniform(0.05, 2 * LONGEST)) for each in (one, other)))
+        ends = doom(*(each.job(seconds=drawn.uniform(0.05, longest)) for each in (one, other)))
         assert ends == ["killed", "killed"]
         check(index, one, other)
-    assert min(one.acknowledged, other.acknowledged) > 20
+    assert min(one.acknowledged, other.acknowledged) > 10
 
 
 @pytest.mark.parametrize("work", ["rebuild", "calibrate"])
@@ -219,7 +232,7 @@ def test_a_writer_that_lies_is_caught(doom: Doom, index: Path, lie: str) -> None
 
     def kill_often() -> None:
         for _ in range(100):
-            doom(writer.job(seconds=drawn.uniform(0.05, LONGEST)))
+            doom(writer.job(seconds=drawn.uniform(0.05, 0.5)))
             check(index, writer)
 
     with pytest.raises(AssertionError):
