@@ -37,7 +37,7 @@ def building(index: Path, what: str = "build") -> Iterator[None]:
     lock = os.open(index / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         if not _taken(lock):
-            raise _underway(index, _said(lock))
+            raise underway(index, _said(lock))
         me = Builder(os.getpid(), what, datetime.now(UTC).isoformat(timespec="seconds"))
         with suppress(OSError):  # a full disk keeps nobody from having the turn, only from saying whose it is
             os.ftruncate(lock, 0)
@@ -80,8 +80,7 @@ def _said(lock: int) -> Builder:
     return Builder(0, "build", "")
 
 
-def _underway(index: Path, who: Builder) -> BuildUnderway:
-    return BuildUnderway(
-        f"{index} is being built by process {who.pid or 'unknown'} ({who.what}, since {who.since or 'just now'}); "
-        "wait until it has ended, or stop it"
-    )
+def underway(index: Path, who: Builder | None) -> BuildUnderway:
+    """Return the error for an index that somebody builds; who: None where that is not known yet."""
+    by = f"process {who.pid} ({who.what}, since {who.since})" if who and who.pid else "a process that has just begun"
+    return BuildUnderway(f"{index} is being built by {by}; wait until it has ended, or stop it")

@@ -35,10 +35,10 @@ class BuiltWith:
     encoder: str
 
 
-def publish(index: Path, records: Records, snapshot_id: str) -> None:
-    """Let a written snapshot be served; raises what `publication.publish` raises."""
+def publish(index: Path, records: Records, snapshot_id: str, before: str | None = None) -> None:
+    """Let a written snapshot be served; before: as for `publication.publish`, and raises what that raises."""
     with _forgetting(index, records):
-        publication.publish(index, snapshot_id)
+        publication.publish(index, snapshot_id, before)
         records.set_fact(BUILT_WITH, _fact(publication.manifest_of(index, snapshot_id)))
 
 
@@ -59,6 +59,15 @@ def discard(index: Path, records: Records) -> str:
     """Throw the snapshot that is held away and return its id; raises SnapshotMissing when there is none."""
     with _forgetting(index, records):
         return publication.discard(index)
+
+
+def sweep(index: Path, records: Records, encoder: str = "") -> None:
+    """Remove snapshots and folders that are left over, and the vectors of `encoder` when no snapshot is by it."""
+    with _forgetting(index, records):
+        publication.sweep(index)
+    left = _encoders(index)
+    if encoder and left is not None and encoder not in left:
+        records.forget_vectors(encoder)
 
 
 def built_with(index: Path, records: Records) -> BuiltWith:

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from indexer.errors import SnapshotMissing
+from indexer.errors import SnapshotDamaged, SnapshotMissing
 from indexer.manifest import Manifest, damaged
 
 CURRENT = "current"
@@ -67,23 +67,35 @@ def ids(index: Path) -> list[str]:
 
 
 def kept(index: Path) -> list[str]:
-    """Return the ids that may be served: the published snapshot, the one before it, then any other but the held one."""
-    named, waiting = _named(index / CURRENT), held(index)
-    there = [name for name in reversed(ids(index)) if name != waiting]
-    return [*(name for name in named if name in there), *(name for name in there if name not in named)]
+    """Return the ids that may be served: the published snapshot and the one before it, as far as they are there.
+
+    Where `current` is damaged, so that it names neither, any other but the held one, the newest first.
+    """
+    there, waiting = ids(index), held(index)
+    try:
+        named = [name for name in _named(index / CURRENT) if name in there]
+    except SnapshotDamaged:
+        named = []
+    if named or not (index / CURRENT).exists():
+        return named
+    return [name for name in reversed(there) if name != waiting]
 
 
-def publish(index: Path, snapshot_id: str) -> list[str]:
+def publish(index: Path, snapshot_id: str, before: str | None = None) -> list[str]:
     """Make a written snapshot the one that is served; the one before it is kept, older ones are removed.
 
-    Returns the ids of those that were removed. Raises SnapshotMissing or SnapshotDamaged when there is no such
+    before: the one to keep, where the one that was published cannot be read. Returns the ids of those that were
+    removed. Raises SnapshotMissing or SnapshotDamaged when there is no such
     snapshot, with nothing changed.
     """
     manifest_of(index, snapshot_id)
     with _changing(index):
-        named = _named(index / CURRENT)
+        try:
+            named = _named(index / CURRENT)
+        except SnapshotDamaged:
+            named = []
         if named[:1] != [snapshot_id]:
-            _write(index / CURRENT, [snapshot_id, *named[:1]])
+            _write(index / CURRENT, [snapshot_id, *([before] if before else named[:1])])
         if snapshot_id in _named(index / HELD):
             (index / HELD).unlink()
             flush(index)
@@ -132,6 +144,11 @@ def folder_of(index: Path, snapshot_id: str) -> Path:
     if not _ID.fullmatch(snapshot_id):
         raise damaged(index / CURRENT, f"it names no snapshot ({snapshot_id[:40]!r})")
     return index / SNAPSHOTS / snapshot_id
+
+
+def untouched(index: Path) -> bool:
+    """Return whether no snapshot was ever published in the folder."""
+    return not (index / CURRENT).exists()
 
 
 def nothing_built(index: Path) -> SnapshotMissing:
@@ -188,7 +205,10 @@ def _changing(index: Path) -> Iterator[None]:
 def _swept(index: Path, *, snapshots: bool = True) -> list[str]:
     """Remove leftovers that nobody has locked and return the ids among them; never seen half removed."""
     folder = index / SNAPSHOTS
-    wanted = {*_named(index / CURRENT), held(index)}
+    try:
+        wanted = {*_named(index / CURRENT), held(index)}
+    except SnapshotDamaged:  # then nobody knows which are wanted
+        wanted, snapshots = set(), False
     gone = []
     for each in sorted(folder.iterdir()) if folder.is_dir() else ():
         leftover = each.name.startswith(_TEMPORARY)

@@ -17,6 +17,7 @@ from service.commands.evaluating import evaluate
 from service.commands.indexes import build, calibrate, info
 from service.commands.keeping import export
 from service.commands.models import models
+from service.commands.snapshots import discard, publish, rebuild, rollback
 from service.commands.tagging import tags
 from service.commands.taxonomies import taxonomy
 
@@ -57,6 +58,7 @@ def aisle() -> None:
 
 for command in (
     *(build, add, remove, sync, calibrate, info),
+    *(rebuild, publish, rollback, discard),
     *(classify, similar, evaluate, tags, taxonomy),
     *(serve, export, models),
 ):

@@ -15,27 +15,26 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from indexer import cutover, publication, snapshot
 from indexer.encoders import Encoder
-from indexer.errors import AisleError, ProductError, SnapshotError
+from indexer.errors import AisleError, BuildUnderway, ProductError, SnapshotError
 from indexer.live import Change, Live, Outcome
 from indexer.product import Product
+from indexer.store.place import open_store
 from indexer.store.records import ANY, Receipt, Records, Stored, Written
 from service.answer import Answer, Neighbour
 from service.calibration.dial import Dial
 from service.engine import SERVICE, Engine
+from service.recovery import Say, check, log_it, opened
+from service.renewal.order import Order
+from service.renewal.watch import Watch
 from service.settings import ServiceSettings
 from taxonomy.tree import Tree
-
-CANARY = Product(
-    "canary", title="Stainless steel water bottle", description="Keeps drinks cold for a day, holds 750 ml."
-)
-"""Asked of every engine before it answers anybody; long enough for the language to be told, so that this is loaded."""
 
 CLOSING_SECONDS = 60
 """How long closing waits for a snapshot that is being loaded."""
@@ -71,27 +70,38 @@ class Serving:
         self._loading: threading.Thread | None = None
         self._refused: dict[str, Refusal] = {}  # why a published snapshot does not answer, by its id
         self._trouble = ""
+        self.rebuilds = Watch(settings)
         # A daemon, so that a process that ends without `close` is not held back.
         self._follower = threading.Thread(target=self._run, name="aisle-follower", daemon=True)
         self._follower.start()
 
     @classmethod
-    def open(cls, settings: ServiceSettings, encoder: Encoder | None = None) -> Self:
+    def open(cls, settings: ServiceSettings, encoder: Encoder | None = None, say: Say = log_it) -> Self:
         """Open the published snapshot, bring it to the journal's end, ask it one question, and follow from then on.
 
-        `encoder` saves loading the one that the snapshot names. Raises what `Engine.open` and the question raise.
+        Where it is damaged, or of another version, the one before it answers and a rebuild begins; where none can be
+        read, the rebuild comes first, and `say` hears how far it is. `encoder` saves loading the one that the snapshot
+        names. Raises SnapshotMissing when nothing was ever published, SnapshotDamaged when the rebuild fails, too, and
+        what opening the store and the encoder and the question raise.
         """
-        engine = Engine.open(settings, encoder)
+        index = Path(settings.index)
+        if publication.untouched(index):
+            raise publication.nothing_built(index)
+        records = open_store(index)
         try:
-            check(engine)
+            engine, damage = opened(settings, encoder, records, say)
         except BaseException:
-            engine.close()
+            records.close()
             raise
-        return cls(settings, engine.live.records, engine)
+        made = cls(settings, records, engine)
+        if damage:
+            made._heal(damage)
+        return made
 
     def close(self) -> None:
         """Stop following and let go of the record store; nothing may be asked afterwards."""
         self._stopped.set()
+        self.rebuilds.cancel()
         for thread in (self._follower, self._loading):
             if thread is not None and thread.is_alive():
                 thread.join(CLOSING_SECONDS)
@@ -168,6 +178,10 @@ class Serving:
             self.publish(before)
         return before
 
+    def discard(self) -> str:
+        """Throw the snapshot that is held away and return its id; raises SnapshotMissing when there is none."""
+        return cutover.discard(Path(self.settings.index), self._records)
+
     def swap(self, snapshot_id: str) -> None:
         """Let a snapshot of the index folder answer from now on; raises what opening it raises, with nothing changed.
 
@@ -197,6 +211,12 @@ class Serving:
             now = self.engine
         if now is not engine:
             now.live.follow()
+
+    def _heal(self, damage: Mapping[str, str]) -> None:
+        """Keep why some snapshots do not answer, and have the index built anew."""
+        self._refused = {name: Refusal(problem, time.monotonic(), lasting=True) for name, problem in damage.items()}
+        with suppress(BuildUnderway):  # then another process is at it
+            self.rebuilds.start(Order(reason="damaged: " + "; ".join(damage.values())))
 
     def _run(self) -> None:
         while not self._stopped.wait(self.settings.follow_seconds):
@@ -248,10 +268,3 @@ class Serving:
         if str(error) != self._trouble:
             self._trouble = str(error)
             _log.warning("the journal cannot be followed for now: %s", error)
-
-
-def check(engine: Engine) -> None:
-    """Ask one question, so that the first client waits for nothing to load and a broken index never answers."""
-    answer = engine.classify([CANARY])[0]
-    if not isinstance(answer, Answer):
-        raise answer

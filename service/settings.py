@@ -55,3 +55,9 @@ class ServiceSettings(ImageSettings):
     reach_seconds: float = Field(
         5, ge=0, le=600, description="Seconds that a question waits for the changes up to its min_seq at most."
     )
+    rebuild_threads: int = Field(
+        1, ge=1, le=256, description="Threads of a rebuild beside the service; its process gives way to every other."
+    )
+    rebuild_bytes: int = Field(
+        0, ge=0, description="Bytes of memory that a rebuild beside the service may take at most; 0 sets no bound."
+    )

@@ -135,11 +135,3 @@ def test_a_request_leaves_one_line_in_the_log_without_what_was_asked(
     [line] = [record.getMessage() for record in caplog.records if record.name == "aisle.requests"]
     assert line.startswith("POST /v1/categorize 200 ")
     assert line.endswith("ms request_id=r-2")
-
-
-def test_a_damaged_index_keeps_the_service_from_starting(own_index: Path) -> None:
-    """The reason is raised where the service is started."""
-    for file in (own_index / "snapshots").glob("*/labels.json"):
-        file.write_bytes(b"{}")
-    with pytest.raises(Exception, match=r"labels\.json"), TestClient(create_app(ServiceSettings(index=own_index))):
-        pass

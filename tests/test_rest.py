@@ -7,7 +7,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +16,11 @@ import orjson
 import pytest
 from starlette.testclient import TestClient
 
+from indexer import publication
+from indexer.settings import IndexSettings
+from service.rebuild import rebuild
+from service.renewal.order import Order
+from service.renewal.renew import renew
 from service.rest.app import create_app
 from service.rest.problems import HTTP_KINDS, INTERNAL, KINDS
 from service.settings import ServiceSettings
@@ -67,9 +72,12 @@ def _field(word: str) -> tuple[str, str]:
 
 
 def form(value: object) -> object:
-    """Return which keys are where: objects key by key, of a list its first element, of anything else nothing."""
+    """Return which keys are where: objects key by key, of a list its first element, of anything else nothing.
+
+    The files of a snapshot are a list by name.
+    """
     if isinstance(value, dict):
-        return {key: form(each) for key, each in value.items()}
+        return {key: form(list(each.values()) if key == "files" else each) for key, each in value.items()}
     if isinstance(value, list):
         return [form(value[0])] if value else []
     return None
@@ -82,6 +90,18 @@ def client(built_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     shutil.copytree(built_index, index)
     with TestClient(create_app(ServiceSettings(index=index))) as client:
         yield client
+
+
+def prepared(client: TestClient, call: Call) -> Call:
+    """Return a call about snapshots, with those in place that it needs, and the id of one that is there."""
+    index: Path = client.app.state.settings.index  # type: ignore[attr-defined]  # typed as any ASGI application
+    if call.path == "/v1/index:publish":
+        client.post("/v1/index:cancel")
+        rebuild(index, settings=IndexSettings(encoder="hashing:64"))
+        return replace(call, body=orjson.dumps({"snapshot": publication.published(index)}))
+    if call.path == "/v1/index:discard":
+        renew(ServiceSettings(index=index), Order(publish="hold"))
+    return call
 
 
 def answer_to(client: TestClient, call: Call) -> httpx2.Response:
@@ -116,7 +136,7 @@ def test_every_code_of_a_problem_is_documented() -> None:
 def test_every_example_is_answered_as_documented(client: TestClient) -> None:
     """In the document's order; the same keys at the same places, line by line; what is no JSON is there."""
     for command, shown in EXAMPLE.findall(DOCUMENT):
-        answer = answer_to(client, call_of(command))
+        answer = answer_to(client, prepared(client, call_of(command)))
         if not shown:
             assert answer.status_code == 200, command
             continue

@@ -173,3 +173,61 @@ def test_a_changed_model_is_refused(own_index: Path) -> None:
         assert changed.rowcount == 1
     with pytest.raises(ModelMismatch, match=r"the model behind hashing:64 text=1 is not the one .* cosine 0\.\d+"):
         Serving.open(ServiceSettings(index=own_index))
+
+
+def truncate(folder: Path) -> None:
+    """Cut a byte off the labels of a snapshot."""
+    file = folder / "labels.json"
+    file.write_bytes(file.read_bytes()[:-1])
+
+
+def test_a_damaged_snapshot_is_stood_in_for_and_built_anew(own_index: Path) -> None:
+    """The one before answers, with what was written since; the damage is shown until the rebuild takes over."""
+    first = publication.published(own_index)
+    made = rebuild(own_index, settings=SETTINGS)
+    with closing(Engine.open(ServiceSettings(index=own_index))) as engine:
+        engine.put([kite()])
+    truncate(own_index / "snapshots" / made.id)
+    with TestClient(create_app(ServiceSettings(index=own_index))) as client:
+        facts = client.get("/v1/index").json()
+        assert (facts["manifest"]["id"], facts["damage"][0]["snapshot"]) == (first, made.id)
+        assert "labels.json has" in facts["damage"][0]["problem"]
+        assert facts["rebuild"]["reason"].startswith("damaged: the snapshot in")
+        assert client.post("/v1/similar", json={"id": "K1", "limit": 1}).status_code == 200
+        eventually(lambda: client.get("/v1/index").json()["damage"] == [])
+        facts = client.get("/v1/index").json()
+        assert facts["manifest"]["id"] == facts["rebuild"]["snapshot"] == publication.published(own_index)
+        assert facts["counts"]["products"] == 61
+    assert publication.previous(own_index) == first
+
+
+@pytest.mark.parametrize("how", ["every snapshot", "current", "another version"])
+def test_where_no_snapshot_can_be_read_the_index_is_built_before_it_is_served(own_index: Path, how: str) -> None:
+    """From the record store, by the settings that the store remembers, without encoding; what is done is said."""
+    [folder] = (own_index / "snapshots").iterdir()
+    if how == "every snapshot":
+        truncate(folder)
+    elif how == "current":
+        (own_index / "current").write_bytes(b"\xff\xfe")
+        truncate(folder)
+    else:
+        manifest = folder / "manifest.json"
+        manifest.write_bytes(manifest.read_bytes().replace(b'"format": 4', b'"format": 3'))
+    said: list[str] = []
+    with closing(Serving.open(ServiceSettings(index=own_index), say=said.append)) as serving:
+        assert serving.live.manifest.id != folder.name
+        assert serving.live.manifest.encoder_spec == "hashing:64"
+        assert len(serving.live.labels) == 60
+        assert serving.damage == {}
+    assert "building the index anew from its record store first" in said[0]
+    assert said[-1].startswith("rebuild: ")
+
+
+def test_what_cannot_be_built_anew_either_is_refused(own_index: Path) -> None:
+    """With both reasons."""
+    with closing(open_store(own_index)) as records:
+        records.set_fact(cutover.BUILT_WITH, '{"encoder": "sentence_transformers:/no/such/model"}')
+    for folder in (own_index / "snapshots").iterdir():
+        (folder / "manifest.json").write_bytes(b"{}")
+    with pytest.raises(SnapshotDamaged, match=r"manifest\.json cannot be read .* anew failed: .*/no/such/model"):
+        Serving.open(ServiceSettings(index=own_index))

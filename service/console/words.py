@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from service.answer import Neighbour
     from service.calibration.calibrate import Calibration
     from service.console.table import Tally
+    from service.renewal.order import Renewed
     from service.suggest import SuggestedTag, Where
     from taxonomy.rows import ReadReport
 
@@ -71,6 +72,22 @@ def index_facts(manifest: Manifest, index: Path, now: StoreCounts) -> str:
         fact("since then", f"{now.seq - manifest.seq:,} changes; the record store holds {now.products:,} products now"),
         fact("files", f"{size / 1_000_000:,.1f} MB in {index / 'snapshots' / manifest.id}"),
     ]
+    return "\n".join(lines)
+
+
+def renewal_report(renewed: Renewed, index: Path) -> str:
+    """Return what came of a rebuild: how it compares with what was served, and what is served now."""
+    said = {
+        "published": f"{index} serves snapshot {renewed.snapshot} now; `aisle rollback` returns to the one before",
+        "held": f"snapshot {renewed.snapshot} of {index} waits: aisle publish {renewed.snapshot}, or aisle discard",
+        "refused": f"the new snapshot of {index} is worse than the one that is served, and was thrown away",
+    }
+    lines = [said.get(renewed.state, renewed.state)]
+    for each in renewed.compared:
+        worse = ", worse beyond chance" if each.worse else ""
+        lines.append(fact(each.measure, f"{each.this:.4f}, {each.other:.4f} before{worse}"))
+    if renewed.note:
+        lines.append(renewed.note)
     return "\n".join(lines)
 
 

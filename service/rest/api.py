@@ -37,7 +37,7 @@ BODY = (400, 413, 415, 422)
 _REASONS = {
     400: "The body is not of its media type.",
     404: "There is no such thing.",
-    409: "The ids in path and body differ, or the request of this Idempotency-Key has no answer yet.",
+    409: "It cannot be done as things stand, or the request of this Idempotency-Key has no answer yet: see the detail.",
     412: "The product has another version than If-Match or If-None-Match says.",
     413: "The body has too many bytes or items, or an image has too many bytes.",
     415: "The body is of another media type.",

@@ -35,7 +35,11 @@ class BodyRoute(APIRoute):
         content = (self.openapi_extra or {}).get("requestBody", {}).get("content", {})
         taken = (JSON, *(each for each in (FORM, MERGE) if each in content))
 
+        required = self.body_field.field_info.is_required()
+
         async def read_and_handle(request: Request) -> Response:
+            if not (required or media_type(request) or await request.body()):
+                return await handle(request)
             return await handle(_ReadRequest.of(request, await read_document(request, taken)))
 
         return read_and_handle

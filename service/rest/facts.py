@@ -1,14 +1,12 @@
-"""The routes that tell of the service itself: its taxonomy, its index, its limits, whether it is alive and ready."""
+"""The routes that tell of the service itself: its taxonomy, its limits, whether it is alive and ready."""
 
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, get_args
 
-import numpy as np
 from fastapi import APIRouter, Query, Request
 
-from indexer.encoders import missing
 from indexer.images.formats import Format
 from indexer.product import (
     CATEGORY_CHARS,
@@ -30,7 +28,6 @@ from service.rest.forms import PARTS
 from service.rest.images import DIMENSIONS
 from service.rest.replies import (
     Health,
-    IndexFacts,
     Limits,
     MappedList,
     NodeList,
@@ -88,17 +85,6 @@ def taxonomy_map(request: Request, body: MapBody) -> Json:
     tree = engine_of(request).tree
     resolved = CategoryMapper(tree).resolve_many(body.categories)
     return Json({"items": [_mapped(tree, *pair) for pair in zip(body.categories, resolved, strict=True)]})
-
-
-@router.get("/v1/index", response_model=IndexFacts, responses=refusals())
-def index(request: Request) -> Json:
-    """Return what the index holds, up to which place of the journal, and the manifest of its snapshot."""
-    live = engine_of(request).live
-    with live.reading():
-        own = live.labels.node_counts(len(live.tree))
-        counts = {"products": len(live.labels), "labelled": int(own.sum()), "categories": int(np.count_nonzero(own))}
-        shown = {"seq": live.seq, "counts": counts, "missing": missing(live.manifest.encoder_spec)}
-        return Json(shown | {"manifest": live.manifest})
 
 
 @router.get("/v1/limits", response_model=Limits)

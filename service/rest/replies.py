@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from indexer.manifest import Manifest
 from indexer.picture import Picture
 from indexer.product import Product, Provenance
 from indexer.store.records import Stored, Written
@@ -228,15 +227,6 @@ class IndexCounts(BaseModel):
     products: int
     labelled: int
     categories: int = Field(description="Categories with at least one product of their own.")
-
-
-class IndexFacts(BaseModel):
-    """The index: what it holds now, up to which place of the journal, and the manifest of its snapshot."""
-
-    seq: int
-    counts: IndexCounts
-    missing: str = Field(description="What it cannot see, in plain words with the cure; empty when nothing.")
-    manifest: Manifest
 
 
 class Health(BaseModel):
