@@ -23,6 +23,7 @@
     │   ├── StoreFull         the disk of the record store has no room
     │   ├── StoreReadOnly     the record store can be read and not written to
     │   └── SchemaMismatch    a record store written by another version
+    ├── BackupError           what is no whole backup, or a place where none can be made or restored
     └── SnapshotError
         ├── SnapshotMissing   nothing was built here yet
         ├── SnapshotDamaged   a file is missing, truncated or altered
@@ -166,6 +167,10 @@ class StoreReadOnly(RecordError):
 
 class SchemaMismatch(RecordError):
     """The record store was written by a version of aisle that this one cannot read."""
+
+
+class BackupError(AisleError):
+    """A backup is not whole, or cannot be made or restored where that was asked for."""
 
 
 class SnapshotError(AisleError):

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import orjson
 
+from indexer.digest import sha256_of
 from indexer.encoders import Encoder
 from indexer.errors import ModelMismatch, SnapshotDamaged, SnapshotMismatch
 
@@ -84,6 +85,17 @@ class Manifest:
         if folder.name != manifest.id or not manifest.id.endswith(f"-{manifest.fingerprint()}"):
             raise damaged(folder, f"{MANIFEST} was altered")
         return manifest
+
+    def check(self, folder: Path) -> None:
+        """Raise SnapshotDamaged unless every file in `folder` is as it was written."""
+        for name, said in self.files.items():
+            file = folder / name
+            if not file.is_file():
+                raise damaged(folder, f"{name} is missing")
+            if file.stat().st_size != said["bytes"]:
+                raise damaged(folder, f"{name} has {file.stat().st_size:,} bytes instead of {said['bytes']:,}")
+            if sha256_of(file) != said["sha256"]:
+                raise damaged(folder, f"{name} was altered")
 
     def fingerprint(self) -> str:
         """Return 8 hex digits of everything but the id."""

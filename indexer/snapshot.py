@@ -100,7 +100,7 @@ def load(index: Path, snapshot_id: str | None = None) -> Snapshot:
     """
     manifest = read_manifest(index, snapshot_id)
     folder = index / "snapshots" / manifest.id
-    _verify(folder, manifest)
+    manifest.check(folder)
     try:
         kinds = {name: said["vectors"]["kind"] for name, said in manifest.views.items()}
         space = spaces.load(folder, manifest.space, manifest.parts)
@@ -161,17 +161,6 @@ def _manifest(folder: Path, files: list[Path], origin: Origin, built: Built) -> 
     )
     stamp = f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z"
     return replace(manifest, id=f"{stamp}-{manifest.fingerprint()}")
-
-
-def _verify(folder: Path, manifest: Manifest) -> None:
-    for name, said in manifest.files.items():
-        file = folder / name
-        if not file.is_file():
-            raise damaged(folder, f"{name} is missing")
-        if file.stat().st_size != said["bytes"]:
-            raise damaged(folder, f"{name} has {file.stat().st_size:,} bytes instead of {said['bytes']:,}")
-        if sha256_of(file) != said["sha256"]:
-            raise damaged(folder, f"{name} was altered")
 
 
 def _facts(view: View) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from urllib.parse import quote
 import orjson
 import sqlalchemy as sa
 
+from indexer.errors import RecordError
+
 BUSY_SECONDS = 30
 """How long a change waits for another process that is writing to the same SQLite file."""
 
@@ -46,7 +48,8 @@ def still(engine: sa.Engine) -> sa.Engine:
 def reading(where: Path | str, *, at_rest: bool = False) -> Iterator[sa.Connection]:
     """Yield a connection that sees one moment of a store and changes nothing, not even an old schema.
 
-    at_rest: nobody writes to the SQLite file, so that it can be read from where nothing can be written.
+    at_rest: nobody writes to the SQLite file, so that it can be read from where nothing can be written. Raises
+    RecordError when it is not there or cannot be read.
     """
     options = "mode=ro&uri=true" + ("&immutable=1" if at_rest else "")
     url = str(where) if "://" in str(where) else f"sqlite:///file:{quote(str(where))}?{options}"
@@ -57,6 +60,9 @@ def reading(where: Path | str, *, at_rest: bool = False) -> Iterator[sa.Connecti
     try:
         with still(engine).begin() as connection:
             yield connection
+    except sa.exc.DBAPIError as error:
+        name = where if isinstance(where, Path) else engine.url.render_as_string(hide_password=True)
+        raise RecordError(f"the record store {name} cannot be read ({error.orig}); check that it is there") from error
     finally:
         engine.dispose()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -61,3 +61,7 @@ class Moment:
     def vectors(self, hashes: Sequence[str], encoder: str, parts: Mapping[str, int]) -> tuple[Encoded, raw.Mask]:
         """Return the raw vectors of contents in order, and which of them are stored; zeros where not."""
         return raw.by_content(self._connection, hashes, encoder, parts)
+
+    def misfits(self, hashes: Collection[str], encoder: str, parts: Mapping[str, int]) -> set[str]:
+        """Return those of `hashes` whose raw vectors have not the length that their part has."""
+        return raw.misfits(self._connection, hashes, encoder, parts)

@@ -100,6 +100,16 @@ def by_content(
     return encoded, there
 
 
+def misfits(connection: sa.Connection, hashes: Collection[str], encoder: str, parts: Mapping[str, int]) -> set[str]:
+    """Return those of `hashes` whose raw vectors have not the length that their part has, as after damage."""
+    size = sa.func.length(vectors.c.vector)
+    here = [(vectors.c.part == part) & ~size.in_((0, 4 * dim)) for part, dim in parts.items()]
+    query = sa.select(vectors.c.content_hash).where(vectors.c.encoder == encoder, sa.or_(sa.false(), *here))
+    return {
+        found for some in chunks(hashes) for found in connection.scalars(query.where(vectors.c.content_hash.in_(some)))
+    }
+
+
 def drop_orphans(connection: sa.Connection, hashes: Collection[str]) -> None:
     """Remove those of `hashes` that are no product's content any more."""
     in_use = sa.exists().where(products.c.content_hash == vectors.c.content_hash)

@@ -208,7 +208,7 @@ def migrate(connection: sa.Connection) -> None:
         METADATA.create_all(connection)
         put_meta(connection, "schema_version", str(VERSION))
         return
-    found = int(get_meta(connection, "schema_version") or 0)
+    found = version_of(connection)
     if not 0 < found <= VERSION:
         raise SchemaMismatch(
             f"the record store has schema version {found or 'unknown'}, this aisle knows 1 to {VERSION}; "
@@ -217,6 +217,11 @@ def migrate(connection: sa.Connection) -> None:
     for number in range(found + 1, VERSION + 1):
         MIGRATIONS[number](connection)
         put_meta(connection, "schema_version", str(number))
+
+
+def version_of(connection: sa.Connection) -> int:
+    """Return the version of a store's schema, 0 when it does not say."""
+    return int(get_meta(connection, "schema_version") or 0)
 
 
 def get_meta(connection: sa.Connection, name: str) -> str | None:
