@@ -218,7 +218,8 @@ def _listed(folder: Path, snapshot: str, store: str) -> Backup:
             seq=rows.last_seq(connection),
             snapshot=snapshot,
             counts={
-                table.name: connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0 for table in tables
+                str(table.name): connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+                for table in tables
             },
             files={
                 file.relative_to(folder).as_posix(): {"bytes": file.stat().st_size, "sha256": sha256_of(file)}

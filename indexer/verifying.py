@@ -1,4 +1,4 @@
-"""Whether an index or a backup is whole: files, database, journal, texts, raw vectors and snapshot, as they claim to be.
+"""Whether an index or a backup is whole: files, database, journal, texts, raw vectors and snapshot are what they say.
 
     files      of a backup, against the SHA-256 that were taken when it was made
     database   as its engine checks itself, and schema, counts and references

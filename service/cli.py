@@ -15,7 +15,7 @@ from service.commands.answers import classify, serve, similar
 from service.commands.changing import add, remove, sync
 from service.commands.evaluating import evaluate
 from service.commands.indexes import build, calibrate, info
-from service.commands.keeping import export
+from service.commands.keeping import backup, export, restore, verify
 from service.commands.models import models
 from service.commands.snapshots import discard, publish, rebuild, rollback
 from service.commands.tagging import tags
@@ -60,6 +60,6 @@ for command in (
     *(build, add, remove, sync, calibrate, info),
     *(rebuild, publish, rollback, discard),
     *(classify, similar, evaluate, tags, taxonomy),
-    *(serve, export, models),
+    *(serve, export, backup, restore, verify, models),
 ):
     aisle.add_command(command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,9 +52,12 @@ def reading(where: Path | str, *, at_rest: bool = False) -> Iterator[sa.Connecti
     at_rest: nobody writes to the SQLite file, so that it can be read from where nothing can be written. Raises
     RecordError when it is not there or cannot be read.
     """
-    options = "mode=ro&uri=true" + ("&immutable=1" if at_rest else "")
-    url = str(where) if "://" in str(where) else f"sqlite:///file:{quote(str(where))}?{options}"
-    engine = _engine(url)
+    if "://" in str(where):
+        engine = _engine(str(where))
+    else:
+        still_file = at_rest or _unwritable(Path(where))
+        options = "mode=ro&uri=true" + ("&immutable=1" if still_file else "")
+        engine = _engine(f"sqlite:///file:{quote(str(where))}?{options}")
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _leave_begin)
         sa.event.listen(engine, "begin", _begin_sqlite)
@@ -65,6 +69,12 @@ def reading(where: Path | str, *, at_rest: bool = False) -> Iterator[sa.Connecti
         raise RecordError(f"the record store {name} cannot be read ({error.orig}); check that it is there") from error
     finally:
         engine.dispose()
+
+
+def _unwritable(file: Path) -> bool:
+    """Whether nothing can be written beside a SQLite file, not even what readers of one in use need there."""
+    wal = file.with_name(f"{file.name}-wal")
+    return not os.access(file.parent, os.W_OK) and not (wal.exists() and wal.stat().st_size)
 
 
 def _engine(url: str) -> sa.Engine:

@@ -1,4 +1,4 @@
-"""aisle export: what an index holds is taken out of it."""
+"""aisle export, backup, verify and restore: what an index holds is taken out of it, kept, and put back."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from service.console.options import index_option
+from service.console.options import FILE, index_option, json_option, print_json
 
 if TYPE_CHECKING:
     from indexer.export import RawParts
 
 KINDS = ("csv", "tsv", "jsonl", "parquet")
+DAMAGED = 4
+"""The exit code of `aisle verify` when something is not as it should be."""
 
 
 @click.command()
@@ -39,6 +41,60 @@ def export(out: str, kind: str | None, index: Path, *, vectors: bool) -> None:
     if given and not vectors:
         lines.append(f"the vectors made elsewhere ({', '.join(given)}) are left out; --vectors writes them too")
     click.echo("\n".join(lines), err=True)
+
+
+@click.command()
+@click.argument("destination", type=FILE)
+@index_option
+def backup(destination: Path, index: Path) -> None:
+    """Copy an index, in use or not, into a new folder DESTINATION: its record store as of now, and its snapshot."""
+    from indexer.backup import backup as make
+    from service.console.backups import backup_report
+    from service.console.progress import Progress
+
+    with Progress() as progress:
+        made = make(index, destination, progress)
+    click.echo(backup_report(made, index, destination), err=True)
+
+
+@click.command()
+@click.argument("folder", type=FILE, required=False)
+@json_option
+@index_option
+def verify(folder: Path | None, index: Path, *, as_json: bool) -> None:
+    """Check that the backup or the index in FOLDER is whole; without one, the index. Exit code 4 when it is not."""
+    from indexer.verifying import verify as look
+    from service.console.backups import checked_line
+    from service.console.progress import Progress
+
+    damaged, found = False, []
+    with Progress() as progress:
+        for checked in look(folder or index, progress):
+            damaged |= bool(checked.faults)
+            found.append(checked)
+            if not as_json:
+                click.echo(checked_line(checked))
+    if as_json:
+        print_json({"folder": str(folder or index), "whole": not damaged, "checks": found})
+    if damaged:
+        click.get_current_context().exit(DAMAGED)
+
+
+@click.command()
+@click.argument("backup", type=FILE, metavar="BACKUP")
+@click.option("--index", type=FILE, required=True, help="Folder of the index to make.")
+@click.option("--seq", type=click.IntRange(min=0), metavar="N", help="As it was after change N. Default: the last.")
+@click.option("--store", envvar="AISLE_STORE", default="", metavar="URL", help="Database to put the record store into.")
+@click.option("--force", is_flag=True, help="Replace the index or the record store that is there; it is lost.")
+def restore(backup: Path, index: Path, seq: int | None, store: str, *, force: bool) -> None:
+    """Make an index of a BACKUP, as it was backed up or after any change before."""
+    from indexer.restoring import restore as put_back
+    from service.console.backups import restore_report
+    from service.console.progress import Progress
+
+    with Progress() as progress:
+        done = put_back(backup, index, progress, seq=seq, store=store, force=force)
+    click.echo(restore_report(done, index, in_database=bool(store)), err=True)
 
 
 def _raw_parts(index: Path, *, wanted: bool) -> tuple[RawParts | None, list[str]]:
