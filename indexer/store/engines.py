@@ -13,7 +13,7 @@ from urllib.parse import quote
 import orjson
 import sqlalchemy as sa
 
-from indexer.errors import RecordError
+from indexer.errors import MissingExtra, RecordError, SettingError
 
 BUSY_SECONDS = 30
 """How long a change waits for another process that is writing to the same SQLite file."""
@@ -21,9 +21,14 @@ BUSY_SECONDS = 30
 ADVISORY = 0x6169736C65
 """The number of the lock that whoever changes a store on PostgreSQL holds; SQLite's own is as good."""
 
+EXAMPLE = "postgresql://user@host/database"
+
 
 def connect(where: Path | str) -> sa.Engine:
-    """Return what connects to the SQLite file `where`, which may have to be made, or to that SQLAlchemy URL."""
+    """Return what connects to the SQLite file `where`, which may have to be made, or to that SQLAlchemy URL.
+
+    Raises SettingError for a URL of anything but SQLite and PostgreSQL, MissingExtra where its driver is not installed.
+    """
     engine = _engine(str(where) if "://" in str(where) else f"sqlite:///{where}")
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _set_up_sqlite)
@@ -78,7 +83,19 @@ def _unwritable(file: Path) -> bool:
 
 
 def _engine(url: str) -> sa.Engine:
-    return sa.create_engine(url, json_serializer=_json, json_deserializer=orjson.loads)
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError) as error:  # its text may hold the password
+        raise SettingError(f"the record store's address is no database URL; write it like {EXAMPLE}") from error
+    if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
+        kind = parsed.get_backend_name()
+        raise SettingError(f"a record store is kept in SQLite or PostgreSQL, not in {kind}; write it like {EXAMPLE}")
+    if parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    try:
+        return sa.create_engine(parsed, json_serializer=_json, json_deserializer=orjson.loads)
+    except ModuleNotFoundError as error:
+        raise MissingExtra("the driver of PostgreSQL", "postgresql") from error
 
 
 def _set_up_sqlite(connection: SqliteConnection, record: object) -> None:
