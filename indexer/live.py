@@ -34,6 +34,7 @@ from indexer.snapshot import Built, Snapshot
 from indexer.store.place import open_store
 from indexer.store.raw import Keys
 from indexer.store.records import ANY, AnotherTaxonomy, Answered, Receipt, Record, Records, Written
+from indexer.tuning import Tuner
 from indexer.turns import Turns
 from indexer.update import completed, labels_of, named, path_of, prepare, store
 from taxonomy.tree import Tree
@@ -76,6 +77,7 @@ class Live:
         self._turn = threading.RLock()  # one change at a time
         self._encoding = Turns()  # encoders serve one thread at a time
         self._gate = Gate()  # searches share what is in memory, a change has it alone
+        self._tuner = Tuner(self.reading)
 
     @property
     def built(self) -> Built:
@@ -89,6 +91,7 @@ class Live:
 
     def close(self) -> None:
         """Let go of the record store."""
+        self._tuner.stop()
         self.records.close()
 
     def reading(self) -> AbstractContextManager[object]:
@@ -194,6 +197,7 @@ class Live:
             while entries := self.records.journal(self.seq):
                 changed = [entry.key for entry in entries if entry.action != "taxonomy"]
                 self._apply(np.unique(np.array(changed, np.int64)), entries[-1].seq)
+                self._tuner.tend([view.vectors for view in self.contents.views.values()])
             return self.seq
 
     def _apply(self, keys: Keys, seq: int) -> None:
