@@ -9,6 +9,7 @@ A build, a command and an open index (`live.py`) all change the store this way.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from types import MappingProxyType
@@ -17,7 +18,7 @@ import numpy as np
 
 from indexer.encoders import Encoded, Encoder, given_parts
 from indexer.encoders.precomputed import fitted
-from indexer.errors import ProductError
+from indexer.errors import ProductError, StoreFull, StoreReadOnly
 from indexer.labels import UNLABELLED, Label
 from indexer.normalize import normalize
 from indexer.placement import Place, Placement
@@ -149,15 +150,20 @@ def whole(records: Records, encoder: Encoder, stored: Sequence[Stored]) -> list[
 def named(records: Records, encoder: Encoder, tree: Tree, start: int, encode: Encode) -> Vectors:
     """Return what the categories from position `start` on say of themselves: float32 (n, all parts).
 
-    What the store has not by this encoder is encoded and kept.
+    What the store has not by this encoder is encoded and kept, where there is room to.
     """
     said = spoken_names(tree, start)
     hashes = [content_hash(each) for each in said]
     encoded, there = records.vectors(hashes, encoder.name, encoder.parts)
     new = {known: each for known, each, here in zip(hashes, said, there.tolist(), strict=True) if not here}
     if new:
-        records.write([], RawVectors(encoder.name, list(new), encode(list(new.values()))))
-        encoded, _ = records.vectors(hashes, encoder.name, encoder.parts)
+        made = encode(list(new.values()))
+        with suppress(StoreFull, StoreReadOnly):  # whoever follows a journal must be able to; it can be made again
+            records.write([], RawVectors(encoder.name, list(new), made))
+        rows = [at for at, here in enumerate(there.tolist()) if not here]
+        place = {content: at for at, content in enumerate(new)}
+        for part, matrix in encoded.parts.items():
+            matrix[rows] = made.parts[part][[place[hashes[row]] for row in rows]]
     return np.concatenate([encoded.parts[part] for part in encoder.parts], axis=1)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -426,45 +426,60 @@ def test_lines_of_changes_are_answered_by_lines(lead: TestClient) -> None:
     assert lead.post("/v1/products:batch", content=b"", headers=NDJSON).json()["counts"]["total"] == 0
 
 
+@contextmanager
+def each_connection(engine: sa.Engine, pragma: str, afterwards: str) -> Iterator[None]:
+    """Set a pragma of SQLite on every connection that is used meanwhile, and another on each that is used later."""
+
+    def inside(connection: sqlite3.Connection, *_: object) -> None:
+        connection.execute(f"PRAGMA {pragma}")
+
+    sa.event.listen(engine, "checkout", inside)
+    try:
+        yield
+    finally:
+        sa.event.remove(engine, "checkout", inside)
+        sa.event.listen(engine, "checkout", lambda connection, *_: connection.execute(f"PRAGMA {afterwards}"))
+
+
 def test_a_store_that_cannot_be_changed_is_a_problem_that_says_what_to_do(
     lead: TestClient,
 ) -> None:
     """Full: 507; only readable: 503; reads go on, nothing of the inside is told, and writes work when there is room."""
-    live = lead.app.state.serving.live  # type: ignore[attr-defined]
-    with live.records._engine.connect() as connection:
+    engine = lead.app.state.serving.live.records._engine  # type: ignore[attr-defined]
+    with engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
-
-    def limit(connection: Any, number: int) -> None:
-        connection.exec_driver_sql(f"PRAGMA max_page_count = {number}")
-
-    def bounded(connection: sa.Connection) -> None:
-        limit(connection, pages)
-
-    sa.event.listen(live.records._engine, "begin", bounded)
-    full = lead.put("/v1/products/B", json={"title": "Dog lead", "description": "long " * 20_000})
-    sa.event.remove(live.records._engine, "begin", bounded)
+    with each_connection(engine, f"max_page_count = {pages}", f"max_page_count = {1 << 30}"):
+        full = lead.put("/v1/products/B", json={"title": "Dog lead", "description": "long " * 20_000})
     assert (full.status_code, full.json()["code"]) == (507, "store_full")
     assert "make room there" in full.json()["detail"]
     assert STORE not in full.text
-
-    def read_only(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("PRAGMA query_only = ON")
-
-    def writable(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("PRAGMA query_only = OFF")
-        limit(connection, 1 << 30)
-
-    sa.event.listen(live.records._engine, "begin", read_only)
-    refused = lead.put("/v1/products/B", json={"title": "Dog lead"})
-    sa.event.remove(live.records._engine, "begin", read_only)
-    assert (refused.status_code, refused.json()["code"], "retry-after" in refused.headers) == (
-        503,
-        "store_read_only",
-        True,
-    )
-    assert (lead.get("/v1/products/A").status_code, lead.get("/v1/products/B").status_code) == (200, 404)
-    sa.event.listen(live.records._engine, "begin", writable)
+    with each_connection(engine, "query_only = ON", "query_only = OFF"):
+        refused = lead.put("/v1/products/B", json={"title": "Dog lead"})
+        assert (refused.status_code, refused.json()["code"]) == (503, "store_read_only")
+        assert "retry-after" in refused.headers
+        assert (lead.get("/v1/products/A").status_code, lead.get("/v1/products/B").status_code) == (200, 404)
+        assert lead.post("/v1/similar", json={"title": "Dog lead"}).status_code == 200
     assert lead.put("/v1/products/B", json={"title": "Dog lead"}).status_code == 201
+
+
+def test_a_change_that_is_stored_is_answered_although_the_disk_is_full_then(client: TestClient) -> None:
+    """The name of its new category cannot be kept by then: it is made again by whoever needs it."""
+    engine = client.app.state.serving.live.records._engine  # type: ignore[attr-defined]
+    changes = 0
+
+    def refuse_the_second(connection: sa.Connection) -> None:
+        nonlocal changes
+        changes += bool(connection.get_execution_options().get("aisle_changes"))
+        if changes > 1:
+            connection.exec_driver_sql("PRAGMA query_only = ON")
+
+    sa.event.listen(engine, "begin", refuse_the_second)
+    with each_connection(engine, "query_only = OFF", "query_only = OFF"):
+        created = client.put("/v1/products/L", json={"title": "Bedside lamp", "category": "Home > Lamps"})
+        sa.event.remove(engine, "begin", refuse_the_second)
+    assert (created.status_code, changes) == (201, 2)
+    answer = client.post("/v1/categorize", json={"title": "Bedside lamp, dimmer"}).json()
+    assert answer["category"]["path"] == "Home > Lamps"
 
 
 def test_questions_are_answered_while_a_batch_is_written(client: TestClient) -> None:

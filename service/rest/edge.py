@@ -48,8 +48,10 @@ class Edge:
         try:
             await self._app(scope, receive, send_marked)
         except Exception as error:
-            if kind_of(error) is INTERNAL or kind_of(error).code in STORE_DETAILS:
+            if kind_of(error) is INTERNAL:
                 log.exception("request_id=%s failed", request_id)
+            elif kind_of(error).code in STORE_DETAILS:
+                log.error("request_id=%s %s", request_id, error)
             if status:
                 raise  # the answer has begun: the server cuts it off, so that nobody takes it for whole
             await problem_response(error, scope["path"], request_id)(scope, receive, send_marked)
