@@ -30,6 +30,7 @@ from indexer.store.records import ANY, Receipt, Records, Stored, Written
 from service.answer import Answer, Neighbour
 from service.calibration.dial import Dial
 from service.engine import SERVICE, Engine
+from service.needs import Needs
 from service.recovery import Say, check, log_it, opened
 from service.renewal.order import Order
 from service.renewal.watch import Watch
@@ -71,6 +72,7 @@ class Serving:
         self._refused: dict[str, Refusal] = {}  # why a published snapshot does not answer, by its id
         self._trouble = ""
         self.rebuilds = Watch(settings)
+        self.needs = Needs(settings, self.rebuilds, lambda: self.engine)
         # A daemon, so that a process that ends without `close` is not held back.
         self._follower = threading.Thread(target=self._run, name="aisle-follower", daemon=True)
         self._follower.start()
@@ -102,6 +104,7 @@ class Serving:
         """Stop following and let go of the record store; nothing may be asked afterwards."""
         self._stopped.set()
         self.rebuilds.cancel()
+        self.needs.wait(CLOSING_SECONDS)
         for thread in (self._follower, self._loading):
             if thread is not None and thread.is_alive():
                 thread.join(CLOSING_SECONDS)
@@ -223,6 +226,7 @@ class Serving:
             try:
                 self._follow()
                 self._watch()
+                self.needs.look()
             except Exception as error:  # whatever it is, the next look may find it gone
                 self._say_trouble(error)
             else:

@@ -61,3 +61,18 @@ class ServiceSettings(ImageSettings):
     rebuild_bytes: int = Field(
         0, ge=0, description="Bytes of memory that a rebuild beside the service may take at most; 0 sets no bound."
     )
+    rebuild_automatic: bool = Field(
+        default=True, description="Whether the service has its index built anew when it measures that it needs to be."
+    )
+    rebuild_growth: float = Field(1.0, gt=0, description="Growth since the build that needs a rebuild; 1 is twofold.")
+    rebuild_unseen: float = Field(
+        0.1, gt=0, le=1, description="Share of labelled products in categories since the build that needs a rebuild."
+    )
+    rebuild_recall_slack: float = Field(
+        0.02, ge=0, le=1, description="How far recall may fall under what the build reached before it needs a rebuild."
+    )
+    rebuild_imbalance: float = Field(4.0, ge=1, description="Imbalance of a vector index that needs a rebuild.")
+    rebuild_least: int = Field(1000, ge=0, description="Changes since the build before it may be done again by itself.")
+    rebuild_pause_minutes: float = Field(30, ge=0, description="Minutes between two rebuilds by itself at least.")
+    needs_minutes: float = Field(10, gt=0, description="Minutes between two looks at what the index needs.")
+    needs_writes: int = Field(10_000, ge=1, description="Changes after which there is a look before its time.")

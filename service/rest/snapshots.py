@@ -17,6 +17,7 @@ from indexer.encoders import missing
 from indexer.errors import EncoderError, SnapshotError
 from indexer.manifest import Manifest
 from indexer.settings import Kind
+from service.needs import Need
 from service.renewal.order import ASKED, Order, Publish, Renewal
 from service.rest.api import Json, refusals
 from service.rest.asking import engine_of, settings_of
@@ -84,6 +85,7 @@ class IndexFacts(BaseModel):
     snapshots: list[SnapshotShown]
     damage: list[Damage]
     rebuild: Renewal | None = Field(description="The rebuild that this process started last; null before the first.")
+    needs: list[Need] = Field(description="What was measured last of what it needs; empty before the first time.")
     builder: Builder | None = Field(description="The process that builds the index now; null when none does.")
     manifest: Manifest
 
@@ -101,6 +103,7 @@ def index(request: Request) -> Json:
         "snapshots": snapshots_of(folder),
         "damage": [{"snapshot": name, "problem": problem} for name, problem in serving.damage.items()],
         "rebuild": serving.rebuilds.latest(),
+        "needs": serving.needs.measured,
         "builder": builder(folder),
         "manifest": live.manifest,
     }
