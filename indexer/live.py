@@ -28,15 +28,17 @@ from indexer.manifest import REBUILD, Manifest, check_encoder
 from indexer.patch import Change, Patch, Refused, resolved
 from indexer.placement import Placement
 from indexer.product import Product
-from indexer.replanting import carried, replanted
+from indexer.replanting import places_of, replanted
 from indexer.sharing import Gate
 from indexer.snapshot import Built, Snapshot
 from indexer.store.place import open_store
 from indexer.store.raw import Keys
-from indexer.store.records import ANY, AnotherTaxonomy, Answered, Receipt, Record, Records, Written
+from indexer.store.records import ANY, AnotherTaxonomy, Answered, Entry, Receipt, Record, Records, Written
+from indexer.store.taxonomies import Effect
 from indexer.tuning import Tuner
 from indexer.turns import Turns
 from indexer.update import completed, labels_of, named, path_of, prepare, store
+from taxonomy.changes import Change as TreeChange
 from taxonomy.tree import Tree
 
 __all__ = ["Change", "Live", "Outcome", "Patch", "open_index"]
@@ -67,12 +69,14 @@ class Live:
         self.contents = loaded.built.contents
         self.grows = loaded.built.grows
         self.planted = loaded.built.number
+        self._origin = self.tree
         self.places = np.arange(len(self.tree), dtype=np.int32)
         """Where each node of the snapshot's tree is now, -1 for nowhere."""
         self.vocabulary = loaded.built.vocabulary
         self.calibration = loaded.calibration
         self.seq = loaded.manifest.seq
         self._before = records.taxonomies.aliases()
+        self._relabelled: Sequence[range] = records.taxonomies.relabelled()
         self._placement = self._placed_in(self.tree)
         self._turn = threading.RLock()  # one change at a time
         self._encoding = Turns()  # encoders serve one thread at a time
@@ -178,6 +182,18 @@ class Live:
     def _ready(self, products: Sequence[Product]) -> list[Record | ProductError]:
         return prepare(products, self._placement, given_parts(self.encoder))
 
+    def change_taxonomy(self, changes: Sequence[TreeChange], author: str = "", expected: int | None = None) -> Effect:
+        """Make the next version of the tree, as `Taxonomies.change` does; on return every answer is given in it."""
+        effect = self.records.taxonomies.change(changes, author, expected)
+        self.follow()
+        return effect
+
+    def undo_taxonomy(self, number: int | None = None, author: str = "") -> Effect:
+        """Take a change of the tree back, as `Taxonomies.undo` does; on return no answer is given in it."""
+        effect = self.records.taxonomies.undo(number, author)
+        self.follow()
+        return effect
+
     def reach(self, seq: int, seconds: float) -> bool:
         """Follow the journal until `seq` is in memory, waiting up to `seconds` for another process to write it."""
         deadline = time.monotonic() + seconds
@@ -195,7 +211,7 @@ class Live:
         with self._turn:
             self._replant()
             while entries := self.records.journal(self.seq):
-                changed = [entry.key for entry in entries if entry.action != "taxonomy"]
+                changed = [entry.key for entry in entries if not self._is_planted(entry)]
                 self._apply(np.unique(np.array(changed, np.int64)), entries[-1].seq)
                 self._tuner.tend([view.vectors for view in self.contents.views.values()])
             return self.seq
@@ -225,16 +241,20 @@ class Live:
         if self._placement.tree != tree:
             self._placement = self._placed_in(tree)
 
+    def _is_planted(self, entry: Entry) -> bool:
+        """Say whether an entry is of a change of the tree, which what is in memory is planted in: labels included."""
+        return entry.action == "taxonomy" or any(entry.seq in places for places in self._relabelled)
+
     def _replant(self) -> bool:
         """Plant what is in memory in the version of the tree that stands; return whether that was another one."""
         if self.records.taxonomies.number() == self.planted:
             return False
         made = replanted(self.built, self.records, self.encoder, self.encode_in_pieces)
-        built, places = made.built, carried(self.places, made.places)
+        built, places = made.built, places_of(self._origin, made.built.tree)
         with self.changing():
             self.tree, self.contents, self.grows, self.planted = built.tree, built.contents, built.grows, built.number
             self.places, self.vocabulary = places, self.vocabulary.rescoped(built.tree, made.before.follow)
-        self._before = made.before
+        self._before, self._relabelled = made.before, made.relabelled
         self._placement = self._placed_in(built.tree)
         return True
 

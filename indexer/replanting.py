@@ -8,7 +8,7 @@ store at the same moment as the tree, all of them: so none is ever of one versio
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,14 +31,15 @@ Nodes = npt.NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True)
 class Replanted:
-    """An index in the tree that stands. places: int32, where each node of the tree before is now, -1 for nowhere.
+    """An index in the tree that stands.
 
-    before: what categories were called in earlier versions.
+    before: what categories were called in earlier versions. relabelled: the places in the journal where changes of the
+    tree sent products elsewhere: the labels here say so already.
     """
 
     built: Built
-    places: Nodes
     before: Aliases
+    relabelled: Sequence[range]
 
 
 def replanted(built: Built, records: Records, encoder: Encoder, encode: Encode) -> Replanted:
@@ -48,24 +49,25 @@ def replanted(built: Built, records: Records, encoder: Encoder, encode: Encode) 
     """
     labels = built.contents.labels
     with records.moment() as moment:
-        standing, before = moment.taxonomy(), moment.aliases()
+        standing, before, relabelled = moment.taxonomy(), moment.aliases(), moment.relabelled()
         tree = standing.tree
-        places = _places(built.tree, tree)
-        moved = carried(labels.nodes(np.arange(labels.size)), places)
+        places = places_of(built.tree, tree)
+        moved = _carried(labels.nodes(np.arange(labels.size)), places)
         nodes = _stored(moment, tree, np.where(labels.known, moved, UNLABELLED).astype(np.int32), labels.known)
-    names = Names(encoder.parts, named(records, encoder, tree, 0, encode))
+    said = named(records, encoder, tree, 0, encode).astype(np.float16)  # as precise as a snapshot keeps them
+    names = Names(encoder.parts, said)
     contents = built.contents.replanted(names, nodes, _whole(places, moved, nodes, len(tree)))
     made = replace(built, tree=tree, contents=contents, grows=standing.open, number=standing.number)
-    return Replanted(made, places, before)
+    return Replanted(made, before, relabelled)
 
 
-def _places(before: Tree, after: Tree) -> Nodes:
+def places_of(before: Tree, after: Tree) -> Nodes:
     """Return where each node of a tree is in another one, by id; -1 for nowhere: int32 (nodes before,)."""
     place = {node_id: node for node, node_id in enumerate(after.ids)}
     return np.array([place.get(node_id, UNLABELLED) for node_id in before.ids], np.int32)
 
 
-def carried(nodes: Nodes, places: Nodes) -> Nodes:
+def _carried(nodes: Nodes, places: Nodes) -> Nodes:
     """Return nodes at their new places, -1 for nowhere; UNLABELLED, which is -1, stays."""
     return np.append(places, UNLABELLED).astype(np.int32)[nodes]
 

@@ -75,6 +75,17 @@ class Duplicate:
 
 
 @dataclass(frozen=True, slots=True)
+class TaxonomyVersion:
+    """Which tree an answer is given in: the number of its version, which every change makes one more, and its hash.
+
+    An open tree grows without becoming another version; its hash tells that it did.
+    """
+
+    number: int
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The answer about one product. `category` is None when the decision is to abstain; `reason` says why.
 
@@ -96,5 +107,6 @@ class Answer:
     used: dict[str, bool]
     language: str
     snapshot: str
+    taxonomy: TaxonomyVersion
     model: str
     without_image: Otherwise | None = None

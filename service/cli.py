@@ -17,6 +17,7 @@ from service.commands.evaluating import evaluate
 from service.commands.indexes import build, calibrate, info
 from service.commands.keeping import backup, export, restore, verify
 from service.commands.models import models
+from service.commands.planting import COMMANDS
 from service.commands.snapshots import discard, publish, rebuild, rollback
 from service.commands.tagging import tags
 from service.commands.taxonomies import taxonomy
@@ -63,3 +64,5 @@ for command in (
     *(serve, export, backup, restore, verify, models),
 ):
     aisle.add_command(command)
+for command in COMMANDS:
+    taxonomy.add_command(command)

@@ -17,7 +17,7 @@ from indexer.product import Product, content_hash
 from indexer.space import IMAGE, TEXT, present
 from indexer.store.records import Stored
 from indexer.vectors import Keys
-from service.answer import Answer, Candidate, Decision, Duplicate, Level, Neighbour
+from service.answer import Answer, Candidate, Decision, Duplicate, Level, Neighbour, TaxonomyVersion
 from service.calibration.dial import Dial
 from service.decision import KINDS, reason
 from service.hearing import Hearing, brought_by, lineage_of, shares, think
@@ -79,6 +79,7 @@ class _Composition:
             used=self._used(row),
             language=product.language,
             snapshot=manifest.id,
+            taxonomy=TaxonomyVersion(self.live.planted, self.tree.version),
             model=manifest.encoder,
         )
 

@@ -20,6 +20,7 @@ from indexer.normalize import text_of
 from indexer.product import Product
 from indexer.space import IMAGE, Projected
 from indexer.store.records import ANY, Receipt, Records, Stored, Written
+from indexer.store.taxonomies import Effect
 from indexer.update import clean, completed
 from indexer.vectors import Keys
 from service.answer import Answer, Candidate, Neighbour, Otherwise
@@ -31,6 +32,7 @@ from service.hearing import Hearing, Thought, hear, think
 from service.settings import ServiceSettings
 from service.tags.tagger import Tagger
 from service.vote.questions import restricted
+from taxonomy.changes import Change as TreeChange
 from taxonomy.tree import Tree
 
 SERVICE = Dial()
@@ -208,6 +210,14 @@ class Engine:
     def patch(self, patches: Sequence[Patch]) -> list[Outcome]:
         """Change some fields of stored products; in order, a refused patch and one of an unknown id as errors."""
         return self.live.change(patches)
+
+    def change_taxonomy(self, changes: Sequence[TreeChange], author: str = "", expected: int | None = None) -> Effect:
+        """Make the next version of the tree, as `Live.change_taxonomy`."""
+        return self.live.change_taxonomy(changes, author, expected)
+
+    def undo_taxonomy(self, number: int | None = None, author: str = "") -> Effect:
+        """Take a change of the tree back, as `Live.undo_taxonomy`."""
+        return self.live.undo_taxonomy(number, author)
 
     def get(self, product_id: str) -> Stored:
         """Return the stored product; raises ProductNotFound."""

@@ -27,6 +27,7 @@ from indexer.live import Change, Live, Outcome
 from indexer.product import Product
 from indexer.store.place import open_store
 from indexer.store.records import ANY, Receipt, Records, Stored, Written
+from indexer.store.taxonomies import Effect
 from service.answer import Answer, Neighbour
 from service.calibration.dial import Dial
 from service.engine import SERVICE, Engine
@@ -35,6 +36,7 @@ from service.recovery import Say, check, log_it, opened
 from service.renewal.order import Order
 from service.renewal.watch import Watch
 from service.settings import ServiceSettings
+from taxonomy.changes import Change as TreeChange
 from taxonomy.tree import Tree
 
 CLOSING_SECONDS = 60
@@ -153,6 +155,16 @@ class Serving:
         """Forget as `Engine.delete`; on return no question finds them, whatever is swapped meanwhile."""
         with self._visible() as engine:
             return engine.delete(ids)
+
+    def change_taxonomy(self, changes: Sequence[TreeChange], author: str = "", expected: int | None = None) -> Effect:
+        """Change the tree as `Engine.change_taxonomy`; on return every answer is given in it."""
+        with self._visible() as engine:
+            return engine.change_taxonomy(changes, author, expected)
+
+    def undo_taxonomy(self, number: int | None = None, author: str = "") -> Effect:
+        """Take a change of the tree back as `Engine.undo_taxonomy`; on return no answer is given in it."""
+        with self._visible() as engine:
+            return engine.undo_taxonomy(number, author)
 
     def get(self, product_id: str) -> Stored:
         """Return the stored product; raises ProductNotFound."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from taxonomy.aliases import NONE
+from taxonomy.aliases import NONE, Aliases
 from taxonomy.changes import Change, Merge, Move, Rename, Retire, Split
 from taxonomy.growth import free_id
-from taxonomy.mapping import CategoryMapper, Unmapped
+from taxonomy.mapping import RETIRED, CategoryMapper, Unmapped
 from taxonomy.names import Path, TaxonomyError, clean_name, name_fault, name_key, path_text, plain_id
 from taxonomy.rules import Rule
 from taxonomy.separators import Separators, parse_path
@@ -39,8 +39,9 @@ class Step:
 class Bed:
     """A tree while it is changed. Every change is checked before it is begun."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, before: Aliases | None = None) -> None:
         self._tree = tree
+        self._before = before
         self._mapper: CategoryMapper | None = None
         self.names: dict[str, str] = {}
         self._parents: dict[str, str] = {}
@@ -193,10 +194,12 @@ class Bed:
         found = self._find(path) if isinstance(path, tuple) else None
         if found is not None:
             return found
-        self._mapper = self._mapper or CategoryMapper(self._tree)
+        self._mapper = self._mapper or CategoryMapper(self._tree, before=self._before)
         meant = self._mapper.resolve(text)
         if isinstance(meant, Unmapped):
             raise TaxonomyError(meant.reason)
+        if meant == RETIRED:
+            raise TaxonomyError(f"the category {text[:80]!r} was retired and none took its place; name another one")
         if (node_id := self._tree.ids[meant]) not in self.names:
             raise TaxonomyError(f"the category {text[:80]!r} is gone by then; an earlier change took it away")
         return node_id

@@ -28,6 +28,14 @@ TEXT_CHARS = 5_000
 """Characters of a path."""
 
 
+class ChangeRefused(TaxonomyError):
+    """A change that the tree does not allow."""
+
+
+class InvalidChange(ChangeRefused):
+    """What is given is no change."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rename:
     """A category gets another name; what is below it comes along."""
@@ -110,11 +118,11 @@ Change = Rename | Move | Merge | Split | Retire
 
 
 def changes_from_json(text: str | bytes) -> tuple[Change, ...]:
-    """Read one change, a list of them, or an object with `changes`; raises TaxonomyError naming what is none."""
+    """Read one change, a list of them, or an object with `changes`; raises InvalidChange naming what is none."""
     try:
         said = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise TaxonomyError(f"these changes are no JSON: {error}") from error
+        raise InvalidChange(f"these changes are no JSON: {error}") from error
     return changes_of(said)
 
 
@@ -122,30 +130,29 @@ def changes_of(said: object) -> tuple[Change, ...]:
     """Make changes of what JSON holds, as `changes_from_json` does."""
     if isinstance(said, Mapping) and "changes" in said:
         if unknown := sorted(set(said) - {"changes"}):
-            raise TaxonomyError(f"an object with changes has nothing else, not {str(unknown[0])[:40]!r}")
+            raise InvalidChange(f"an object with changes has nothing else, not {str(unknown[0])[:40]!r}")
         said = said["changes"]
     some = said if isinstance(said, list) else [said]
     if not 1 <= len(some) <= CHANGE_LIMIT:
-        raise TaxonomyError(f"there are {len(some):,} changes; one version takes 1 to {CHANGE_LIMIT:,}")
+        raise InvalidChange(f"there are {len(some):,} changes; one version takes 1 to {CHANGE_LIMIT:,}")
     made: list[Change] = []
     for place, each in enumerate(some):
         try:
             made.append(change_of(each))
         except TaxonomyError as error:
-            raise TaxonomyError(f"change {place + 1}: {error}" if len(some) > 1 else str(error)) from error
+            raise InvalidChange(f"change {place + 1}: {error}" if len(some) > 1 else str(error)) from error
     return tuple(made)
 
 
 def change_of(said: object) -> Change:
-    """Make one change of what JSON holds; raises TaxonomyError naming what is none."""
+    """Make one change of what JSON holds; raises InvalidChange naming what is none."""
     kinds = ", ".join(_KINDS)
-    if not isinstance(said, Mapping) or said.get("change") not in _KINDS:
-        given = said.get("change") if isinstance(said, Mapping) else said
-        raise TaxonomyError(f"a change is an object whose `change` is one of {kinds}, not {str(given)[:40]!r}")
-    kind = said["change"]
+    kind = said.get("change") if isinstance(said, Mapping) else said
+    if not isinstance(said, Mapping) or not isinstance(kind, str) or kind not in _KINDS:
+        raise InvalidChange(f"a change is an object whose `change` is one of {kinds}, not {str(kind)[:40]!r}")
     fields, read = _KINDS[kind]
     if unknown := sorted(set(said) - {"change", *fields}):
-        raise TaxonomyError(f"a {kind} has no {str(unknown[0])[:40]!r}; it has {', '.join(fields)}")
+        raise InvalidChange(f"a {kind} has no {str(unknown[0])[:40]!r}; it has {', '.join(fields)}")
     return read(said)
 
 
@@ -155,7 +162,7 @@ def _rename(said: Mapping[str, Any]) -> Change:
 
 def _move(said: Mapping[str, Any]) -> Change:
     if "parent" not in said:
-        raise TaxonomyError("a move needs `parent`: the category to move it below, or null for the top")
+        raise InvalidChange("a move needs `parent`: the category to move it below, or null for the top")
     return Move(_text(said, "node"), None if said["parent"] is None else _text(said, "parent"))
 
 
@@ -170,18 +177,18 @@ def _split(said: Mapping[str, Any]) -> Change:
 
 def _part(said: object) -> Part:
     if not isinstance(said, Mapping) or set(said) != {"name", "rule"}:
-        raise TaxonomyError("a part of a split is an object with `name` and `rule`")
+        raise InvalidChange("a part of a split is an object with `name` and `rule`")
     name = _text(said, "name", NAME_CHARS)
     try:
         return Part(name, Rule.read(said["rule"]))
     except TaxonomyError as error:
-        raise TaxonomyError(f"the part {name!r}: {error}") from error
+        raise InvalidChange(f"the part {name!r}: {error}") from error
 
 
 def _retire(said: Mapping[str, Any]) -> Change:
     to = None if said.get("to") is None else _text(said, "to")
     if to is not None and _flag(said, "unlabelled"):
-        raise TaxonomyError("a retire has either `to` or `unlabelled`; leave one out")
+        raise InvalidChange("a retire has either `to` or `unlabelled`; leave one out")
     return Retire(_text(said, "node"), to, _flag(said, "unlabelled"))
 
 
@@ -197,19 +204,19 @@ _KINDS: Mapping[str, tuple[tuple[str, ...], Callable[[Mapping[str, Any]], Change
 def _text(said: Mapping[str, Any], name: str, limit: int = TEXT_CHARS) -> str:
     value = said.get(name)
     if not isinstance(value, str) or not value.strip() or len(value) > limit:
-        raise TaxonomyError(f"a {said.get('change', 'change')} needs `{name}`: a text of 1 to {limit:,} characters")
+        raise InvalidChange(f"a {said.get('change', 'change')} needs `{name}`: a text of 1 to {limit:,} characters")
     return value.strip()
 
 
 def _list(said: Mapping[str, Any], name: str, limit: int = CHANGE_LIMIT) -> Sequence[object]:
     value = said.get(name)
     if not isinstance(value, list) or not 1 <= len(value) <= limit:
-        raise TaxonomyError(f"a {said['change']} needs `{name}`: a list of 1 to {limit:,}")
+        raise InvalidChange(f"a {said['change']} needs `{name}`: a list of 1 to {limit:,}")
     return value
 
 
 def _flag(said: Mapping[str, Any], name: str) -> bool:
     value = said.get(name, False)
     if not isinstance(value, bool):
-        raise TaxonomyError(f"`{name}` is true or false, not {str(value)[:40]!r}")
+        raise InvalidChange(f"`{name}` is true or false, not {str(value)[:40]!r}")
     return value

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from taxonomy.aliases import NONE, Alias
+from taxonomy.aliases import NONE, Alias, Aliases
 from taxonomy.bed import TOP, Bed, NameTaken, Step
-from taxonomy.changes import Change
+from taxonomy.changes import Change, ChangeRefused
 from taxonomy.names import TaxonomyError, name_key
 from taxonomy.rules import Described
 from taxonomy.tree import Tree
@@ -90,7 +90,7 @@ class Planting:
 
 
 def applied(tree: Tree, changes: Sequence[Change]) -> Planting:
-    """Carry out changes, one after the other; raises TaxonomyError for the first that is refused, NameTaken included.
+    """Carry out changes, one after the other; raises ChangeRefused for the first that is refused, NameTaken for a name.
 
     A category is named by its id, its full path as the tree is by then, or in any other way that means one of `tree`.
     """
@@ -100,9 +100,12 @@ def applied(tree: Tree, changes: Sequence[Change]) -> Planting:
     return made
 
 
-def planned(tree: Tree, changes: Sequence[Change]) -> Planting:
-    """Carry out what can be; changes whose name is taken are left out and told. Raises TaxonomyError for the rest."""
-    bed = Bed(tree)
+def planned(tree: Tree, changes: Sequence[Change], before: Aliases | None = None) -> Planting:
+    """Carry out what can be; changes whose name is taken are left out and told. Raises ChangeRefused for the rest.
+
+    before: what categories were called in earlier versions, by which they may be named too.
+    """
+    bed = Bed(tree, before)
     done: list[Change] = []
     steps: list[Step] = []
     conflicts: list[str] = []
@@ -114,10 +117,14 @@ def planned(tree: Tree, changes: Sequence[Change]) -> Planting:
             conflicts.append(f"{where}{error}")
             continue
         except TaxonomyError as error:
-            raise TaxonomyError(f"{where}{error}") from error
+            raise ChangeRefused(f"{where}{error}") from error
         done.append(known)
         steps += [step] if step.went or step.parts else []
-    return Planting(tree, bed.tree(), tuple(done), tuple(steps), bed.made, tuple(conflicts))
+    try:
+        made = bed.tree()
+    except TaxonomyError as error:  # too deep, which only the whole tree tells
+        raise ChangeRefused(str(error)) from error
+    return Planting(tree, made, tuple(done), tuple(steps), bed.made, tuple(conflicts))
 
 
 def reverted(now: Tree, before: Tree, made: Mapping[str, str]) -> Planting:

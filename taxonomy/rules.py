@@ -99,22 +99,27 @@ class Rule:
             raise TaxonomyError(f"a rule is a JSON object with some of {', '.join(_KEYS)}, not {str(said)[:40]!r}")
         if unknown := sorted(set(said) - set(_KEYS)):
             raise TaxonomyError(f"a rule has no {str(unknown[0])[:40]!r}; it has some of {', '.join(_KEYS)}")
-        words = said.get("words", {})
-        if isinstance(words, list):  # the usual case, written short
-            words = {"any": words}
-        if not isinstance(words, Mapping) or set(words) - set(_LISTS):
-            raise TaxonomyError(f"the words of a rule are an object with some of {', '.join(_LISTS)}, or a list")
-        some, every, none = (_words(words.get(name, []), name) for name in _LISTS)
+        some, every, none = _listed(said["words"]) if "words" in said else ((), (), ())
         specs = said.get("spec", {})
-        if not isinstance(specs, Mapping):
+        if not isinstance(specs, Mapping) or ("spec" in said and not specs):
             raise TaxonomyError('the spec of a rule is an object like {"Closure": "Laces"}')
         pairs = tuple((_text(name, "spec"), _text(value, "spec")) for name, value in specs.items())
-        return cls(some, every, none, _text(said.get("brand", ""), "brand"), pairs, _text(said.get("tag", ""), "tag"))
+        brand, tag = (_text(said[name], name) if name in said else "" for name in ("brand", "tag"))
+        return cls(some, every, none, brand, pairs, tag)
+
+
+def _listed(words: object) -> tuple[tuple[str, ...], ...]:
+    """Return the words of each list of a rule."""
+    if isinstance(words, list):  # the usual case, written short
+        words = {"any": words}
+    if not isinstance(words, Mapping) or not words or set(words) - set(_LISTS):
+        raise TaxonomyError(f"the words of a rule are an object with some of {', '.join(_LISTS)}, or a list")
+    return tuple(_words(words[name], name) if name in words else () for name in _LISTS)
 
 
 def _words(said: object, name: str) -> tuple[str, ...]:
-    if not isinstance(said, list) or len(said) > WORD_LIMIT:
-        raise TaxonomyError(f"the words under {name!r} are a list of at most {WORD_LIMIT} words or phrases")
+    if not isinstance(said, list) or not 1 <= len(said) <= WORD_LIMIT:
+        raise TaxonomyError(f"the words under {name!r} are a list of 1 to {WORD_LIMIT} words or phrases")
     words = tuple(_text(word, "word") for word in said)
     empty = next((word for word in words if not _WORD.search(word)), None)
     if empty is not None:
@@ -125,8 +130,8 @@ def _words(said: object, name: str) -> tuple[str, ...]:
 def _text(said: object, name: str) -> str:
     if isinstance(said, bool | int | float):  # the value of a spec may be written as a number
         said = str(said)
-    if not isinstance(said, str) or len(said) > CHARS:
-        raise TaxonomyError(f"the {name} of a rule is a text of at most {CHARS} characters, not {str(said)[:40]!r}")
+    if not isinstance(said, str) or not said.strip() or len(said) > CHARS:
+        raise TaxonomyError(f"the {name} of a rule is a text of 1 to {CHARS} characters, not {str(said)[:40]!r}")
     return said
 
 

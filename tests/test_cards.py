@@ -8,7 +8,7 @@ import click
 
 from indexer.product import Product
 from indexer.sources import Problem, Row
-from service.answer import Answer, Candidate, Duplicate, Level, Neighbour, TagScore
+from service.answer import Answer, Candidate, Duplicate, Level, Neighbour, TagScore, TaxonomyVersion
 from service.console.cards import card
 
 ROW = Row(2, "A1", {}, Product("A1", title="Stoneware\nmug"))
@@ -27,6 +27,7 @@ ANSWER = Answer(
     used={"text": True},
     language="en",
     snapshot="s",
+    taxonomy=TaxonomyVersion(1, "v"),
     model="m",
 )
 

@@ -35,6 +35,7 @@ def test_changes_are_read_as_they_are_written() -> None:
     ("said", "reason"),
     [
         ([], "there are 0 changes; one version takes 1 to 1,000"),
+        ({"change": {"rename": 1}}, "one of rename, move, merge, split, retire"),
         ({"change": "paint"}, "one of rename, move, merge, split, retire, not 'paint'"),
         ("rename", "a change is an object"),
         ({"changes": [], "more": 1}, "has nothing else, not 'more'"),

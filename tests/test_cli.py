@@ -352,6 +352,38 @@ def test_a_tree_is_imported_shown_and_inferred(run: Run) -> None:
     assert run("taxonomy", "show", "own.csv", "--node", "Kitchen").out == "Home > Kitchen\n├── Cups\n└── Pans\n"
 
 
+def test_the_tree_of_an_index_is_changed(run: Run, shop: Path) -> None:
+    """By a command for each kind of change or from a file; looked at first, listed, and taken back."""
+    at = ("--index", str(shop))
+    looked = run("taxonomy", "rename", "Home > Kitchen", "Cooking", "--preview", *at).out.splitlines()
+    assert looked[:2] == [
+        "a preview, nothing is changed: taxonomy version 2 is made",
+        "  Home > Kitchen  ->  Home > Cooking",
+    ]
+    assert run("taxonomy", "history", *at).out == "version 1, as it was built; nobody has changed it\n"
+    run("taxonomy", "rename", "Home > Kitchen", "Cooking", "--author", "Ann", *at)
+    run("taxonomy", "move", "Home > Kitchen > Cups", "--top", *at)
+    run("taxonomy", "split", "Cups", "--part", "Mugs=mug,beaker", *at)
+    assert "(1)" in run("taxonomy", "show", "--node", "Cups > Mugs", *at).out
+    retired = run("taxonomy", "retire", "Cups > Mugs", "--unlabelled", "--json", *at)
+    assert json.loads(retired.out)["examples"] == ["mug"]
+    Path("changes.json").write_text(json.dumps([{"change": "merge", "nodes": ["Cups"], "into": "Home"}]))
+    assert run("taxonomy", "apply", "changes.json", *at).out.startswith("taxonomy version 6 is made\n")
+    assert run("taxonomy", "undo", *at).out.startswith("taxonomy version 7 takes back version 6\n")
+    assert run("taxonomy", "undo", "4", *at).err.startswith("aisle: version 4 cannot be undone while version 5 stands")
+    history = json.loads(run("taxonomy", "history", "--json", *at).out)
+    assert [each["undone"] for each in history] == [None, None, None, None, None, 7, None]
+    assert [line.strip() for line in run("taxonomy", "history", *at).out.splitlines() if line[:3] == "  r"] == [
+        "rename 'Home > Kitchen' to 'Cooking'",
+        "retire 'Cups > Mugs', its products to no category",
+    ]
+    taken = run("taxonomy", "merge", "Nothing", "--into", "Home", *at)
+    assert (taken.code, taken.err.startswith("aisle: the category 'Nothing' is not in the taxonomy")) == (1, True)
+    for wrong in (("move", "Cups"), ("split", "Cups", "--part", "Mugs"), ("retire", "A", "--to", "B", "--unlabelled")):
+        assert run("taxonomy", *wrong, *at).code == 2
+    assert run("similar", "stoneware", "cup", *at).code is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -21,7 +21,7 @@ def test_the_taxonomy_is_walked_from_the_top_with_the_products_below(reader: Tes
     ]
     summary = reader.get("/v1/taxonomy").json()
     del summary["version"]
-    assert summary == {"open": True, "nodes": 12, "leaves": 5, "depth": 3, "labelled": 60}
+    assert summary == {"number": 1, "open": True, "nodes": 12, "leaves": 5, "depth": 3, "labelled": 60}
 
 
 def test_categories_of_others_are_mapped_or_the_reason_is_given(reader: TestClient) -> None:

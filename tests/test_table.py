@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from indexer.errors import SettingError, SourceError
 from indexer.product import Product
 from indexer.sources import read
-from service.answer import Answer, Candidate, Duplicate, Neighbour, TagScore
+from service.answer import Answer, Candidate, Duplicate, Neighbour, TagScore, TaxonomyVersion
 from service.console.table import (
     ADDED,
     CHUNK,
@@ -88,6 +88,7 @@ def test_cells_of_an_answer() -> None:
         used={"text": True},
         language="en",
         snapshot="s",
+        taxonomy=TaxonomyVersion(1, "v"),
         model="m",
     )
     assert answer_cells(answer) == {

@@ -46,6 +46,10 @@ class Moment:
         """Return what categories were called in earlier versions of the tree."""
         return taxonomies.aliases_of(self._connection)
 
+    def relabelled(self) -> list[range]:
+        """Return the places in the journal where changes of the tree sent products elsewhere, in order."""
+        return taxonomies.relabelled_in(self._connection)
+
     def categories(self, size: int = 10_000) -> Iterator[tuple[npt.NDArray[np.int64], list[str]]]:
         """Yield keys and category paths of all products in order of key, `size` at a time."""
         query = sa.select(labels.c.key, labels.c.category).order_by(labels.c.key).limit(size)

@@ -47,6 +47,7 @@ class Standing:
 class Version:
     """One version of the tree. changes: as JSON, each category by its id; none for a tree that was given or found.
 
+    names: the path that each of these had before, or was made with.
     undoes: the version whose change this one takes back, None for none. undone: by which version, None for none.
     relabelled: products that another category got; unlabelled: of these, such as have none now.
     """
@@ -55,6 +56,7 @@ class Version:
     at: str
     author: str
     changes: Sequence[Mapping[str, Any]]
+    names: Mapping[str, str]
     undoes: int | None
     undone: int | None
     relabelled: int
@@ -131,6 +133,11 @@ class Taxonomies:
         with self._reading() as connection:
             return aliases_of(connection)
 
+    def relabelled(self) -> list[range]:
+        """Return the places in the journal where changes of the tree sent products elsewhere, in order."""
+        with self._reading() as connection:
+            return relabelled_in(connection)
+
     def history(self) -> list[Version]:
         """Return every version, the oldest first; none when nobody ever changed the tree."""
         with self._reading() as connection:
@@ -142,7 +149,7 @@ class Taxonomies:
         """Return what changes would do; nothing is changed. Those whose name is taken are told as conflicts."""
         with self._reading() as connection:
             now = standing(connection)
-            planting = planned(now.tree, changes)
+            planting = planned(now.tree, changes, aliases_of(connection))
             return _effect(connection, now, planting, relabelling.moves(connection, planting, {}), None)
 
     def change(self, changes: Sequence[Change], author: str = "", expected: int | None = None) -> Effect:
@@ -157,7 +164,7 @@ class Taxonomies:
                 raise TaxonomyConflict(
                     f"the taxonomy is at version {now.number}, not at {expected}; look at what changed and ask again"
                 )
-            planting = planned(now.tree, changes)
+            planting = planned(now.tree, changes, aliases_of(connection))
             if planting.conflicts:
                 raise NameTaken(planting.conflicts[0])
             return _carried_out(connection, now, planting, relabelling.moves(connection, planting, {}), author)
@@ -231,6 +238,13 @@ def aliases_of(connection: sa.Connection) -> Aliases:
     return Aliases(Alias(*alias) for change in said for alias in change.get("aliases", ()))
 
 
+def relabelled_in(connection: sa.Connection) -> list[range]:
+    """Return the places in the journal where changes of the tree sent products elsewhere, in order."""
+    query = sa.select(taxonomies.c.change).order_by(taxonomies.c.number)
+    places = (change["seqs"] for change in connection.scalars(query) if change and "seqs" in change)
+    return [range(first, last + 1) for first, last in places]
+
+
 def _effect(connection: sa.Connection, now: Standing, planting: Planting, moves: Moves, undoes: int | None) -> Effect:
     return Effect(
         number=now.number + 1,
@@ -254,6 +268,7 @@ def _carried_out(  # noqa: PLR0917 - what stands, what is made of it, who goes w
     last = rows.last_seq(connection)
     said = {
         "changes": [change.to_json() for change in planting.changes],
+        "names": _names(planting),
         "aliases": [[alias.text, alias.node, alias.below] for alias in planting.aliases()],
         "made": dict(planting.made),
         "undoes": undoes,
@@ -265,6 +280,16 @@ def _carried_out(  # noqa: PLR0917 - what stands, what is made of it, who goes w
     row = _row(effect.number, said, planting.tree, is_open=now.open, author=author, at=at)
     connection.execute(taxonomies.insert(), row)
     return replace(effect, seq=last)
+
+
+def _names(planting: Planting) -> dict[str, str]:
+    """Return by id what the categories were called that the changes name."""
+    said = [change.to_json() for change in planting.changes]
+    ids = {change.get(name) for change in said for name in ("node", "parent", "into", "to")}
+    ids |= {node for change in said for node in change.get("nodes", ())}
+    places = {node_id: planting.tree.text(node) for node, node_id in enumerate(planting.tree.ids)}
+    places |= {node_id: planting.before.text(node) for node, node_id in enumerate(planting.before.ids)}
+    return {node_id: places[node_id] for node_id in sorted(filter(None, ids)) if node_id in places}
 
 
 def _close(connection: sa.Connection, now: Standing, at: str) -> None:
@@ -288,7 +313,7 @@ def _undoable(connection: sa.Connection, number: int | None) -> tuple[Any, Tree]
         else:
             changed.append(row)
     known = {row.number: row for row in found}
-    if number is not None and number not in known:
+    if number is not None and number not in {FIRST, *known}:
         raise TaxonomyVersionNotFound(number, found[-1].number if found else FIRST)
     if not changed or (number is not None and number not in {row.number for row in changed}):
         which = f"version {number}" if number is not None else "the taxonomy"
@@ -334,6 +359,7 @@ def _version(row: Any, undone: int | None) -> Version:  # noqa: ANN401 - a row o
         at=row.at,
         author=row.author,
         changes=said.get("changes", []),
+        names=said.get("names", {}),
         undoes=said.get("undoes"),
         undone=undone,
         relabelled=said.get("relabelled", 0),

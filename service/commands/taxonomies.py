@@ -1,4 +1,4 @@
-"""aisle taxonomy: category trees are read, shown and inferred."""
+"""aisle taxonomy: category trees are read, shown and inferred; `planting.py` has what changes them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def taxonomy() -> None:
-    """Read, show and infer category trees."""
+    """Read, show, infer and change category trees."""
 
 
 @taxonomy.command("import")

@@ -36,7 +36,7 @@ from service.rest.replies import (
 )
 from service.rest.schemas import SIMILAR_LIMIT, MapBody
 from service.rest.uploads import REQUEST_IMAGES
-from taxonomy.mapping import CategoryMapper, Unmapped
+from taxonomy.mapping import RETIRED, CategoryMapper, Unmapped
 from taxonomy.tree import Tree
 
 FORMATS = tuple(f"image/{name.lower()}" for name in get_args(Format))
@@ -52,6 +52,7 @@ def taxonomy(request: Request) -> Json:
     tree = engine.tree
     return Json(
         {
+            "number": engine.live.planted,
             "version": tree.version,
             "open": engine.live.grows,
             "nodes": len(tree),
@@ -82,8 +83,9 @@ def taxonomy_nodes(
 def taxonomy_map(request: Request, body: MapBody) -> Json:
     """Say which category each string means: an id, a path, a name that is unique, or the end of a path."""
     check_size(request, body.categories)
-    tree = engine_of(request).tree
-    resolved = CategoryMapper(tree).resolve_many(body.categories)
+    live = engine_of(request).live
+    tree, before = live.tree, live.records.taxonomies.aliases()
+    resolved = CategoryMapper(tree, before=before).resolve_many(body.categories)
     return Json({"items": [_mapped(tree, *pair) for pair in zip(body.categories, resolved, strict=True)]})
 
 
@@ -158,4 +160,7 @@ def _mapped(tree: Tree, given: str, found: int | Unmapped) -> dict[str, object]:
     if isinstance(found, Unmapped):
         candidates = [_ref(tree, node) for node in found.candidates]
         return {"given": given, "category": None, "reason": found.reason, "candidates": candidates}
+    if found == RETIRED:
+        reason = f"the category {given[:80]!r} was retired and none took its place; give another one, or none"
+        return {"given": given, "category": None, "reason": reason, "candidates": []}
     return {"given": given, "category": _ref(tree, found), "reason": "", "candidates": []}

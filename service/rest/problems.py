@@ -33,9 +33,13 @@ from indexer.errors import (
     SnapshotMissing,
     StoreFull,
     StoreReadOnly,
+    TaxonomyConflict,
+    TaxonomyVersionNotFound,
     VersionConflict,
 )
 from service.rest.worker import Closed, Overloaded
+from taxonomy.changes import ChangeRefused, InvalidChange
+from taxonomy.planting import NameTaken
 from taxonomy.tree import TaxonomyError
 
 MEDIA_TYPE = "application/problem+json"
@@ -119,6 +123,10 @@ KINDS: Mapping[type[Exception], Kind] = {
     BuildUnderway: Kind(409, "build_underway", "The index is being built"),
     SnapshotError: Kind(409, "snapshot_unusable", "The snapshot cannot be served"),
     ModelMismatch: Kind(409, "model_changed", "The model is another one now"),
+    TaxonomyVersionNotFound: Kind(404, "taxonomy_version_not_found", "No such version of the taxonomy"),
+    NameTaken: Kind(409, "name_taken", "The name is taken"),
+    ChangeRefused: Kind(409, "change_refused", "The taxonomy cannot be changed so"),
+    TaxonomyConflict: Kind(409, "taxonomy_conflict", "Another version of the taxonomy stands"),
     IdConflict: Kind(409, "id_conflict", "Two different ids"),
     RequestRunning: Kind(409, "request_running", "The request of this idempotency key has no answer yet"),
     VersionConflict: Kind(412, "version_conflict", "The product has another version"),
@@ -131,6 +139,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     InvalidField: Kind(422, "invalid_request", "The request does not have the form that is expected"),
     InvalidCursor: Kind(422, "invalid_cursor", "Not a cursor of this list"),
     EncoderError: Kind(422, "invalid_encoder", "No such encoder"),
+    InvalidChange: Kind(422, "invalid_change", "This is no change of the taxonomy"),
     ProductError: Kind(422, "invalid_product", "The product is refused"),
     RequestConflict: Kind(422, "idempotency_conflict", "The idempotency key stands for another request"),
     ClientDisconnect: Kind(499, "client_gone", "The client closed the connection"),

@@ -14,7 +14,17 @@ from pydantic import BaseModel, Field
 from indexer.picture import Picture
 from indexer.product import Product, Provenance
 from indexer.store.records import Stored, Written
-from service.answer import Answer, Candidate, Decision, Duplicate, Level, Neighbour, Otherwise, TagScore
+from service.answer import (
+    Answer,
+    Candidate,
+    Decision,
+    Duplicate,
+    Level,
+    Neighbour,
+    Otherwise,
+    TagScore,
+    TaxonomyVersion,
+)
 from service.rest.problems import Problem
 
 
@@ -57,6 +67,7 @@ class Answered(BaseModel):
     images: list[ImageShown] = Field(description="In the order they were sent.")
     language: str = Field(description='ISO 639-1, or "und" when the text is too short to tell.')
     snapshot: str
+    taxonomy: TaxonomyVersion = Field(description="The tree that the answer is given in.")
     model: str
     without_image: Otherwise | None = Field(
         description="What the answer would be without the picture; null unless that was asked and a picture was used."
@@ -174,6 +185,7 @@ class SimilarProducts(BaseModel):
 class TaxonomySummary(BaseModel):
     """The category tree; equal versions are equal trees. An open one takes in new categories of stored products."""
 
+    number: int = Field(description="One more with each change of the taxonomy.")
     version: str
     open: bool
     nodes: int
