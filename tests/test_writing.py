@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,9 @@ from starlette.testclient import TestClient
 from indexer.product import Product
 from indexer.store.place import STORE
 from service.engine import Engine
+from service.rest import writing
 from service.rest.app import create_app
+from service.rest.worker import Closed, Overloaded
 from service.settings import ServiceSettings
 
 LEAD = {
@@ -295,7 +299,7 @@ def test_a_key_has_1_to_255_visible_characters(client: TestClient, key: bytes) -
 
 
 def test_while_a_request_runs_its_key_is_taken(lead: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """409 with Retry-After; when it is done, its answer."""
+    """409 with Retry-After, however long it runs, for it says so; when it is done, its answer."""
     encoder = lead.app.state.serving.live.encoder  # type: ignore[attr-defined]
     begun, go_on = threading.Event(), threading.Event()
     encode = encoder.encode
@@ -306,12 +310,23 @@ def test_while_a_request_runs_its_key_is_taken(lead: TestClient, monkeypatch: py
         return encode(products, progress)
 
     key = {"Idempotency-Key": "slow"}
+    renewed = threading.Event()
+    records = lead.app.state.serving.live.records  # type: ignore[attr-defined]
+    renew = records.renew
+
+    def told(name: str) -> None:
+        renew(name)
+        renewed.set()
+
+    monkeypatch.setattr(records, "renew", told)
+    monkeypatch.setattr(writing, "RENEWED_SECONDS", 0.01)
     answers: list[Any] = []
     sending = threading.Thread(target=lambda: answers.append(SENDS["post"](lead, key)))
     lead.delete("/v1/products/A")
     monkeypatch.setattr(encoder, "encode", slow)
     sending.start()
     assert begun.wait(30)
+    assert renewed.wait(30)
     running = SENDS["post"](lead, key)
     go_on.set()
     sending.join()
@@ -502,3 +517,30 @@ def test_a_request_that_failed_leaves_no_trace(lead: TestClient, own_index: Path
     lead.patch("/v1/products/A", json={"brand": "x"}, headers={"Idempotency-Key": "done"})
     with closing(sqlite3.connect(own_index / STORE)) as database:
         assert database.execute("SELECT key, status FROM requests").fetchall() == [("done", 200)]
+
+
+def test_changes_wait_for_a_thread_up_to_a_limit() -> None:
+    """In the order they came; beyond the limit they are refused at once, and after the end, too."""
+
+    async def run() -> tuple[list[int], str]:
+        writer, go_on, done = writing.Writer(queue_items=10), threading.Event(), []
+
+        def change(number: int) -> None:
+            assert go_on.wait(30)
+            done.append(number)
+
+        running = [asyncio.ensure_future(writer.run(partial(change, number), 2)) for number in range(5)]
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded) as refused:
+            await writer.run(partial(change, 9))
+        go_on.set()
+        await asyncio.gather(*running)
+        await writer.run(partial(change, 7), 100)  # alone, it may be larger than the whole queue
+        await asyncio.to_thread(writer.close)
+        with pytest.raises(Closed):
+            await writer.run(partial(change, 8))
+        return done, str(refused.value)
+
+    done, refused = asyncio.run(run())
+    assert (sorted(done[:5]), done[5:]) == ([0, 1, 2, 3, 4], [7])
+    assert refused == "10 products are waiting, the limit is 10; try again in 1 s"

@@ -152,6 +152,11 @@ class Records:
         with self._changing() as connection:
             requests.settle(connection, key, answered)
 
+    def renew(self, key: str) -> None:
+        """Keep the claim of a request that takes long; one that is not renewed can be claimed again in some minutes."""
+        with self._changing() as connection:
+            requests.renew(connection, key, _now())
+
     def release(self, key: str) -> None:
         """Give up the claim of a request that failed, so that it can be made again."""
         with self._changing() as connection:

@@ -17,7 +17,7 @@ from indexer.store.rows import Written
 from indexer.store.schema import requests
 
 ABANDONED = timedelta(minutes=5)
-"""A request without an answer for this long is taken for one whose process died; its key can be claimed again."""
+"""A request that has had no answer and was not renewed for this long is taken for one whose process died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,11 @@ def settle(connection: sa.Connection, key: str, answered: Answered) -> None:
     """Keep what is answered to the request that claimed a key."""
     new = {"status": answered.status, "answer": answered.body}
     connection.execute(requests.update().where(requests.c.key == key), new)
+
+
+def renew(connection: sa.Connection, key: str, now: str) -> None:
+    """Say that the request that claimed a key still runs, so that nobody takes it for abandoned."""
+    connection.execute(requests.update().where(requests.c.key == key, requests.c.status == 0).values(at=now))
 
 
 def release(connection: sa.Connection, key: str) -> None:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
@@ -21,12 +21,14 @@ from typing import TypeVar
 from urllib.parse import quote
 
 import orjson
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from indexer.errors import RecordError
 from indexer.live import Change, Outcome
-from indexer.store.records import ANY, Answered, Receipt, Written
+from indexer.store.records import ANY, Answered, Receipt, Records, Written
+from indexer.store.requests import ABANDONED
 from service.rest.asking import engine_of, settings_of
 from service.rest.images import ImageBody
 from service.rest.worker import Closed, Overloaded
@@ -37,6 +39,9 @@ Answer = Callable[[Sequence[Written | Exception]], Answered]
 
 THREADS = 4
 """Changes that are carried out at a time. The store takes one after the other; what is new is encoded before."""
+
+RENEWED_SECONDS = ABANDONED.total_seconds() / 5
+"""Time between two words of a request that it still runs."""
 
 JSON = "application/json"
 
@@ -126,7 +131,8 @@ async def write_once(
         return answered[-1]
 
     try:
-        await write(request, changes, expected, Receipt(name, told))
+        async with _renewed(records, name):
+            await write(request, changes, expected, Receipt(name, told))
     except BaseException:
         with suppress(RecordError, Overloaded, Closed):
             await _writer(request).run(lambda: records.release(name), 0)
@@ -148,6 +154,23 @@ def response_of(answered: Answered, headers: Mapping[str, str] | None = None) ->
 def etag(version: int) -> str:
     """Return the version of a product as HTTP writes it."""
     return f'"{version}"'
+
+
+@asynccontextmanager
+async def _renewed(records: Records, key: str) -> AsyncIterator[None]:
+    """Keep the claim of a key for as long as its request runs."""
+
+    async def renew() -> None:
+        while True:
+            await asyncio.sleep(RENEWED_SECONDS)
+            with suppress(RecordError):  # the change itself will say so
+                await run_in_threadpool(records.renew, key)
+
+    renewing = asyncio.ensure_future(renew())
+    try:
+        yield
+    finally:
+        renewing.cancel()
 
 
 def _fingerprint(request: Request, body: object) -> str:
