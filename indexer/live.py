@@ -72,7 +72,7 @@ class Live:
         self._origin = self.tree
         self.places = np.arange(len(self.tree), dtype=np.int32)
         """Where each node of the snapshot's tree is now, -1 for nowhere."""
-        self.vocabulary = loaded.built.vocabulary
+        self.vocabulary = self._words = loaded.built.vocabulary
         self.calibration = loaded.calibration
         self.seq = loaded.manifest.seq
         self._before = records.taxonomies.aliases()
@@ -253,7 +253,7 @@ class Live:
         built, places = made.built, places_of(self._origin, made.built.tree)
         with self.changing():
             self.tree, self.contents, self.grows, self.planted = built.tree, built.contents, built.grows, built.number
-            self.places, self.vocabulary = places, self.vocabulary.rescoped(built.tree, made.before.follow)
+            self.places, self.vocabulary = places, self._words.rescoped(built.tree, made.before.follow)
         self._before, self._relabelled = made.before, made.relabelled
         self._placement = self._placed_in(built.tree)
         return True

@@ -23,6 +23,13 @@ def answers(size: int, line: tuple[float, float], *, seed: int = 0) -> tuple[Dou
     return mass, nodes, luck < expit(line[0] + line[1] * logit(mass)), np.ones(size)
 
 
+def test_offsets_go_with_their_branches_to_another_tree() -> None:
+    """By place; those of branches that are gone go, and the levels stay."""
+    learnt = Reliability(((0.1, 1.0),), {0: 0.5, 2: -0.25, 3: 1.0})
+    there = learnt.replanted(np.array([4, 1, -1, 0], np.int32))
+    assert Reliability(((0.1, 1.0),), {4: 0.5, 0: 1.0}) == there
+
+
 def test_what_learnt_nothing_gives_the_mass_back() -> None:
     """Within 0 and 1, never rising on the way down, 0 past a path's end."""
     mass = np.array([[0.7, 0.8], [1 + 1e-9, 0.2], [0.4, 0.4]])

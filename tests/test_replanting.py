@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +14,21 @@ import pytest
 from indexer import encoders
 from indexer.build import build, rebuild
 from indexer.encoders import Encoded
+from indexer.errors import TaxonomyConflict
+from indexer.ingest import Ingest, placement_in
 from indexer.labels import UNLABELLED
 from indexer.live import Live, open_index
 from indexer.product import Product
 from indexer.settings import IndexSettings
-from indexer.sources import read
+from indexer.sources import Quarantine, read
 from indexer.space import TEXT
 from indexer.store.place import open_store
 from taxonomy.changes import Change, Merge, Move, Part, Rename, Retire, Split
 from taxonomy.files import read_tree
+from taxonomy.names import TaxonomyError
 from taxonomy.rules import Rule
 from taxonomy.tree import Tree
+from taxonomy.vocabulary import Vocabulary
 
 ENCODER = encoders.load("hashing:64")
 SETTINGS = IndexSettings(encoder="hashing:64", kind="exact")
@@ -129,11 +134,17 @@ def sums(live: Live) -> dict[str, tuple[float, list[float], list[float], int]]:
 
 def like_one_built_anew(live: Live, index: Path) -> None:
     """Check everything in memory that is about categories beside an index that is rebuilt from the store."""
+    alike(live, index, same=True)
+
+
+def alike(live: Live, index: Path, *, same: bool = False) -> None:
+    """Check the same; an open tree that grew in another order has its categories elsewhere, unless it is the same."""
     assert stored(live) == shelves(live)
     rebuild(index, settings=SETTINGS, encoder=ENCODER)
     with closing(open_index(index, ENCODER)) as anew:
         assert live.planted == anew.planted
-        assert live.tree == anew.tree
+        assert sorted(live.tree.ids) == sorted(anew.tree.ids)
+        assert live.tree == anew.tree or not same
         assert shelves(anew) == shelves(live)
         mine, other = sums(live), sums(anew)
         assert mine.keys() == other.keys()
@@ -231,3 +242,84 @@ def test_searches_go_on_while_an_index_is_replanted(live: Live) -> None:
     with live.reading():
         seen.append((live.planted, "Shoes" in live.tree.names))
     assert [(1, True), (2, False)] == seen
+
+
+def test_a_delivery_is_placed_in_the_tree_that_stands(index: Path) -> None:
+    """Also where somebody changes it after the delivery has begun; a row is never stored as another tree calls it."""
+    rows = index.parent / "more.csv"
+    rows.write_text("id,title,category\na,rain boot,Shoes > Boots\nb,hose,Garden > Hoses\nc,thing,Garden\n")
+    with closing(open_store(index)) as records, Quarantine(index / "quarantine.jsonl") as quarantine:
+        placement = placement_in(records)
+        records.taxonomies.change([Rename("Shoes", "Feet"), Retire("Garden", unlabelled=True)])
+        ingest = Ingest(records, ENCODER, placement, quarantine)
+        ingest.run(read(rows), lambda _: None)
+        found = {name: each.record.product.category for name, each in records.get("abc").items()}
+    assert {"a": "Feet > Boots", "b": "", "c": ""} == found
+    assert (3, 3, True) == (ingest.counts.read, ingest.counts.indexed, ingest.counts.adds_up)
+
+
+def test_scopes_of_tags_follow_the_tree(tmp_path: Path) -> None:
+    """A vocabulary goes on naming the categories that it named, in an open index as in one that is built anew."""
+    index = tmp_path / "index"
+    source = tmp_path / "rows.csv"
+    source.write_text("id,title,category\n" + "".join(f"{','.join(row)}\n" for row in ROWS))
+    words = Vocabulary.from_json('{"scopes": {"wet": ["Shoes > Boots", "Garden"]}}')
+    build(read(source), index, settings=SETTINGS, vocabulary=words, encoder=ENCODER)
+    with closing(open_index(index, ENCODER)) as live:
+        live.change_taxonomy([Rename("Shoes", "Feet"), Merge(("Feet > Boots",), "Footwear > Boots")])
+        assert ("Footwear > Boots", "Garden") == live.vocabulary.scopes["wet"]
+        rebuild(index, settings=SETTINGS, encoder=ENCODER)
+        with closing(open_index(index, ENCODER)) as anew:
+            assert live.vocabulary.scopes == anew.vocabulary.scopes
+        live.undo_taxonomy()
+        assert ("Shoes > Boots", "Garden") == live.vocabulary.scopes["wet"]
+
+
+def putting(live: Live, name: str, rng: np.random.Generator) -> None:
+    """Put some products on any shelf, again and again, and delete some of them."""
+    for number in range(25):
+        path = list(SHELVES)[rng.integers(len(SHELVES))]
+        key = rng.integers(12)
+        live.put([Product(f"{name}{key}", f"{name} {number}", category=path)])
+        if rng.random() < 0.2:
+            live.delete([f"{name}{key}"])
+
+
+def planting(live: Live, rng: np.random.Generator) -> None:
+    """Change the tree in any way, and take changes back."""
+    for _ in range(15):
+        names = list(live.tree.ids)
+        one, other = (names[rng.integers(len(names))] for _ in range(2))
+        some: list[Change] = [
+            Rename(one, f"N{rng.integers(99)}"),
+            Move(one, other),
+            Merge((one,), other),
+            Split(one, (Part("Fours", Rule(some=("4", "14", "24"))),)),
+            Retire(one, other),
+        ]
+        with suppress(TaxonomyError, TaxonomyConflict):
+            if rng.random() < 0.3:
+                live.undo_taxonomy()
+            else:
+                live.change_taxonomy([some[rng.integers(len(some))]])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_products_and_trees_may_change_side_by_side(tmp_path: Path, seed: int) -> None:
+    """Of three open indexes of one store two put products while one changes the tree: in the end all are the same."""
+    index = made(tmp_path)
+    first, second, third = (open_index(index, ENCODER) for _ in range(3))
+    rngs = [np.random.default_rng([seed, number]) for number in range(3)]
+    with ThreadPoolExecutor(3) as threads:
+        done = [
+            threads.submit(putting, first, "a", rngs[0]),
+            threads.submit(putting, second, "b", rngs[1]),
+            threads.submit(planting, third, rngs[2]),
+        ]
+    for each in done:
+        each.result()
+    assert first.follow() == second.follow() == third.follow()
+    assert 1 < first.planted == second.planted == third.planted
+    for live in (first, second, third):
+        alike(live, index)
+        live.close()

@@ -1,8 +1,11 @@
 """indexer/store/taxonomies.py: versions of the tree in a real store, previewed, made and undone."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -28,15 +31,18 @@ CATALOGUE = {
     "hose": ("Garden hose", "Garden"),
     "bare": ("Nameless", ""),
 }
+if TYPE_CHECKING:
+    from tests.conftest import Database
+
 TRAINERS: Split = Split(
     "Shoes > Trainers", (Part("Running", Rule(some=("running",))), Part("Court", Rule(some=("tennis", "squash"))))
 )
 
 
 @pytest.fixture(params=["inferred", "given"])
-def records(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Records]:
-    """Return a store of eight products, whose tree is inferred from them or was given."""
-    store = Records.open(tmp_path / "records.sqlite")
+def records(request: pytest.FixtureRequest, database: Database) -> Iterator[Records]:
+    """Return a store of eight products on each engine, whose tree is inferred from them or was given."""
+    store = Records.open(database.where)
     tree = infer(tuple(category.split(" > ")) for _, category in CATALOGUE.values() if category)
     if request.param == "given":
         store.taxonomies.adopt(tree)
