@@ -86,6 +86,17 @@ class Database:
         """Return the number of rows of tables."""
         return {name: self.run(f"SELECT count(*) FROM {name}")[0][0] for name in tables}  # noqa: S608 - constants
 
+    def receive(self, file: Path) -> None:
+        """Copy the record store in a SQLite file into this database."""
+        from indexer.store import copying, engines
+
+        engine = engines.connect(self.where)
+        try:
+            with engines.reading(file) as source, engine.begin() as target:
+                copying.from_store(source, target, lambda *_: None)
+        finally:
+            engine.dispose()
+
     def fill_up(self, table: str) -> None:
         """Let every further row of a table be refused, as by a full disk."""
         if self.engine == "sqlite":

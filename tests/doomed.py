@@ -9,6 +9,7 @@ they ended. A job:
               calibrate publish what is in memory
               open      replay the journal
     index     the folder
+    store     the address of its record store, "" where that is in the folder
     seconds   from the fork to the kill; null to wait for its end
     calls     calls of functions after which the process kills itself; null for none
     within    the function from which on calls are counted, as `snapshot.py:written`; "" for all of it
@@ -146,6 +147,7 @@ def _forked(job: dict[str, Any]) -> int:
         return process
     status = 1
     try:
+        os.environ["AISLE_STORE"] = job["store"]
         count = _Count(job["within"], job["calls"])
         if job["work"] != "write":
             sys.setprofile(count)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,10 +21,13 @@ from indexer.build import build
 from indexer.live import open_index
 from indexer.product import Product, content_hash
 from indexer.sources import read
-from indexer.store.place import open_store
+from indexer.store.place import STORE, open_store
 from indexer.store.records import Record
 from tests.doomed import ENCODER, SETTINGS, step
 from tests.oracle import Counting, Oracle, held
+
+if TYPE_CHECKING:
+    from tests.conftest import Database
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = """id,title,category,tags
@@ -44,7 +47,7 @@ class Doom:
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "tests.doomed"]
-        alone = os.environ | {"OMP_NUM_THREADS": "1"}  # a process with threads is not to be forked
+        alone = os.environ | {"OMP_NUM_THREADS": "1", "AISLE_STORE": ""}  # a process with threads is not to be forked
         self._process = subprocess.Popen(
             command, cwd=ROOT, env=alone, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -87,11 +90,24 @@ def index(template: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(template, tmp_path / "index"))
 
 
+@pytest.fixture
+def stored(template: Path, tmp_path: Path, database: Database) -> tuple[Path, int]:
+    """Return such an index, its store on either engine, and how often a process is killed in it."""
+    index = Path(shutil.copytree(template, tmp_path / "index", dirs_exist_ok=True))
+    if database.engine == "sqlite":
+        return index, 80
+    database.receive(index / STORE)
+    (index / STORE).unlink()
+    return index, 30
+
+
 def job(
     work: str, index: Path, told: Path, *, seconds: float | None = None, calls: int | None = None, within: str = ""
 ) -> dict[str, Any]:
     """Return the job of doing something with an index until a time is over or so many functions were called."""
-    return {"work": work, "index": str(index), "told": str(told), "seconds": seconds, "calls": calls, "within": within}
+    store = os.environ.get("AISLE_STORE", "")
+    where = {"index": str(index), "store": store, "told": str(told)}
+    return {"work": work, **where, "seconds": seconds, "calls": calls, "within": within}
 
 
 class Writer:
@@ -164,28 +180,30 @@ def paced(doom: Doom, *writers: Writer) -> float:
     return min(seconds, LONGEST)
 
 
-def test_a_writer_is_killed_at_any_time(doom: Doom, index: Path) -> None:
+def test_a_writer_is_killed_at_any_time(doom: Doom, stored: tuple[Path, int]) -> None:
     """Each restart finds every acknowledged step, and the one that was begun whole or not at all."""
+    index, kills = stored
     drawn, writer, ends = random.Random(1), Writer(index, "w"), []
     longest = paced(doom, writer)
-    for _ in range(80):
+    for _ in range(kills):
         ends += doom(writer.job(seconds=drawn.uniform(0.01, longest)))
         check(index, writer)
-    assert ends == ["killed"] * 80
-    assert writer.acknowledged > 20
+    assert ends == ["killed"] * kills
+    assert writer.acknowledged > kills / 4
     doom(writer.job(steps=3))
     check(index, writer)
 
 
-def test_two_writers_of_the_same_contents_are_killed(doom: Doom, index: Path) -> None:
+def test_two_writers_of_the_same_contents_are_killed(doom: Doom, stored: tuple[Path, int]) -> None:
     """Two processes change one store at once, one may outlive the other: neither loses or breaks what the other did."""
+    index, kills = stored
     drawn, one, other = random.Random(2), Writer(index, "a"), Writer(index, "b")
     longest = paced(doom, one, other)
-    for _ in range(40):
+    for _ in range(kills // 2):
         ends = doom(*(each.job(seconds=drawn.uniform(0.05, longest)) for each in (one, other)))
         assert ends == ["killed", "killed"]
         check(index, one, other)
-    assert min(one.acknowledged, other.acknowledged) > 10
+    assert min(one.acknowledged, other.acknowledged) > kills / 8
 
 
 @pytest.mark.parametrize("work", ["rebuild", "calibrate"])
