@@ -25,7 +25,7 @@ from indexer.view import View
 
 Floats = npt.NDArray[np.float32]
 
-AT_ONCE = 32
+AT_ONCE = 16
 """Products that are changed while readers are held off: about a millisecond of 384 dimensions and 20 words."""
 
 

@@ -198,16 +198,18 @@ class Labels:
 
     def _set_tags(self, key: int, tags: Sequence[str], voice: float) -> None:
         """Give a key its tags and voice; who has none is no carrier."""
+        if not tags and not self._runs.long(key):
+            self._voices[key] = voice
+            return
         numbers = np.array([self._number(tag) for tag in dict.fromkeys(tags)], np.int32)
         at = np.array([key])
         before = self._pool.take(self._runs.places(at)[0])
         self._carriers[before] -= self._voices[key] > 0
         self._voices[key] = voice
         self._carriers[numbers] += self._voices[key] > 0
-        if len(before) or len(numbers):
-            place = self._runs.put(at, np.array([len(numbers)], np.int32))
-            self._pool.reserve(self._runs.end)
-            self._pool.put(place, numbers)
+        place = self._runs.put(at, np.array([len(numbers)], np.int32))
+        self._pool.reserve(self._runs.end)
+        self._pool.put(place, numbers)
 
     def _number(self, tag: str) -> int:
         """Return the number of a tag, a new one for one that nobody had."""

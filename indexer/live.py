@@ -29,7 +29,7 @@ from indexer.patch import Change, Patch, Refused, resolved
 from indexer.placement import Placement
 from indexer.product import Product
 from indexer.replanting import places_of, replanted
-from indexer.sharing import Gate
+from indexer.sharing import Gate, take_short_turns
 from indexer.snapshot import Built, Snapshot
 from indexer.store.place import open_store
 from indexer.store.raw import Keys
@@ -78,6 +78,7 @@ class Live:
         self._before = records.taxonomies.aliases()
         self._relabelled: Sequence[range] = records.taxonomies.relabelled()
         self._placement = self._placed_in(self.tree)
+        take_short_turns()
         self._turn = threading.RLock()  # one change at a time
         self._encoding = Turns()  # encoders serve one thread at a time
         self._gate = Gate()  # searches share what is in memory, a change has it alone

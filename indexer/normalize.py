@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from typing import Any
 
@@ -124,6 +124,7 @@ def text_of(product: Product, limit: int = TEXT_CHARS) -> str:
     return ". ".join(part for part in parts if part)[:limit].strip()
 
 
+@lru_cache(16_384)  # the same products come again and again, with other labels
 def language_of(text: str) -> str:
     """Return the ISO 639-1 code of the first 300 characters' language, "und" when unsure or with under 40 letters.
 

@@ -37,6 +37,10 @@ class Runs:
         """Return the length of the run of each key."""
         return self._count[keys]
 
+    def long(self, key: int) -> int:
+        """Return the length of the run of one key."""
+        return int(self._count[key])
+
     def places(self, keys: Keys) -> tuple[Keys, Keys]:
         """Return the places of the keys' numbers in the pool, one key after the other, and where each key's end."""
         counts = self._count[keys].astype(np.int64)

@@ -116,6 +116,31 @@ def test_readers_that_never_pause_do_not_starve_a_change() -> None:
             stop.set()
 
 
+def test_a_change_lets_a_reader_in_that_waited_for_the_one_before() -> None:
+    """Though it begins at once, and a thread that is woken takes a while to come."""
+    gate, asked = Gate(), threading.Event()
+
+    def read() -> int:
+        asked.set()
+        with gate.reading():
+            return changes[0]
+
+    changes = [0]
+    with ThreadPoolExecutor(1) as threads:
+        for _ in range(20):
+            asked.clear()
+            with gate.changing():
+                read_at = threads.submit(read)
+                asked.wait(SOON)
+                while not gate._waiting:
+                    time.sleep(0.001)
+                before = changes[0]
+            for _ in range(50):
+                with gate.changing():
+                    changes[0] += 1
+            assert before == read_at.result(SOON)
+
+
 def test_a_thread_inside_may_enter_again() -> None:
     """A reader as a reader, though a change presses; a changer as either; and then the gate is free."""
     gate = Gate(patience=0)

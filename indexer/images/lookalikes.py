@@ -1,8 +1,9 @@
 """Lookalikes, the perceptual hashes of stored pictures by key, searched by how many bits differ.
 
 Every hash is compared with every question: a million take 2 to 4 ms at radii up to 16 (`benchmarks/images.py`), where a
-tree of hashes (BK, multi-index) would have little to gain and much to keep up to date. A change passes over all the
-keys, 20 ms at a million. A key, that of a product, may have as many hashes as it has pictures.
+tree of hashes (BK, multi-index) would have little to gain and much to keep up to date. A key, that of a product, may
+have as many hashes as it has pictures; to forget several of one key passes over all the keys, 20 ms at a million, and
+to forget the only one costs nothing.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ Bits = npt.NDArray[np.uint8]
 BITS = 64
 FILES = ("lookalikes_keys.npy", "lookalikes_phashes.npy")
 _LEAST_ROOM = 1_024
+_NONE, _SEVERAL = -1, -2
 
 
 class Lookalikes:
@@ -34,6 +36,7 @@ class Lookalikes:
         self._keys = np.zeros(0, np.int64)
         self._phashes = np.zeros(0, np.uint64)
         self._size = 0
+        self._slot = np.full(0, _NONE, np.int32)  # by key: where its only hash lies, that it has several, or none
         if keys is not None and phashes is not None:
             self._append(keys, phashes)
 
@@ -51,13 +54,30 @@ class Lookalikes:
 
     def drop(self, keys: Keys) -> None:
         """Forget all hashes of these keys; those that have none are no error."""
-        if not len(keys):
+        known = np.unique(keys[keys < len(self._slot)])
+        slots = self._slot[known]
+        if np.any(slots == _SEVERAL):
+            self._keep(np.flatnonzero(~np.isin(self._keys[: self._size], keys)))
             return
-        kept = np.flatnonzero(~np.isin(self._keys[: self._size], keys))
-        if len(kept) < self._size:
-            self._keys[: len(kept)] = self._keys[kept]
-            self._phashes[: len(kept)] = self._phashes[kept]
-            self._size = len(kept)
+        for key in known[slots != _NONE].tolist():
+            self._fill(int(self._slot[key]))
+            self._slot[key] = _NONE
+
+    def _fill(self, slot: int) -> None:
+        """Put the last hash into a slot whose own is forgotten."""
+        self._size -= 1
+        last = int(self._keys[self._size])
+        if slot != self._size:
+            self._keys[slot], self._phashes[slot] = last, self._phashes[self._size]
+            if self._slot[last] != _SEVERAL:
+                self._slot[last] = slot
+
+    def _keep(self, kept: npt.NDArray[np.int64]) -> None:
+        """Keep the hashes in some slots only."""
+        keys, phashes = self._keys[kept], self._phashes[kept]
+        self._size = 0
+        self._slot[:] = _NONE
+        self._append(keys, phashes)
 
     def search(self, phash: int, radius: int) -> tuple[Keys, Bits]:
         """Return the keys with a hash that differs from `phash` in `radius` bits at most, and in how many: (n,) each.
@@ -100,6 +120,12 @@ class Lookalikes:
             room = max(size, len(self._keys) * 3 // 2, _LEAST_ROOM)
             self._keys = np.concatenate([self._keys[: self._size], np.zeros(room - self._size, np.int64)])
             self._phashes = np.concatenate([self._phashes[: self._size], np.zeros(room - self._size, np.uint64)])
+        if len(keys) and int(keys.max()) >= len(self._slot):
+            room = max(int(keys.max()) + 1, len(self._slot) * 5 // 4) - len(self._slot)
+            self._slot = np.concatenate([self._slot, np.full(room, _NONE, np.int32)])
+        _, place, times = np.unique(keys, return_inverse=True, return_counts=True)
+        several = (times[place] > 1) | (self._slot[keys] != _NONE)
+        self._slot[keys] = np.where(several, _SEVERAL, np.arange(self._size, size))
         self._keys[self._size : size] = keys
         self._phashes[self._size : size] = phashes
         self._size = size

@@ -1,0 +1,371 @@
+"""A live index of a million products: what it holds in memory, how fast it opens, finds, and takes changes.
+
+    python -m benchmarks.live [--products 1000000] [store] [build] [ivf] [ivf_sq8] [grow]
+
+store     products with vectors of 384 dimensions and texts of 20 words in a record store of SQLite; kept in the folder
+          of benchmark indexes, and made only once
+build     an index from the store, loaded once, written with vectors of both kinds; not calibrated, which asks a
+          sample of the products that is as large whatever the index
+ivf       the index with vectors in lists, opened, and changed while it is searched: 100,000 products are added,
+          relabelled and deleted again through the write path, a transaction for 10,000
+ivf_sq8   the same, vectors in 8 bits
+grow      an index built from a tenth, and brought to ten times as many products by upserts alone
+
+Searches are for vectors like those that are stored and are none of them; each is one row, as a service asks. While
+changes are made they arrive every 20 ms, whatever became of the one before (open loop), and a latency counts from when
+a search was due. Memory is the process's own, anonymous memory: what is mapped from the snapshot's files is stated
+beside it, and the system may let it go at any time. Each part is a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.machine import INDEXES, RESULTS, facts, write
+from benchmarks.space import CATEGORIES, DIM, Catalogue, Floats, Stages
+from indexer import encoders, snapshot
+from indexer import vectors as kinds
+from indexer.build import make, rebuild
+from indexer.encoders import given_parts
+from indexer.live import Live, open_index
+from indexer.placement import CANONICAL, Placement
+from indexer.product import Product
+from indexer.settings import IndexSettings
+from indexer.space import TEXT
+from indexer.store.place import STORE
+from indexer.store.records import Record, Records
+from indexer.update import prepare, store
+from taxonomy.tree import SEPARATOR, Tree
+
+KINDS = ("ivf", "ivf_sq8")
+PARTS = ("store", "build", *KINDS, "grow")
+SNAPSHOTS = "snapshots.json"
+"""The file beside the store that names the snapshot of each kind."""
+ENCODER = f"precomputed:text={DIM}"
+AT_ONCE = 10_000
+CHANGED = 100_000
+QUERIES = 1_000
+EVERY = 0.02
+"""Seconds between two searches."""
+
+TARGETS = {
+    "build_seconds": 900,
+    "memory_of_vectors": 1.35,
+    "ivf_sq8_memory_gb": 0.7,
+    "recall_at_10": 0.95,
+    "search_ms_median": 5,
+    "open_seconds": 5,
+    "changes_per_second": 2_000,
+    "single_change_ms": 10,
+    "p99_while_changing_of_idle": 1.5,
+}
+
+
+class Shelf:
+    """The catalogue as products of a record store, by number."""
+
+    def __init__(self, products: int) -> None:
+        self.catalogue = Catalogue.of(products)
+        self._paths = [SEPARATOR.join(path) for path in self.catalogue.paths]
+
+    def products(self, start: int, end: int, *, name: str = "p", moved: int = 0) -> list[Product]:
+        """Return products of one batch of the catalogue, `moved` categories further."""
+        vectors, texts = self.catalogue.vectors(start, end), self.catalogue.texts(start, end)
+        nodes = (self.catalogue.nodes[start:end] + moved) % CATEGORIES
+        return [
+            Product(f"{name}{place}", title=text, category=self._paths[node], vectors={"text": row})
+            for place, (text, node, row) in enumerate(zip(texts, nodes.tolist(), vectors, strict=True), start)
+        ]
+
+    def batches(self, end: int, size: int = AT_ONCE) -> Iterator[tuple[int, int]]:
+        """Yield start and end of each batch."""
+        for start in range(0, end, size):
+            yield start, min(start + size, end)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Vectors to search for, and the numbers of the ten products of a catalogue that are truly nearest to each."""
+
+    vectors: Floats
+    nearest: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, shelf: Shelf, products: int) -> Asked:
+        """Draw them as the stored ones were drawn, and compare them with every one of those."""
+        vectors = shelf.catalogue.vectors(7, 7 + QUERIES)  # from a place where no batch begins: none of them is stored
+        best = np.full((QUERIES, 10), -2, np.float32)
+        numbers = np.zeros((QUERIES, 10), np.int64)
+        for start, end in shelf.batches(products):
+            similarity = np.hstack([best, vectors @ shelf.catalogue.vectors(start, end).T])
+            order = np.argpartition(-similarity, 9, axis=1)[:, :10]
+            every = np.hstack([numbers, np.broadcast_to(np.arange(start, end), (QUERIES, end - start))])
+            best, numbers = (np.take_along_axis(each, order, axis=1) for each in (similarity, every))
+        return cls(vectors, numbers)
+
+    def recall(self, live: Live) -> float:
+        """Return the share of the true ten that searches find."""
+        found = 0
+        for row, nearest in zip(self.vectors, self.nearest, strict=True):
+            keys = search(live, row)
+            found += len({f"p{number}" for number in nearest.tolist()} & set(live.labels.ids(keys)))
+        return round(found / self.nearest.size, 4)
+
+
+def search(live: Live, row: Floats) -> npt.NDArray[np.int64]:
+    """Return the keys of the ten nearest of one vector, as a service looks for them."""
+    with live.reading():
+        found: npt.NDArray[np.int64] = live.contents.views[TEXT].vectors.search(row[None], 10).keys[0]
+    return found
+
+
+class Load:
+    """Searches that come in every EVERY seconds in a thread of their own, while something else is done."""
+
+    def __init__(self, live: Live, asked: Asked) -> None:
+        self._live, self._asked = live, asked
+        self._stop = threading.Event()
+        self._spent: list[float] = []
+
+    def _ask(self) -> None:
+        due = time.perf_counter()
+        while not self._stop.is_set():
+            due += EVERY
+            time.sleep(max(0.0, due - time.perf_counter()))
+            search(self._live, self._asked.vectors[len(self._spent) % QUERIES])
+            self._spent.append(time.perf_counter() - due)
+
+    def during(self, work: Callable[[], None]) -> dict[str, float]:
+        """Return how long searches took while `work` was done, in ms."""
+        thread = threading.Thread(target=self._ask)
+        thread.start()
+        try:
+            work()
+        finally:
+            self._stop.set()
+            thread.join()
+        return {"searches": len(self._spent), **spread(self._spent)}
+
+
+def spread(seconds: Sequence[float]) -> dict[str, float]:
+    """Return median, 99th percentile and the worst of some durations, in ms."""
+    some = np.array(seconds) * 1000
+    values = (np.median(some), np.percentile(some, 99), some.max())
+    return {name: round(float(value), 2) for name, value in zip(("median", "p99", "worst"), values, strict=True)}
+
+
+def memory() -> dict[str, float]:
+    """Return the memory of this process in GB: anonymous, mapped from files, and the most it ever held of both."""
+    said = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":" in line)
+    names = {"anonymous": "RssAnon", "mapped": "RssFile", "peak": "VmHWM"}
+    return {name: round(int(said[key].split()[0]) * 1024 / 1e9, 3) for name, key in names.items()}
+
+
+def timed(work: Callable[[], Any]) -> float:
+    """Return how many seconds some work took."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def folder_of(products: int) -> Path:
+    """Return the folder of the index of so many products."""
+    return INDEXES / f"live-{products}"
+
+
+def stored(products: int) -> dict[str, Any]:
+    """Fill the record store of an index, unless it is there."""
+    folder, shelf, encoder = folder_of(products), Shelf(products), encoders.load(ENCODER)
+    folder.mkdir(parents=True, exist_ok=True)
+    placement = Placement(Tree.empty(), grows=True, separators=CANONICAL)
+    with closing(Records.open(folder / STORE)) as records:
+        there, seconds = records.counts().products, 0.0
+        for start, end in shelf.batches(products):
+            if end <= there:
+                continue
+            some = shelf.products(start, end)
+            seconds += timed(lambda some=some: put(records, encoder, placement, some))  # type: ignore[misc]
+            print(f"stored {end:,}", file=sys.stderr, flush=True)
+        size = (folder / STORE).stat().st_size
+    added = products - there
+    rate = round(added / seconds) if added else 0
+    return {"products": products, "added": added, "seconds": round(seconds), "per_second": rate, "bytes": size}
+
+
+def put(records: Records, encoder: encoders.Encoder, placement: Placement, products: Sequence[Product]) -> None:
+    """Store products in one transaction."""
+    prepared = prepare(products, placement, given_parts(encoder))
+    store(records, encoder, [each for each in prepared if isinstance(each, Record)], encoder.encode)
+
+
+def built(products: int) -> dict[str, Any]:
+    """Build an index from what the store holds, not calibrated, and write it with vectors of every kind."""
+    folder, stages = folder_of(products), Stages()
+    settings = IndexSettings(encoder=ENCODER, kind=KINDS[0], space="raw")
+    with closing(Records.open(folder / STORE)) as records:
+        encoder = encoders.load(ENCODER)
+        made = make(records, settings, encoder=encoder, rows={}, calibrate=None, progress=stages)
+        stages.start(f"save {KINDS[0]}")
+        with snapshot.written(folder, made.origin, made.built, "") as manifest:
+            snapshots = {KINDS[0]: manifest.id}
+    contents = made.built.contents
+    view = contents.views[TEXT]
+    keys = np.flatnonzero(contents.labels.known)
+    placed = view.placed(keys)
+    for kind in KINDS[1:]:
+        stages.start(f"index {kind}")
+        vectors = kinds.build(kind, view.space.dim, keys, placed, recall_target=settings.recall_target)
+        stages.start(f"save {kind}")
+        other = replace(contents, views={TEXT: replace(view, vectors=vectors)})
+        with snapshot.written(folder, made.origin, replace(made.built, contents=other), "") as manifest:
+            snapshots[kind] = manifest.id
+    (folder / SNAPSHOTS).write_text(json.dumps(snapshots), encoding="utf-8")
+    return {"products": products, **stages.result()}
+
+
+def opened(products: int, kind: str) -> dict[str, Any]:
+    """Open the index that was built, search it and change it."""
+    shelf = Shelf(products)
+    asked = Asked.of(shelf, products)
+    snapshots = json.loads((folder_of(products) / SNAPSHOTS).read_text(encoding="utf-8"))
+    fixed = memory()
+    began = time.perf_counter()
+    live = open_index(folder_of(products), snapshot_id=snapshots[kind])
+    found: dict[str, Any] = {"open_seconds": round(time.perf_counter() - began, 2)}
+    with closing(live):
+        found["recall_at_10"] = asked.recall(live)
+        found["search_ms"] = spread([timed(lambda row=row: search(live, row)) for row in asked.vectors])  # type: ignore[misc]
+        vectors = products * DIM * (1 if kind == "ivf_sq8" else 4) / 1e9
+        found["memory_gb"] = {"fixed": fixed, "open": memory(), "vectors": round(vectors, 3)}
+        own = found["memory_gb"]["open"]["anonymous"] - fixed["anonymous"]
+        found["memory_gb"]["of_vectors"] = round(own / vectors, 3)
+        found["parameters"] = dict(live.contents.views[TEXT].vectors.parameters)
+        found["idle_ms"] = Load(live, asked).during(lambda: time.sleep(30))
+        found["changes"] = changes(live, shelf, asked)
+        found["idle_again_ms"] = Load(live, asked).during(lambda: time.sleep(30))
+        found["recall_at_10_after"] = asked.recall(live)
+        found["memory_gb"]["after"] = memory()
+    return found
+
+
+def changes(live: Live, shelf: Shelf, asked: Asked) -> dict[str, Any]:
+    """Add products, relabel them and delete them again, in batches and singly, while searches come in."""
+    batches = list(shelf.batches(CHANGED))
+    added = [each for batch in batches for each in shelf.products(*batch, name="new ")]
+    for each in added:  # near those of the catalogue, and none of them
+        each.vectors["text"][:] = -each.vectors["text"]
+    moved = [replace(each, category=added[place - 1].category) for place, each in enumerate(added)]
+    ids = [each.id for each in added]
+    made: dict[str, Any] = {}
+    for name, some, change in (("add", added, live.put), ("relabel", moved, live.put), ("delete", ids, live.delete)):
+        made[name] = changed(live, asked, some, change)
+        print(name, made[name], file=sys.stderr, flush=True)
+    single = [[each] for each in added[:200]]
+    made["add_singly_ms"] = spread([timed(lambda one=one: live.put(one)) for one in single])  # type: ignore[misc]
+    with live.reading():
+        near = live.contents.views[TEXT].vectors.search(added[199].vectors["text"][None], 1).keys[0]
+        made["visible_at_once"] = live.labels.ids(near) == [added[199].id]
+    made["delete_singly_ms"] = spread([timed(lambda one=one: live.delete(one)) for one in [[i] for i in ids[:200]]])  # type: ignore[misc]
+    return made
+
+
+def changed(live: Live, asked: Asked, some: Sequence[Any], change: Callable[[Sequence[Any]], object]) -> dict[str, Any]:
+    """Change an index batch by batch while it is searched."""
+    seconds = [0.0]
+
+    def work() -> None:
+        seconds[0] = timed(lambda: [change(some[at : at + AT_ONCE]) for at in range(0, len(some), AT_ONCE)])
+
+    spent = Load(live, asked).during(work)
+    return {"per_second": round(len(some) / seconds[0]), "search_ms": spent}
+
+
+def grown(products: int) -> dict[str, Any]:
+    """Build an index of a tenth of the products, and bring it to all of them by upserts."""
+    shelf, tenth = Shelf(products), products // 10
+    asked = Asked.of(shelf, products)
+    folder, encoder = INDEXES / f"live-grow-{products}", encoders.load(ENCODER)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    placement = Placement(Tree.empty(), grows=True, separators=CANONICAL)
+    with closing(Records.open(folder / STORE)) as records:
+        for batch in shelf.batches(tenth):
+            put(records, encoder, placement, shelf.products(*batch))
+    rebuild(folder, settings=IndexSettings(encoder=ENCODER, kind="ivf", space="raw"))
+    with closing(open_index(folder)) as live:
+        before = dict(live.contents.views[TEXT].vectors.parameters)
+        seconds = 0.0
+        for start, end in shelf.batches(products):
+            if start >= tenth:
+                some = shelf.products(start, end)
+                seconds += timed(lambda some=some: live.put(some))  # type: ignore[misc]
+        vectors = live.contents.views[TEXT].vectors
+        result = {
+            "from": tenth,
+            "to": len(vectors),
+            "per_second": round((products - tenth) / seconds),
+            "before": before,
+            "after": dict(vectors.parameters),
+            "imbalance": round(vectors.imbalance, 2),
+            "recall_at_10": asked.recall(live),
+            "search_ms": spread([timed(lambda row=row: search(live, row)) for row in asked.vectors]),  # type: ignore[misc]
+            "memory_gb": memory(),
+        }
+    shutil.rmtree(folder)
+    return result
+
+
+def part(name: str, products: int) -> dict[str, Any]:
+    """Return the figures of one part."""
+    if name == "store":
+        return stored(products)
+    if name == "grow":
+        return grown(products)
+    return built(products) if name == "build" else opened(products, name)
+
+
+def alone(arguments: Sequence[str]) -> str:
+    """Return what one part prints, run in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.live", *arguments, "--alone"]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", default=[])
+    parser.add_argument("--products", type=int, default=1_000_000)
+    parser.add_argument("--alone", action="store_true", help="only print the figures of one part, in this process")
+    given = parser.parse_args()
+    if given.alone:
+        print(json.dumps(part(given.parts[0], given.products)))
+        return
+    name = "live" if given.products == 1_000_000 else f"live-{given.products}"
+    found = known(name)
+    for each in given.parts or PARTS:
+        found[each] = {"machine": facts(), **json.loads(alone([each, "--products", str(given.products)]))}
+        write(name, {"targets": TARGETS, **found})
+
+
+def known(name: str) -> dict[str, Any]:
+    """Return the figures of parts that were measured before, each with its machine and commit."""
+    file = RESULTS / f"{name}.json"
+    said = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return {each: said[each] for each in PARTS if each in said}
+
+
+if __name__ == "__main__":
+    main()
