@@ -384,6 +384,27 @@ def test_the_tree_of_an_index_is_changed(run: Run, shop: Path) -> None:
     assert run("similar", "stoneware", "cup", *at).code is None
 
 
+def test_a_build_by_the_same_tree_goes_on_with_the_one_that_stands(run: Run) -> None:
+    """Names of before and of now are taken, and the change stays; another file takes its place."""
+    rows = "id,title,category\nmug,Stoneware mug,Home > {}\npan,Frying pan,Home > Pans\n"
+    Path("products.csv").write_text(rows.format("Cups"))
+    Path("tree.txt").write_text("Home > Cups\nHome > Pans\n")
+    by = ("--taxonomy", "tree.txt", "--index", "shop", "--encoder", "hashing:64")
+    run("build", "products.csv", *by)
+    run("taxonomy", "rename", "Home > Cups", "Mugs", "--index", "shop")
+    for name in ("Cups", "Mugs"):
+        Path("products.csv").write_text(rows.format(name))
+        assert run("build", "products.csv", *by).code is None
+        assert run("taxonomy", "show", "--index", "shop").out.splitlines()[2:] == [
+            "    ├── Mugs  (1)",
+            "    └── Pans  (1)",
+        ]
+    Path("tree.txt").write_text("Home > Cups\nHome > Pans\nHats\n")
+    Path("products.csv").write_text(rows.format("Cups"))
+    run("build", "products.csv", *by)
+    assert "    ├── Cups  (1)" in run("taxonomy", "show", "--index", "shop").out.splitlines()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -27,6 +27,8 @@ from service.console.options import (
 
 if TYPE_CHECKING:
     from indexer.settings import IndexSettings
+    from taxonomy.mapping import CategoryMapper
+    from taxonomy.rows import ReadReport
     from taxonomy.vocabulary import Vocabulary
 
 KINDS = ("auto", "exact", "flat", "ivf", "ivf_sq8", "ivf_pq", "hnsw")
@@ -65,14 +67,13 @@ def build(
     from service.console.progress import Progress, status
     from service.console.words import build_report
     from service.rebuild import build as build_index
-    from taxonomy.mapping import CategoryMapper
     from taxonomy.vocabulary import Vocabulary
 
     settings = index_settings(encoder=encoder, kind=kind, recall_target=recall_target)
     settings = _with_vectors(settings, image_vectors, image_model)
     gallery, vectors = open_images(images), open_vectors(image_vectors, settings.encoder)
     given = read_taxonomy(taxonomy, locale) if taxonomy else None
-    mapper = CategoryMapper(given.tree, aliases=given.aliases) if given else None
+    mapper = _mapper(given, index) if given else None
     words = Vocabulary.read(vocabulary) if vocabulary else None
     with source.open(mapper=mapper, provenance=provenance, vectors=vectors) as rows:
         with status(f"loading the encoder {settings.encoder}") as say:
@@ -123,6 +124,22 @@ def info(index: Path, *, as_json: bool) -> None:
         return
     with closing(open_store(index)) as records:
         click.echo(index_facts(manifest, index, records.counts()))
+
+
+def _mapper(given: ReadReport, index: Path) -> CategoryMapper:
+    """Return what finds a source's categories in the tree that will stand when it is read."""
+    from indexer.errors import RecordError
+    from indexer.store.place import open_store
+    from taxonomy.mapping import CategoryMapper
+
+    try:
+        opened = open_store(index)
+    except RecordError:  # there is none yet; whatever else it is, the build will say so
+        return CategoryMapper(given.tree, aliases=given.aliases)
+    with closing(opened) as records:
+        tree, before = records.taxonomies.awaited(given.tree).tree, records.taxonomies.aliases()
+    aliases = {alias: to for alias, to in given.aliases.items() if to in tree.ids}
+    return CategoryMapper(tree, aliases=aliases, before=before)
 
 
 def _with_vectors(settings: IndexSettings, file: Path | None, model: str | None) -> IndexSettings:

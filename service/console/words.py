@@ -238,7 +238,8 @@ def _facts(manifest: Manifest) -> list[str]:
     if "given" in counts:
         lines.append(fact("vectors", f"{counts['given']:,} products came with one of their picture"))
     grows = "which grows with the labels" if tree["open"] else "and no others: labels outside are refused"
-    lines.append(fact("categories", f"{tree['nodes']:,} in the tree, {grows}"))
+    version = f"; version {tree['number']}" if tree.get("number", 1) > 1 else ""
+    lines.append(fact("categories", f"{tree['nodes']:,} in the tree, {grows}{version}"))
     parts = [f"{name} {dimension}" for name, dimension in manifest.parts.items()]
     lines.append(fact("encoder", f"{manifest.encoder_spec}, dimensions: {', '.join(parts)}"))
     several = len(manifest.views) > 1
