@@ -219,9 +219,9 @@ class Live:
 
     def _apply(self, keys: Keys, seq: int) -> None:
         found = self.records.read(keys.tolist(), self.encoder.name, self.encoder.parts)
+        found = completed(self.records, self.encoder, found, self.encode_in_pieces)
         if self._replant():  # the categories of what was read may be those of another tree than before
             return
-        found = completed(self.records, self.encoder, found, self.encode_in_pieces)
         projected = self.space.project(found.encoded, found.texts)
         gone = np.setdiff1d(keys, found.keys)
         tree = self.tree.extended(map(path_of, filter(None, found.categories))) if self.grows else self.tree

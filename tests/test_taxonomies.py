@@ -239,6 +239,17 @@ def test_an_undo_leaves_alone_what_was_labelled_since(records: Records) -> None:
     assert [("Garden", "Shoes > Trainers", 1)] == [(each.path, each.to_path, each.products) for each in effect.shifts]
 
 
+def test_a_change_in_between_that_was_taken_back_is_no_label(records: Records) -> None:
+    """A product that was written under a name that its category had only for a while still goes back."""
+    records.taxonomies.change([Retire("Shoes > Trainers", "Garden")])
+    records.taxonomies.change([Rename("Garden", "Outdoors")])
+    write(records, "run", category="Outdoors", title="Trail shoe")
+    records.taxonomies.undo()
+    assert "Garden" == shelves(records)["run"]
+    records.taxonomies.undo(2)
+    assert "Shoes > Trainers" == shelves(records)["run"]
+
+
 def test_an_undo_takes_back_what_a_split_made(records: Records) -> None:
     """With the products that were labelled so since."""
     made = records.taxonomies.change([TRAINERS]).tree

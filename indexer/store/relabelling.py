@@ -8,7 +8,7 @@ of that product like any other, with its version and its place in the journal, w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -129,8 +129,11 @@ def carry_out(connection: sa.Connection, planting: Planting, moves: Moves, at: s
             return _ASIDE + node_id
         return text
 
+    coming: dict[str, list[int]] = {}
     for (_, to), keys in moves.going.items():
-        for some in chunks(keys):
+        coming.setdefault(to, []).extend(keys)
+    for to, keys in coming.items():
+        for some in chunks(sorted(keys)):
             _relabel(connection, some, written(to, texts.get(to, "")), to, at)
     for category, text in moves.named.items():
         node_id = after.ids[found] if (found := after.find(path_of(text))) is not None else NONE
@@ -150,7 +153,7 @@ def former(connection: sa.Connection, seqs: Sequence[int], before: Tree) -> dict
     entries = connection.execute(query.where(journal.c.seq.between(first, last), journal.c.action == "put"))
     had = {row.key: row.before["label"]["category"] for row in entries if row.before}
     given = _given(connection, list(had), last)
-    now = dict(_categories_of(connection, had))
+    now = _ids_of(connection, had)
     found: dict[int, str] = {}
     for key, category in had.items():
         node = before.find(path_of(category)) if category else None
@@ -160,7 +163,7 @@ def former(connection: sa.Connection, seqs: Sequence[int], before: Tree) -> dict
 
 
 def _given(connection: sa.Connection, keys: Sequence[int], after: int) -> dict[int, str]:
-    """Return by key the category that a product had when it was changed for the first time after a place."""
+    """Return by key the id of the category that a product had when it was first changed after a place."""
     firsts: list[int] = []
     for some in chunks(keys):
         here = journal.c.key.in_(some) & (journal.c.seq > after) & (journal.c.action == "put")
@@ -168,7 +171,7 @@ def _given(connection: sa.Connection, keys: Sequence[int], after: int) -> dict[i
     found: dict[int, str] = {}
     for some in chunks(firsts):
         query = sa.select(journal.c.key, journal.c.before).where(journal.c.seq.in_(some))
-        found.update((row.key, row.before["label"]["category"]) for row in connection.execute(query) if row.before)
+        found.update((row.key, row.before["label"]["node_id"]) for row in connection.execute(query) if row.before)
     return found
 
 
@@ -189,6 +192,13 @@ def _keys_in(connection: sa.Connection, category: str) -> list[int]:
 def _in_category(connection: sa.Connection, category: str) -> Iterator[Stored]:
     for some in chunks(_keys_in(connection, category)):
         yield from sorted(rows.find(connection, products.c.key, some), key=lambda each: each.key)
+
+
+def _ids_of(connection: sa.Connection, keys: Collection[int]) -> dict[int, str]:
+    """Return by key the id of the category of products: unlike its path, it stays the same in every version."""
+    query = sa.select(labels.c.key, labels.c.node_id)
+    rows_ = (row for some in chunks(keys) for row in connection.execute(query.where(labels.c.key.in_(some))))
+    return {row.key: row.node_id for row in rows_}
 
 
 def _categories_of(connection: sa.Connection, keys: Mapping[int, str]) -> Iterator[tuple[int, str]]:
