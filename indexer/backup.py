@@ -25,7 +25,7 @@ import orjson
 import sqlalchemy as sa
 
 from indexer.digest import sha256_of
-from indexer.errors import BackupError, SnapshotMissing
+from indexer.errors import BackupError, SnapshotError, SnapshotMissing
 from indexer.manifest import MANIFEST, Manifest
 from indexer.publication import CURRENT, SNAPSHOTS, flush, folder_of, published
 from indexer.store import copying, engines, rows, schema
@@ -127,9 +127,14 @@ def written_aside(destination: Path, *, replacing: bool = False) -> Iterator[Pat
     if there and not replacing:
         raise BackupError(f"there is something at {destination} already; name a new folder")
     destination.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in destination.parent.glob(f".{destination.name}.*.writing"):
+        if not _in_use(leftover):
+            shutil.rmtree(leftover, ignore_errors=True)
     folder = destination.with_name(f".{destination.name}.{os.getpid()}.writing")
     folder.mkdir()
+    lock = os.open(folder, os.O_RDONLY)
     try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         yield folder
         flush(folder)
         old = destination.with_name(f".{destination.name}.{os.getpid()}.replaced")
@@ -140,6 +145,19 @@ def written_aside(destination: Path, *, replacing: bool = False) -> Iterator[Pat
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _in_use(folder: Path) -> bool:
+    """Whether somebody still writes there: whoever was killed has no lock any more."""
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
 
 
 def stage(progress: Progress, name: str) -> copying.Tell:
@@ -156,12 +174,15 @@ def stage(progress: Progress, name: str) -> copying.Tell:
 
 
 def _copy_snapshot(index: Path, folder: Path, progress: Progress) -> str:
-    """Copy the published snapshot, whole and checked, and return its id, "" when there is none."""
+    """Copy the published snapshot, whole and checked, and return its id, "" when there is none that can be used.
+
+    One that is damaged or of another aisle keeps nobody from a backup: it is made again from the record store.
+    """
     for _ in range(TRIES):
-        name = published(index)
-        if name is None:
-            return ""
         try:
+            name = published(index)
+            if name is None:
+                return ""
             with _kept(folder_of(index, name)):
                 manifest = Manifest.read(folder_of(index, name))
                 progress.start("snapshot", len(manifest.files), "files")
@@ -169,6 +190,9 @@ def _copy_snapshot(index: Path, folder: Path, progress: Progress) -> str:
         except FileNotFoundError:  # another was published meanwhile, and this one removed
             shutil.rmtree(folder / SNAPSHOTS, ignore_errors=True)
             continue
+        except SnapshotError:
+            shutil.rmtree(folder / SNAPSHOTS, ignore_errors=True)
+            return ""
         (folder / CURRENT).write_text(f"{name}\n", encoding="utf-8")
         return name
     raise SnapshotMissing(f"the published snapshot of {index} was removed {TRIES} times while it was copied; try again")

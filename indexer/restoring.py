@@ -20,7 +20,7 @@ import orjson
 import sqlalchemy as sa
 
 from indexer.backup import Backup, copy_snapshot, stage, written_aside
-from indexer.errors import BackupError
+from indexer.errors import BackupError, SnapshotMismatch
 from indexer.manifest import MANIFEST, Manifest
 from indexer.publication import CURRENT, SNAPSHOTS, flush, folder_of
 from indexer.store import copying, engines
@@ -79,10 +79,13 @@ def restore(
 
 
 def _adopt(source: Path, folder: Path, snapshot: str, store_id: str, progress: Progress) -> Manifest | None:
-    """Copy the backup's snapshot, as one of the store with that id, and publish it; None when it has none."""
-    if not snapshot:
+    """Copy the backup's snapshot, as one of the store with that id, and publish it; None when there is none to use."""
+    try:
+        given = Manifest.read(folder_of(source, snapshot)) if snapshot else None
+    except SnapshotMismatch:  # of another aisle: what it holds is made again from the record store
+        given = None
+    if given is None:
         return None
-    given = Manifest.read(folder_of(source, snapshot))
     progress.start("snapshot", len(given.files), "files")
     copy_snapshot(source, folder, given, progress)
     made = replace(given, store_id=store_id, id="")

@@ -10,14 +10,17 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 import pytest
 
 from indexer.backup import LISTING, Backup, backup
 from indexer.build import Quiet, build, rebuild
+from indexer.digest import sha256_of
 from indexer.errors import BackupError, RecordError, StoreMismatch
 from indexer.live import Live, open_index
 from indexer.product import Product
@@ -27,13 +30,15 @@ from indexer.snapshot import load, read_manifest
 from indexer.sources import read
 from indexer.store.place import STORE, open_store
 from indexer.store.records import Record, Records
+from indexer.store.schema import VERSION
 from indexer.verifying import Checked, verify
+from taxonomy.changes import Merge, Rename
+from tests.conftest import Database
+from tests.test_schema import WRITTEN, written_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
-
-    from tests.conftest import Database
 
 SETTINGS = IndexSettings(encoder="hashing:16", kind="exact")
 ROWS = """id,title,category,tags
@@ -379,3 +384,100 @@ def test_the_commands_say_what_they_did(lonely: Path, tmp_path: Path) -> None:
     said = json.loads(broken.stdout)
     assert (said["whole"], said["checks"][0]["what"]) == (False, "files")
     assert Checked(**{**said["checks"][0], "faults": tuple(said["checks"][0]["faults"])}).faults
+
+
+def shelves(live: Live) -> dict[str, str]:
+    """Return the category of each product in memory."""
+    found = {}
+    for page in live.records.ids(2**40):
+        for product_id in page.values():
+            node = int(live.labels.nodes(np.array([live.labels.key(product_id)]))[0])
+            found[product_id] = live.tree.text(node) if node >= 0 else ""
+    return found
+
+
+def test_a_tree_that_was_changed_is_restored_in_memory_too(index: Path, tmp_path: Path) -> None:
+    """An index that opens on a restored store stands in the tree of then, and places products in it."""
+    with closing(open_index(index)) as live:
+        before = shelves(live)
+        node = {live.tree.text(each): node_id for each, node_id in enumerate(live.tree.ids)}
+        live.records.taxonomies.change([Rename(node["Home"], "Haushalt"), Merge((node["Sports"],), node["Home"])])
+        live.follow()
+        assert shelves(live) == {"mug": "Haushalt > Kitchen", "pan": "Haushalt > Kitchen", "ball": "Haushalt"}
+        live.put([Product("pot", "Clay pot", category="Haushalt > Kitchen")])
+        backup(index, tmp_path / "backup", Quiet())
+
+    done = restored(tmp_path / "backup", tmp_path / "again", seq=3)
+    assert done.back is not None
+    assert done.back.taxonomy == 3
+    with closing(open_index(tmp_path / "again")) as live:
+        assert shelves(live) == before
+        live.put([Product("pot", "Clay pot", category="Home > Kitchen")])
+        assert shelves(live) == before | {"pot": "Home > Kitchen"}
+    assert faults(tmp_path / "again") == {}
+
+
+def test_a_damaged_snapshot_keeps_nobody_from_a_backup(lonely: Path, tmp_path: Path) -> None:
+    """The record store is the truth: it is backed up and restored, and the snapshot made again."""
+    with closing(open_store(lonely)) as records:
+        expected = records_of(records)
+    next((lonely / "snapshots").glob("*/taxonomy.json")).write_text("{")
+    assert backup(lonely, tmp_path / "backup", Quiet()).snapshot == ""
+    assert faults(tmp_path / "backup") == {}
+    assert restored(tmp_path / "backup", tmp_path / "again").snapshot == ""
+    rebuild(tmp_path / "again", settings=SETTINGS)
+    with closing(open_index(tmp_path / "again")) as live:
+        assert records_of(live.records) == expected
+
+
+def test_a_snapshot_of_another_aisle_is_made_again(lonely: Path, tmp_path: Path) -> None:
+    """A backup that an older one made is restored; only its snapshot is of no use."""
+    made = backup(lonely, tmp_path / "backup", Quiet())
+    manifest = tmp_path / "backup" / "snapshots" / made.snapshot / "manifest.json"
+    manifest.write_bytes(orjson.dumps(orjson.loads(manifest.read_bytes()) | {"format": 1}))
+    name = manifest.relative_to(tmp_path / "backup").as_posix()
+    files = {**made.files, name: {"bytes": manifest.stat().st_size, "sha256": sha256_of(manifest)}}
+    (tmp_path / "backup" / LISTING).write_bytes(orjson.dumps(asdict(replace(made, files=files).sealed())))
+
+    done = restored(tmp_path / "backup", tmp_path / "again")
+    assert (done.snapshot, done.counts.products) == ("", 3)
+    rebuild(tmp_path / "again", settings=SETTINGS)
+    assert faults(tmp_path / "again") == {}
+
+
+@pytest.mark.parametrize("version", WRITTEN)
+def test_a_store_of_an_older_aisle_is_backed_up_as_it_is(version: int, tmp_path: Path) -> None:
+    """Nothing of it is changed by that; what is restored is of this version, with all that it held."""
+    (tmp_path / "index").mkdir()
+    written_by(version, Database("sqlite", tmp_path / "index" / STORE))
+    before = (tmp_path / "index" / STORE).read_bytes()
+    made = backup(tmp_path / "index", tmp_path / "backup", Quiet())
+
+    assert (tmp_path / "index" / STORE).read_bytes() == before
+    assert (made.schema, made.seq, made.counts["products"]) == (version, 2 * version, 1)
+    assert faults(tmp_path / "backup") == {}
+    restored(tmp_path / "backup", tmp_path / "again")
+    with closing(open_store(tmp_path / "again")) as records:
+        assert records.get(["mug"])["mug"].record.product.brand == "Oakridge"
+        assert records.fact("schema_version") == str(VERSION)
+    with pytest.raises(RecordError, match="did not keep what was before"):
+        restored(tmp_path / "backup", tmp_path / "earlier", seq=1)
+    assert not (tmp_path / "earlier").exists()
+
+
+def test_a_backup_that_is_killed_leaves_nothing_under_its_name(lonely: Path, tmp_path: Path) -> None:
+    """And the next one of that name is made."""
+    script = (
+        "import os, sys; from pathlib import Path; from indexer.backup import backup; from indexer.build import Quiet\n"
+        "class Killed(Quiet):\n"
+        "    def start(self, name, total, unit):\n"
+        "        if name == sys.argv[3]: os.kill(os.getpid(), 9)\n"
+        "backup(Path(sys.argv[1]), Path(sys.argv[2]), Killed())"
+    )
+    for stage in ("snapshot", "store", "hash"):
+        line = [sys.executable, "-c", script, str(lonely), str(tmp_path / "backup"), stage]
+        assert subprocess.run(line, check=False).returncode == -signal.SIGKILL
+        assert not (tmp_path / "backup").exists()
+    backup(lonely, tmp_path / "backup", Quiet())
+    assert faults(tmp_path / "backup") == faults(lonely) == {}
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["backup", "in.csv", "index"]

@@ -19,7 +19,7 @@ def backup_report(backup: Backup, index: Path, where: Path) -> str:
     lines = [
         f"{where} is a backup of {index} up to change {backup.seq:,}",
         fact("products", f"{backup.counts.get('products', 0):,}"),
-        fact("snapshot", backup.snapshot or "none was published"),
+        fact("snapshot", backup.snapshot or "none that could be used; it is made again from the record store"),
         fact("size", f"{size / 1e6:,.1f} MB in {len(backup.files):,} files"),
         "next:",
         f"  aisle verify {where}",
