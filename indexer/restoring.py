@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 import orjson
 import sqlalchemy as sa
 
-from indexer.backup import Backup, copy_snapshot, stage, written_aside
+from indexer.aside import written_aside
+from indexer.backup import Backup, copy_snapshot, stage
 from indexer.errors import BackupError, SnapshotMismatch
 from indexer.manifest import MANIFEST, Manifest
 from indexer.publication import CURRENT, SNAPSHOTS, flush, folder_of
