@@ -16,7 +16,7 @@ PRESS = {"title": "Steel french press for coffee", "description": "Glass and plu
 PLANTER = {"title": "Frost-proof terracotta planter with saucer"}
 ANSWER = [
     *("prediction_id", "decision", "reason", "category", "levels", "alternatives", "tags", "neighbours", "duplicates"),
-    *("used", "images", "language", "snapshot", "model", "without_image"),
+    *("used", "images", "language", "snapshot", "taxonomy", "model", "without_image"),
 ]
 NDJSON = {"Content-Type": "application/x-ndjson"}
 

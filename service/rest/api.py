@@ -17,7 +17,7 @@ from starlette.responses import Response, StreamingResponse
 
 from indexer.errors import ProductError
 from service.engine import Asking
-from service.rest.asking import ask, engine_of
+from service.rest.asking import aside, ask, engine_of
 from service.rest.batches import Batch, categorize_items, categorize_lines, check_size, counts
 from service.rest.bodies import FORM, JSON, NDJSON, BodyRoute, media_type, read_bytes, read_document
 from service.rest.forms import form_schema
@@ -124,7 +124,8 @@ async def categorize_batch(request: Request, dial: DialAsked) -> Response:
     documents = CategorizeBatch.model_validate(await read_document(request)).items
     check_size(request, documents)
     batch = await categorize_items(request, asking, documents)
-    return Json(_counted(batch) | {"timings": _timings(begun, batch.queue_ms, batch.compute_ms)})
+    shown = _counted(batch) | {"timings": _timings(begun, batch.queue_ms, batch.compute_ms)}
+    return await aside(Json, shown, items=len(documents))
 
 
 @router.post(

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
 from service.rest.problems import NotReady
@@ -15,6 +16,9 @@ from service.settings import ServiceSettings
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+FEW = 32
+"""Items of a batch that may be looked through on the event loop: a millisecond or two."""
 
 
 def settings_of(request: Request) -> ServiceSettings:
@@ -59,6 +63,11 @@ async def ask_patiently(request: Request, call: Callable[[Sequence[T]], Sequence
             return await _worker(request).run(call, items)
         except Overloaded as error:
             await asyncio.sleep(error.retry_after)
+
+
+async def aside(call: Callable[..., R], *arguments: object, items: int) -> R:
+    """Return `call(*arguments)`, which takes a while for many items: off the event loop then, at once for a few."""
+    return await run_in_threadpool(call, *arguments) if items > FEW else call(*arguments)
 
 
 def _worker(request: Request) -> Worker:

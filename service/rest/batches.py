@@ -6,7 +6,7 @@ One bad item never fails the others. A batch is JSON with a list in it, or lines
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -22,7 +22,7 @@ from indexer.product import Product
 from indexer.store.records import Answered, Written
 from service.answer import Answer
 from service.engine import Asking
-from service.rest.asking import ask, ask_patiently, settings_of
+from service.rest.asking import aside, ask, ask_patiently, settings_of
 from service.rest.bodies import parse
 from service.rest.problems import ImageTooLarge, MalformedJson, TooManyItems, problem
 from service.rest.replies import answer_shown, change_shown
@@ -80,7 +80,8 @@ async def categorize_items(request: Request, asking: Asking, documents: Sequence
     ]
     results = [answer for some in ran for answer in some.results]
     queue, compute = (sum(getattr(some, name) for some in ran) for name in ("queue_ms", "compute_ms"))
-    return Batch(_answered(request, documents, asked, results), queue, compute)
+    shown = await aside(_answered, request, documents, asked, results, items=len(documents))
+    return Batch(shown, queue, compute)
 
 
 async def _asked(request: Request, asking: Asking, some: Sequence[Product], *, patient: bool) -> Ran[Any]:
@@ -120,7 +121,7 @@ async def change_items(request: Request, documents: Sequence[object], key: str |
         batch = Batch(_changed(request, documents, asked, outcomes))
         return Answered(200, orjson.dumps({"items": batch.items, "counts": counts(len(batch.items), batch.failed)}))
 
-    return await write_once(request, key, body, _good(asked), answer)
+    return await write_once(request, key, body, _good(asked), answer, batch=True)
 
 
 async def change_lines(request: Request, body: bytes) -> AsyncIterator[bytes]:
@@ -149,9 +150,13 @@ def _document(line: bytes) -> object:
 
 async def _questions(request: Request, documents: Sequence[object]) -> list[Product | Exception]:
     """Return the product of each document with its images looked at, or what is wrong with it."""
-    asked = [_question(request, document) for document in documents]
+    asked = await aside(_all, _question, request, documents, items=len(documents))
     looked = iter(await looked_at(request, _good(asked)))
     return [each if isinstance(each, Exception) else next(looked) for each in asked]
+
+
+def _all(read: Callable[[Request, object], T], request: Request, documents: Sequence[object]) -> list[T]:
+    return [read(request, document) for document in documents]
 
 
 def _question(request: Request, document: object) -> Listing | Exception:
@@ -174,7 +179,7 @@ class Patching:
 
 async def _changes(request: Request, documents: Sequence[object]) -> list[Change | Exception]:
     """Return the change of each document with its images looked at, or what is wrong with it."""
-    asked = [_change(request, document) for document in documents]
+    asked = await aside(_all, _change, request, documents, items=len(documents))
     listings = [each.listing if isinstance(each, Patching) else each for each in asked]
     looked = iter(await looked_at(request, [each for each in listings if isinstance(each, Listing)]))
     changes: list[Change | Exception] = []

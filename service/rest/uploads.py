@@ -118,5 +118,6 @@ async def looked_at(request: Request, listings: Sequence[Listing]) -> list[Produ
     looking: Looking = request.app.state.looking
     side = engine_of(request).live.encoder.side
     room = Room()
-    pictures = await asyncio.gather(*(looking.at(each.images, side, room) for each in listings))
-    return [replace(each.product, pictures=some) for each, some in zip(listings, pictures, strict=True)]
+    shown = [each for each in listings if each.images]
+    looked = iter(await asyncio.gather(*(looking.at(each.images, side, room) for each in shown)))
+    return [replace(each.product, pictures=next(looked)) if each.images else each.product for each in listings]

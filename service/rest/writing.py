@@ -29,7 +29,7 @@ from indexer.errors import RecordError
 from indexer.live import Change, Outcome
 from indexer.store.records import ANY, Answered, Receipt, Records, Written
 from indexer.store.requests import ABANDONED
-from service.rest.asking import engine_of, settings_of
+from service.rest.asking import aside, engine_of, settings_of
 from service.rest.images import ImageBody
 from service.rest.worker import Closed, Overloaded
 
@@ -111,19 +111,23 @@ async def write_once(
     answer: Answer,
     *,
     expected: Mapping[str, int | None] = ANY,
+    batch: bool = False,
 ) -> Response:
     """Change the store and answer, or answer as before when the key came with the same request already.
 
-    body: what was asked, as bytes or as the document that was read. A request that fails gives its key up. Raises
-    RequestConflict for a key of another request, RequestRunning, and what `write` and `answer` raise.
+    body: what was asked, as bytes or as the document that was read. batch: the answer is not about a single product. A
+    request that fails gives its key up. Raises RequestConflict for a key of another request, RequestRunning, and what
+    `write` and `answer` raise.
     """
+    shown = _as_it_is if batch else _about_a_product
     if key is None:
-        return response_of(answer(await write(request, changes, expected)))
+        outcomes = await write(request, changes, expected)
+        return shown(await aside(answer, outcomes, items=len(changes)), {})
     records, kept = engine_of(request).live.records, timedelta(hours=settings_of(request).key_hours)
     name, fingerprint = key.strip('"') or key, _fingerprint(request, body)
     before = await _writer(request).run(lambda: records.claim(name, fingerprint, kept))
     if before is not None:
-        return response_of(before, {"Idempotency-Replayed": "true"})
+        return shown(before, {"Idempotency-Replayed": "true"})
     answered: list[Answered] = []
 
     def told(outcomes: Sequence[Written | Exception]) -> Answered:
@@ -137,18 +141,21 @@ async def write_once(
         with suppress(RecordError, Overloaded, Closed):
             await _writer(request).run(lambda: records.release(name), 0)
         raise
-    return response_of(answered[-1])
+    return shown(answered[-1], {})
 
 
-def response_of(answered: Answered, headers: Mapping[str, str] | None = None) -> Response:
-    """Return the response of an answer; one about a single product has its version as ETag, a new one its place."""
-    told = orjson.loads(answered.body)
-    own = dict(headers or {})
-    if told.get("version"):
+def _as_it_is(answered: Answered, headers: Mapping[str, str]) -> Response:
+    return Response(answered.body, answered.status, headers, JSON)
+
+
+def _about_a_product(answered: Answered, headers: Mapping[str, str]) -> Response:
+    """Return the answer about a product with its version as ETag, and where it is when it is new."""
+    told, own = orjson.loads(answered.body), dict(headers)
+    if told["version"]:
         own["ETag"] = etag(told["version"])
     if answered.status == HTTPStatus.CREATED:
         own["Location"] = f"/v1/products/{quote(told['id'])}"
-    return Response(answered.body, answered.status, own, JSON)
+    return _as_it_is(answered, own)
 
 
 def etag(version: int) -> str:
