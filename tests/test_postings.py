@@ -153,3 +153,14 @@ def test_the_rarest_words_are_looked_for_first(monkeypatch: pytest.MonkeyPatch) 
     ]
     monkeypatch.setattr(module, "BUDGET", 13)
     assert [10, 9, 9, 0] == [sum(key >= 0 for key, _ in row) for row in filed.found(asked, 10)]
+
+
+def test_a_search_between_the_pieces_of_a_change_finds_the_pieces_that_came() -> None:
+    """Of a segment whose keys enter piece by piece, far beyond all keys before."""
+    words = sparse.csr_array(([1.0, 1.0], ([0, 1], [POOL[0]] * 2)), shape=(2, COLUMNS), dtype=np.float32)
+    filed, keys = Filed(), np.array([3, 5_000], np.int64)
+    filed.features.put(keys, np.zeros((2, 1), np.float32), words)
+    segment = filed.postings.ready(keys, words)
+    for came in ([3], [3, 5_000]):
+        filed.postings.enter(segment, np.array(came[-1:], np.int64))
+        assert filed.postings.search(words[[0]], 2).keys.tolist() == [[*came, *[NOWHERE] * (2 - len(came))]]

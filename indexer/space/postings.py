@@ -101,8 +101,9 @@ class Postings:
 
     def enter(self, segment: Segment, keys: Keys) -> None:
         """Let some keys of a segment be found from now on; the features hold their words."""
-        if int(keys.max(initial=-1)) >= len(self._home):
-            more = max(1_024, int(keys.max()) + 1 - len(self._home), len(self._home) // 4)
+        last = int(segment.keys.max(initial=-1))  # of all that the segment has: a search looks at the others, too
+        if last >= len(self._home):
+            more = max(1_024, last + 1 - len(self._home), len(self._home) // 4)
             self._home = np.concatenate([self._home, np.full(more, NOWHERE, np.int32)])
         columns, times = _occurring(self._features.words(keys).indices)
         self._having[columns] += times
