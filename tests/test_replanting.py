@@ -83,14 +83,19 @@ def made(folder: Path, taxonomy: Tree | None = None) -> Path:
     return folder / "index"
 
 
-@pytest.fixture(params=["open", "closed"])
-def index(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Return an index whose tree is inferred, or was given."""
-    if request.param == "open":
-        return made(tmp_path)
-    tree = tmp_path / "tree.txt"
-    tree.write_text("\n".join([*filter(None, SHELVES), "Hats", "Garden > Hoses > Reels"]))
-    return made(tmp_path, read_tree(tree))
+@pytest.fixture(params=["open", "closed", "open on postgresql"])
+def index(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return an index whose tree is inferred, or was given; the former once on each engine."""
+    if request.param == "closed":
+        tree = tmp_path / "tree.txt"
+        tree.write_text("\n".join([*filter(None, SHELVES), "Hats", "Garden > Hoses > Reels"]))
+        yield made(tmp_path, read_tree(tree))
+    elif request.param == "open":
+        yield made(tmp_path)
+    else:
+        with request.getfixturevalue("postgresql")() as url:
+            monkeypatch.setenv("AISLE_STORE", url)
+            yield made(tmp_path)
 
 
 @pytest.fixture
