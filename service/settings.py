@@ -59,7 +59,7 @@ class ServiceSettings(ImageSettings):
         1, ge=1, le=256, description="Threads of a rebuild beside the service; its process gives way to every other."
     )
     rebuild_bytes: int = Field(
-        0, ge=0, description="Bytes of memory that a rebuild beside the service may take at most; 0 sets no bound."
+        0, ge=0, description="Bytes of memory that a rebuild may take at most; 0 is three quarters of the machine's."
     )
     rebuild_automatic: bool = Field(
         default=True, description="Whether the service has its index built anew when it measures that it needs to be."

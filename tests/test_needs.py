@@ -19,7 +19,7 @@ from service.rebuild import rebuild
 from service.serving import Serving
 from service.settings import ServiceSettings
 
-WAIT = 60.0
+WAIT = 120.0
 NOW = {"needs_minutes": 0.0005, "rebuild_pause_minutes": 0.0, "follow_seconds": 0.02}
 
 

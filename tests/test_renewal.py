@@ -35,7 +35,7 @@ from service.renewal.watch import Watch
 from service.settings import ServiceSettings
 
 ROOT = Path(__file__).resolve().parent.parent
-WAIT = 60.0
+WAIT = 120.0
 
 
 @pytest.fixture
@@ -219,7 +219,11 @@ def test_a_rebuild_that_fails_says_why(settings: ServiceSettings, own_index: Pat
     assert done.state == "failed"
     assert done.error is not None
     assert "/no/such/model" in done.error
-    assert publication.published(own_index) == before
+    tight = Watch(settings.model_copy(update={"rebuild_bytes": 64_000_000}))
+    tight.start(Order())
+    done = tight.wait()
+    assert done is not None
+    assert (done.state, publication.published(own_index)) == ("failed", before)
 
 
 def test_a_rebuild_is_stopped(settings: ServiceSettings, own_index: Path) -> None:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import gc
+import http.client
+import json
+import re
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -10,6 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -29,7 +35,8 @@ from service.settings import ServiceSettings
 
 PAN = {"title": "Hollin large frying pan", "description": "Non-stick coating for induction hobs"}
 SETTINGS = IndexSettings(encoder="hashing:64")
-WAIT = 20.0
+WAIT = 120.0
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture
@@ -231,3 +238,50 @@ def test_what_cannot_be_built_anew_either_is_refused(own_index: Path) -> None:
         (folder / "manifest.json").write_bytes(b"{}")
     with pytest.raises(SnapshotDamaged, match=r"manifest\.json cannot be read .* anew failed: .*/no/such/model"):
         Serving.open(ServiceSettings(index=own_index))
+
+
+def served(index: Path) -> subprocess.Popen[str]:
+    """Start `aisle serve` on a free port."""
+    command = [sys.executable, "-c", "from service.cli import main; main()", "serve", "--index", str(index)]
+    return subprocess.Popen([*command, "--port", "0"], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+
+
+def address(process: subprocess.Popen[str]) -> str:
+    """Return where it serves, once it says so."""
+    while process.stderr is not None and (line := process.stderr.readline()):
+        if found := re.search(r"on (http://\S+) until", line):
+            return found[1]
+    raise AssertionError("it did not start")
+
+
+def call(method: str, url: str, body: object = None) -> Any:
+    host, path = url.removeprefix("http://").split("/", 1)
+    with closing(http.client.HTTPConnection(host, timeout=WAIT)) as connection:
+        sent = None if body is None else json.dumps(body)
+        connection.request(method, f"/{path}", sent, {"Content-Type": "application/json"} if sent else {})
+        answer = connection.getresponse()
+        assert answer.status < 300, answer.read()
+        return json.load(answer)
+
+
+def test_several_processes_serve_one_index(own_index: Path) -> None:
+    """What one writes the other answers with a moment later; a rebuild and a rollback of one move both."""
+    with served(own_index) as first, served(own_index) as second:
+        try:
+            here, there = address(first), address(second)
+            seq = call("PUT", f"{here}/v1/products/K1", {"title": "Stunt kite", "category": "Toys > Kites"})["seq"]
+            found = call("POST", f"{there}/v1/similar?min_seq={seq}", {"title": "Stunt kite", "limit": 1})
+            assert [each["id"] for each in found["items"]] == ["K1"]
+            before = call("GET", f"{there}/v1/index")["manifest"]["id"]
+            call("POST", f"{here}/v1/index:rebuild", {"reason": "two serve"})
+            eventually(lambda: call("GET", f"{there}/v1/index")["manifest"]["id"] != before)
+            facts = [call("GET", f"{each}/v1/index") for each in (here, there)]
+            assert facts[0]["rebuild"]["state"] in {"running", "published"}
+            assert (facts[1]["rebuild"], facts[1]["seq"]) == (None, seq)
+            eventually(lambda: call("GET", f"{here}/v1/index")["manifest"]["id"] == facts[1]["manifest"]["id"])
+            assert call("POST", f"{there}/v1/index:rollback") == {"snapshot": before}
+            eventually(lambda: call("GET", f"{here}/v1/index")["manifest"]["id"] == before)
+            assert call("GET", f"{here}/v1/products/K1")["category"] == "Toys > Kites"
+        finally:
+            first.kill()
+            second.kill()

@@ -8,9 +8,12 @@ as it was told, where the system can hold it to that.
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -22,6 +25,9 @@ from service.settings import ServiceSettings
 from taxonomy.names import TaxonomyError
 
 NICE = 15
+SHARE = 0.75
+"""Of the memory that is there, what a rebuild may take when nobody says."""
+CONTAINER = Path("/sys/fs/cgroup/memory.max")
 EVERY_SECONDS = 0.2
 """Time between two lines of one stage."""
 FAILED = 1
@@ -55,7 +61,8 @@ def main() -> int:
     asked = orjson.loads(sys.stdin.buffer.read())
     signal.signal(signal.SIGTERM, _stop)
     os.nice(NICE)
-    _bound(asked["memory"])
+    bound = asked["memory"] or int(SHARE * _there())
+    _keep_to(bound)
     settings = ServiceSettings(**asked["settings"])
     try:
         from service.renewal.renew import renew
@@ -65,20 +72,24 @@ def main() -> int:
         say({"error": str(error)})
         return FAILED
     except MemoryError:
-        limit = f"of {asked['memory']:,} bytes" if asked["memory"] else "of this machine"
-        say({"error": f"the memory {limit} is not enough; raise AISLE_REBUILD_BYTES, or set it to 0 for no bound"})
+        say({"error": f"{bound:,} bytes of memory are not enough; raise AISLE_REBUILD_BYTES if there is more"})
         return FAILED
     return 0
 
 
-def _bound(memory: int) -> None:
-    """Refuse this process more bytes of data than that; 0 is no bound."""
-    if memory:
-        import resource
+def _keep_to(memory: int) -> None:
+    """Refuse this process more bytes of data than that, so that it fails by itself before the service has to."""
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        limit = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+
+def _there() -> int:
+    """Return how many bytes of memory the machine has, or the container that this runs in."""
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with suppress(OSError, ValueError):  # no such file, or "max"
+        return min(machine, int(CONTAINER.read_text("ascii")))
+    return machine
 
 
 def _stop(_number: int, _frame: FrameType | None) -> NoReturn:

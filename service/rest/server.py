@@ -26,7 +26,7 @@ def serve(settings: ServiceSettings, say: Callable[[str], None]) -> None:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     logging.getLogger("aisle").setLevel(logging.INFO)
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of each form that is none
-    with closing(_bound(settings)) as port, closing(Serving.open(settings)) as serving:
+    with closing(_bound(settings)) as port, closing(Serving.open(settings, say=say)) as serving:
         app = create_app(settings, serving)
         config = uvicorn.Config(app, log_config=None, log_level="warning", access_log=False)  # the edge logs requests
         address = _address(settings.host, port.getsockname()[1])
