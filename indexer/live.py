@@ -36,7 +36,7 @@ from indexer.store.raw import Keys
 from indexer.store.records import ANY, AnotherTaxonomy, Answered, Entry, Receipt, Record, Records, Written
 from indexer.store.taxonomies import Effect
 from indexer.tuning import Tuner
-from indexer.turns import Turns
+from indexer.turns import turns_of
 from indexer.update import completed, labels_of, named, path_of, prepare, store
 from taxonomy.changes import Change as TreeChange
 from taxonomy.tree import Tree
@@ -80,7 +80,7 @@ class Live:
         self._placement = self._placed_in(self.tree)
         take_short_turns()
         self._turn = threading.RLock()  # one change at a time
-        self._encoding = Turns()  # encoders serve one thread at a time
+        self._encoding = turns_of(encoder)  # encoders serve one thread at a time
         self._gate = Gate()  # searches share what is in memory, a change has it alone
         self._tuner = Tuner(self.reading)
 

@@ -4,6 +4,16 @@ from __future__ import annotations
 
 import threading
 from types import TracebackType
+from weakref import WeakKeyDictionary
+
+_turns: WeakKeyDictionary[object, Turns] = WeakKeyDictionary()
+_making = threading.Lock()
+
+
+def turns_of(shared: object) -> Turns:
+    """Return the turns in which something that serves one thread at a time is used, the same for all who share it."""
+    with _making:
+        return _turns.setdefault(shared, Turns())
 
 
 class Turns:

@@ -117,6 +117,20 @@ def test_a_damaged_snapshot_takes_nothing_over(serving: Serving, own_index: Path
         eventually(lambda: not serving.damage)
 
 
+def test_engines_that_share_an_encoder_take_turns(serving: Serving, own_index: Path) -> None:
+    """An encoder serves one thread at a time: a snapshot that is loaded aside waits for questions to be encoded."""
+    made, encoder, before = rebuild(own_index, settings=SETTINGS), serving.live.encoder, serving.live
+    with before._encoding, ThreadPoolExecutor() as pool:
+        swap = pool.submit(serving.swap, made.id)
+        with pytest.raises(TimeoutError):
+            swap.result(0.5)
+        assert serving.live is before
+        before._encoding.__exit__(None, None, None)
+        swap.result(WAIT)
+        before._encoding.__enter__()
+    assert serving.live.encoder is encoder
+
+
 def test_equal_askings_are_joined_across_a_swap(serving: Serving, own_index: Path) -> None:
     """They ask whatever answers when their turn comes."""
     first, second = Asking(serving, Dial()), Asking(serving, Dial())
@@ -202,6 +216,7 @@ def test_a_damaged_snapshot_is_stood_in_for_and_built_anew(own_index: Path) -> N
         assert facts["rebuild"]["reason"].startswith("damaged: the snapshot in")
         assert client.post("/v1/similar", json={"id": "K1", "limit": 1}).status_code == 200
         eventually(lambda: client.get("/v1/index").json()["damage"] == [])
+        eventually(lambda: client.get("/v1/index").json()["rebuild"]["state"] == "published")
         facts = client.get("/v1/index").json()
         assert facts["manifest"]["id"] == facts["rebuild"]["snapshot"] == publication.published(own_index)
         assert facts["counts"]["products"] == 61

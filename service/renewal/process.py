@@ -71,6 +71,11 @@ def main() -> int:
     except (AisleError, TaxonomyError) as error:
         say({"error": str(error)})
         return FAILED
+    except BrokenPipeError:  # whoever started this has gone
+        return FAILED
+    except OSError as error:
+        say({"error": f"{error.strerror}: {error.filename}" if error.filename else str(error)})
+        return FAILED
     except MemoryError:
         say({"error": f"{bound:,} bytes of memory are not enough; raise AISLE_REBUILD_BYTES if there is more"})
         return FAILED
