@@ -16,8 +16,8 @@ import numpy.typing as npt
 Keys = npt.NDArray[np.int64]
 Array = npt.NDArray[Any]
 
-LEAST, MOST = 1_024, 65_536
-"""Rows of a new block: as many as there are, within these bounds."""
+LEAST, MOST = 1_024, 2**25
+"""Rows of a new block at least, and its bytes at most; between these it has as many rows as there are."""
 
 
 class Blocks:
@@ -35,7 +35,8 @@ class Blocks:
         """Make sure that there are `rows` rows at least."""
         while len(self) < rows:
             first = self._blocks[0]
-            size = max(LEAST, min(len(self), MOST))
+            most = MOST // max(1, first.dtype.itemsize * int(np.prod(first.shape[1:])))
+            size = max(LEAST, min(len(self), most))
             self._blocks = [*self._blocks, np.zeros((size, *first.shape[1:]), first.dtype)]
             self._ends = np.append(self._ends, len(self) + size)
 

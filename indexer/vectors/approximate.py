@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -132,14 +132,9 @@ class ApproximateIndex(ABC):
         goal = _goal(float(self.parameters["recall_target"]), ceiling, coded=self.coded) / max(ceiling, 1e-9)
         goal = min(goal + self.flattery, max(goal, ALMOST))
         reached = partial(self._share, true, reading)
-        most = before
-        while (recall := reached(most)) < goal and most < self.widest:
-            before, most = most + 1, min(2 * most, self.widest)
-        if most > self.effort:
-            efforts = range(before, most)
-            most = (*efforts, most)[bisect_left(efforts, goal, key=reached)]
-            recall = reached(most)
-        found = {self.effort_name: most, "recall": (recall - self.flattery) * ceiling, TUNED_AT: size}
+        effort = _least(range(before, self.widest + 1), goal, reached)
+        recall = reached(effort)
+        found = {self.effort_name: effort, "recall": (recall - self.flattery) * ceiling, TUNED_AT: size}
         self.parameters = {**self.parameters, **found}  # in one go: searches may be under way
         return recall
 
@@ -167,7 +162,7 @@ class ApproximateIndex(ABC):
 
             ceiling = round(reached(efforts[-1]), 4) if self.coded else 1.0
             goal = _goal(target, ceiling, coded=self.coded)
-            effort = efforts[min(bisect_left(efforts, goal, key=reached), len(efforts) - 1)]
+            effort = _least(efforts, goal, reached)
             recall = reached(effort)
         self._add(keys, vectors, np.flatnonzero(held))
         said = {CEILING: ceiling} if self.coded else {}
@@ -204,6 +199,15 @@ class ApproximateIndex(ABC):
         similarity = np.where(keys >= 0, cosine(queries[:, np.newaxis], vectors), np.float32(-2))
         order = np.lexsort((keys, -similarity))
         return np.take_along_axis(keys, order, axis=1), np.take_along_axis(similarity, order, axis=1)
+
+
+def _least(efforts: range, goal: float, reached: Callable[[int], float]) -> int:
+    """Return the least effort that reaches the goal, or the last. From below: the widest searches take the longest."""
+    beyond = 1
+    while beyond < len(efforts) and reached(efforts[beyond - 1]) < goal:
+        beyond *= 2
+    some = efforts[beyond // 2 : beyond]
+    return efforts[min(beyond // 2 + bisect_left(some, goal, key=reached), len(efforts) - 1)]
 
 
 def _goal(target: float, ceiling: float, *, coded: bool) -> float:

@@ -14,6 +14,8 @@ decode to: on real titles (384 dimensions) at most 0.007 and 0.03 off, 0.0002 an
 
 from __future__ import annotations
 
+import ctypes
+from functools import cache
 from math import log2, sqrt
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,9 @@ MOST_EF_SEARCH = 1_024
 STRETCH = 1_024
 """Slots of a graph that are looked through at a time."""
 LINKS = 32
+LARGE = 2**16
+M_MMAP_THRESHOLD = -3
+"""The number by which `mallopt` of the GNU C library (malloc.h) knows this limit."""
 INNER_PRODUCT = faiss.METRIC_INNER_PRODUCT
 
 
@@ -81,6 +86,7 @@ class IvfIndex(ApproximateIndex):
 
     def __init__(self, kind: str, lists: FaissIndex, parameters: Parameters) -> None:
         super().__init__(kind, lists.d, parameters)
+        _large_blocks_apart()
         self._lists = lists
         self.coded = not isinstance(lists, faiss.IndexIVFFlat)
 
@@ -264,6 +270,7 @@ def load(folder: Path, kind: str) -> VectorIndex:
     """Read what `save` wrote; SnapshotDamaged when a file is not whole or is not of this kind."""
     if kind == "flat":
         return FlatIndex.load(folder)
+    _large_blocks_apart()
     try:
         inner = faiss.read_index(str(folder / INDEX_FILE))
     except (RuntimeError, MemoryError) as error:
@@ -328,6 +335,19 @@ def _drawn_back(rows: Vectors) -> Vectors:
     """Return what codes decode to at length one again, as it went in; rows are those of the last axis."""
     rows /= np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), np.finfo(np.float32).tiny)
     return rows
+
+
+@cache
+def _large_blocks_apart() -> None:
+    """Let memory of LARGE bytes and more, in this process, be taken from the system and given back block by block.
+
+    FAISS keeps each list in a block of twice its length. Taken from one heap, as the C library does once a larger block
+    was freed, what is not in use of it holds what was freed before: 10,000 vectors filed in a million of 384 dimensions
+    took 700 MB, and 100 MB so.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):  # of the GNU library
+        libc.mallopt(M_MMAP_THRESHOLD, LARGE)
 
 
 def _one_thread() -> None:
