@@ -1,21 +1,20 @@
 """Is a new snapshot worse than the running one: both are asked about the same stored products, each without itself.
 
-Asked about are products that both indexes have learnt from, under the category that they still have. What a product's
-own label lends to a space, a prototype or a calibration it lends to both, so it cancels out; what came after the older
-one was built is left out, for there only the newer one has that advantage. The answers are paired and compared by the
-gate of `service/evaluation`: worse is what chance does not explain and what is beyond TOLERANCE.
+Asked about is a sample of all that is labelled now, as many of those that the older one was built from as of those that
+came since, in proportion. A product's own label has lent something to the space and the calibration of whoever learnt
+from it: of those that came since only to the newer one; of the others to both, and more to the older one, which had
+fewer to learn from. The two lean to opposite sides. The answers are paired and compared by the gate of
+`service/evaluation`: worse is what chance does not explain and what is beyond TOLERANCE.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 
 from indexer.labels import UNLABELLED
 from indexer.live import Live
-from indexer.snapshot import Snapshot
 from indexer.update import completed
 from indexer.vectors import Keys
 from service.engine import Engine
@@ -31,40 +30,14 @@ TOLERANCE = 0.005
 """How much worse a measure may be: a refit of the same labels wavers by less."""
 
 
-@dataclass(frozen=True, slots=True)
-class Taught:
-    """The category that a snapshot has learnt of each key: int32 (size,), a place in `names`, UNLABELLED for none."""
-
-    nodes: Keys
-    names: Sequence[str]
-
-    @classmethod
-    def by(cls, snapshot: Snapshot) -> Taught:
-        """Return what a snapshot has learnt; ask before the journal is replayed into it."""
-        labels = snapshot.built.contents.labels
-        return cls(labels.spoken(np.arange(labels.size)).astype(np.int64), snapshot.built.tree.ids)
-
-    def names_of(self, keys: Keys) -> list[str]:
-        """Return the category ids of keys, "" for none."""
-        inside = keys < len(self.nodes)
-        nodes = np.where(inside, self.nodes[np.where(inside, keys, 0)] if len(self.nodes) else UNLABELLED, UNLABELLED)
-        return [self.names[node] if node >= 0 else "" for node in nodes.tolist()]
-
-
-def comparable(new: Engine, taught: Sequence[Taught], seed: int = 0) -> Keys:
-    """Return up to SAMPLE keys, by chance, of products whose category now is what every snapshot has learnt: int64."""
-    labels, ids = new.live.labels, new.tree.ids
-    every = np.flatnonzero(labels.known)
-    found: list[int] = []
-    for some in np.array_split(np.random.default_rng(seed).permutation(every), max(1, len(every) // SAMPLE)):
-        now = [ids[node] if node >= 0 else "" for node in labels.spoken(some).tolist()]
-        said = [each.names_of(some) for each in taught]
-        found += [
-            key for row, key in enumerate(some.tolist()) if now[row] and all(names[row] == now[row] for names in said)
-        ]
-        if len(found) >= SAMPLE:
-            break
-    return np.array(sorted(found[:SAMPLE]), np.int64)
+def comparable(new: Engine, old: Engine, seed: int = 0) -> Keys:
+    """Return up to SAMPLE keys, by chance, of products that speak for a category in both: int64, ascending."""
+    keys = np.flatnonzero(new.live.labels.known)
+    for engine in (new, old):
+        keys = keys[keys < engine.live.labels.size]
+        keys = keys[engine.live.labels.spoken(keys) != UNLABELLED]
+    made: Keys = np.sort(np.random.default_rng(seed).permutation(keys)[:SAMPLE]).astype(np.int64)
+    return made
 
 
 def compared(new: Engine, old: Engine, keys: Keys, tell: Callable[[int], None]) -> list[Comparison]:

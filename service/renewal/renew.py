@@ -26,7 +26,7 @@ from indexer.store.records import Records
 from service.engine import Engine
 from service.evaluation.gate import LEAST, Comparison
 from service.rebuild import calibrated
-from service.renewal.comparison import Taught, comparable, compared
+from service.renewal.comparison import comparable, compared
 from service.renewal.order import Order, Renewed
 from service.settings import ServiceSettings
 
@@ -105,14 +105,13 @@ def _decided(  # noqa: PLR0917 - what was asked, what there is, and who is told
     """Compare a written snapshot with the running one, and publish it, hold it, or leave it to be swept away."""
     index = Path(settings.index)
     progress.start("replay", None, "")
-    new, taught = _opened(settings, records, snapshot_id, encoder)
+    new = _opened(settings, records, snapshot_id, encoder)
     running, note = _running(settings, records, encoder)
     comparisons: list[Comparison] = []
     if running is not None:
-        old, before = running
-        keys = comparable(new, [taught, before])
+        keys = comparable(new, running)
         progress.start("compare", 2 * len(keys), "products")
-        comparisons = compared(new, old, keys, progress.at)
+        comparisons = compared(new, running, keys, progress.at)
         note = "" if comparisons else FEW
     if order.publish == "hold":
         cutover.hold(index, records, snapshot_id)
@@ -120,11 +119,11 @@ def _decided(  # noqa: PLR0917 - what was asked, what there is, and who is told
     if any(each.worse for each in comparisons):
         return Renewed(snapshot_id, "refused", comparisons, note)
     progress.start("publish", None, "")
-    cutover.publish(index, records, snapshot_id, before=old.live.manifest.id if running else None)
+    cutover.publish(index, records, snapshot_id, before=running.live.manifest.id if running else None)
     return Renewed(snapshot_id, "published", comparisons, note)
 
 
-def _running(settings: ServiceSettings, records: Records, encoder: Encoder) -> tuple[tuple[Engine, Taught] | None, str]:
+def _running(settings: ServiceSettings, records: Records, encoder: Encoder) -> tuple[Engine | None, str]:
     """Return the first snapshot that may be served and can be opened, or None and why there is none."""
     problems = []
     for name in publication.kept(Path(settings.index)):
@@ -135,10 +134,9 @@ def _running(settings: ServiceSettings, records: Records, encoder: Encoder) -> t
     return None, "; ".join([NEW, *problems])
 
 
-def _opened(settings: ServiceSettings, records: Records, snapshot_id: str, encoder: Encoder) -> tuple[Engine, Taught]:
-    """Return a snapshot as it would be served now, and what it had learnt when it was built."""
+def _opened(settings: ServiceSettings, records: Records, snapshot_id: str, encoder: Encoder) -> Engine:
+    """Return a snapshot as it would be served now."""
     loaded = snapshot.load(Path(settings.index), snapshot_id)
-    taught = Taught.by(loaded)
     live: Live = live_of(loaded, records, encoder if encoder.name == loaded.manifest.encoder else None)
     live.follow()
-    return Engine(live, settings), taught
+    return Engine(live, settings)
