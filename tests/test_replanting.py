@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from indexer import encoders
+from indexer import assembly, encoders
 from indexer.build import build, rebuild
 from indexer.encoders import Encoded
 from indexer.errors import TaxonomyConflict
@@ -328,3 +329,25 @@ def test_products_and_trees_may_change_side_by_side(tmp_path: Path, seed: int) -
     for live in (first, second, third):
         alike(live, index)
         live.close()
+
+
+@pytest.mark.parametrize("moment", ["load", "learn", "fill"])
+def test_a_tree_may_change_while_an_index_is_built_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Before the labels are read, after, or later: whoever opens the snapshot plants it in the tree that stands."""
+    index = made(tmp_path)
+    step = getattr(assembly, moment)
+
+    def changed(*given: Any, **more: Any) -> Any:
+        with closing(open_store(index)) as records:
+            records.taxonomies.change([SPLIT, Merge(("Shoes > Boots",), "Footwear > Boots"), Rename("Shoes", "Feet")])
+        monkeypatch.setattr(assembly, moment, step)
+        return step(*given, **more)
+
+    monkeypatch.setattr(assembly, moment, changed)
+    rebuild(index, settings=SETTINGS, encoder=ENCODER)
+    with closing(open_index(index, ENCODER)) as live:
+        assert 2 == live.planted
+        assert "Footwear > Boots" == shelves(live)["p1-0"]
+        like_one_built_anew(live, index)

@@ -91,3 +91,46 @@ def test_what_is_refused_says_why(client: TestClient) -> None:
     assert 404 == client.post(f"{CHANGES}/9:undo", json={}).status_code
     assert 422 == client.post(f"{CHANGES}/0:undo", json={}).status_code
     assert 409 == client.post(f"{CHANGES}/1:undo", json={}, params={"preview": True}).status_code
+
+
+TITLES = (
+    "Terracotta planter",
+    "Bypass pruner",
+    "French press, 1 litre",
+    "Frying pan, large",
+    "Nylon dog lead",
+)
+
+
+def decided(client: TestClient) -> list[tuple[str, str]]:
+    """Return decision and category of each of TITLES."""
+    answers = [client.post("/v1/categorize", json={"title": title}).json() for title in TITLES]
+    return [(each["decision"], each["category"]["path"] if each["category"] else "") for each in answers]
+
+
+def test_decisions_stay_where_only_names_change(client: TestClient) -> None:
+    """Renamed and moved, every product is answered as before, under the new name and in the new place."""
+    before = decided(client)
+    change(
+        client,
+        {"change": "rename", "node": "Garden > Planters", "name": "Pots"},
+        {"change": "move", "node": "Kitchen > Coffee", "parent": None},
+    )
+    expected = [
+        (decision, path.replace("Garden > Planters", "Garden > Pots").replace("Kitchen > Coffee", "Coffee"))
+        for decision, path in before
+    ]
+    assert expected == decided(client)
+
+
+def test_merged_votes_join_and_split_ones_part(client: TestClient) -> None:
+    """Who voted for either category votes for the one that is left; who was sorted out votes for where it went."""
+    pruner = "Garden > Tools > Pruners"
+    assert ("auto", pruner) == decided(client)[1]
+    assert ("auto", "Garden > Planters") == decided(client)[0]
+    change(client, MERGE)
+    merged = decided(client)
+    assert [("auto", "Garden > Planters")] * 2 == merged[:2]
+    parts = [{"name": "Pruning", "rule": {"words": ["pruner"]}}, {"name": "Potting", "rule": {"words": ["planter"]}}]
+    change(client, {"change": "split", "node": "Garden > Planters", "parts": parts, "beside": True})
+    assert [("auto", "Garden > Potting"), ("auto", "Garden > Pruning")] == decided(client)[:2]
