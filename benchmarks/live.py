@@ -1,6 +1,6 @@
 """A live index of a million products: what it holds in memory, how fast it opens, finds, and takes changes.
 
-    python -m benchmarks.live [--products 1000000] [store] [build] [ivf] [ivf_sq8] [grow]
+    python -m benchmarks.live [--products 1000000] [store] [build] [ivf] [ivf_sq8] [families] [grow]
 
 store     products with vectors of 384 dimensions and texts of 20 words in a record store of SQLite; kept in the folder
           of benchmark indexes, and made only once
@@ -9,18 +9,22 @@ build     an index from the store, loaded once, written with vectors of both kin
 ivf       the index with vectors in lists, opened, and changed while it is searched: 100,000 products are added,
           relabelled and deleted again through the write path, a transaction for 10,000
 ivf_sq8   the same, vectors in 8 bits
+families  vectors alone, in families of 50, as variants and offers of one product are; those of the catalogue before are
+          told apart by little but chance within categories of up to 100,000, so that neighbours lie in many lists
 grow      an index built from a tenth, and brought to ten times as many products by upserts alone
 
 Searches are for vectors like those that are stored and are none of them; each is one row, as a service asks. While
 changes are made they are due every 20 ms, and a latency counts from when a search was due; those that fell due while
 the one before was still under way are left out. Memory is the process's own, anonymous memory: what is mapped from the
-snapshot's files is stated beside it, and the system may let it go at any time. Each part is a process of its own.
+snapshot's files is stated beside it, and the system may let it go at any time. Each part is a process of its own, and
+says how many processes wanted a core before and after it (load): beside others only processor times mean much.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -51,14 +55,17 @@ from indexer.space.lexicon import Lexicon
 from indexer.store.place import STORE, open_store
 from indexer.store.records import Record, Records
 from indexer.update import prepare, store
+from indexer.vectors.exact import ExactIndex
 from taxonomy.tree import SEPARATOR, Tree
 
 KINDS = ("ivf", "ivf_sq8")
-PARTS = ("store", "build", *KINDS, "grow")
+PARTS = ("store", "build", *KINDS, "families", "grow")
 SNAPSHOTS = "snapshots.json"
 """The file beside the store that names the snapshot of each kind."""
 ENCODER = f"precomputed:text={DIM}"
 AT_ONCE = 10_000
+FAMILY, APART = 50, 0.7
+"""Vectors of a family on average, and how long is what tells them apart beside what they share, of length 1."""
 CHANGED = 100_000
 QUERIES = 1_000
 EVERY = 0.02
@@ -147,7 +154,7 @@ class Load:
         due = time.perf_counter()
         while not self._stop.is_set():
             due = max(due + EVERY, time.perf_counter())
-            time.sleep(due - time.perf_counter())
+            time.sleep(max(0.0, due - time.perf_counter()))
             search(self._live, self._asked.vectors[len(self._spent) % QUERIES])
             self._spent.append(time.perf_counter() - due)
 
@@ -317,6 +324,43 @@ def changed(live: Live, asked: Asked, some: Sequence[Any], change: Callable[[Seq
     }
 
 
+def families(products: int) -> dict[str, Any]:
+    """Build vector indexes alone, of rows that lie in families of 50 on average, and search them."""
+    rng = np.random.default_rng(5)
+    centres = rng.standard_normal((products // FAMILY, DIM), np.float32) / np.sqrt(DIM, dtype=np.float32)
+
+    def drawn(size: int) -> Floats:
+        rows = centres[rng.integers(len(centres), size=size)]
+        rows += rng.standard_normal((size, DIM), np.float32) * np.float32(APART / np.sqrt(DIM))
+        made: Floats = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return made
+
+    rows = np.concatenate([drawn(AT_ONCE) for _ in range(products // AT_ONCE)])
+    queries, keys = drawn(QUERIES), np.arange(len(rows), dtype=np.int64)
+    truth = ExactIndex.over(keys, rows).search(queries, 10).keys
+    result: dict[str, Any] = {"vectors": len(rows), "families": len(centres)}
+    for kind in KINDS:
+        busy = time.process_time()
+        index = kinds.build(kind, DIM, keys, rows)
+        result[kind] = {"build_processor_seconds": round(time.process_time() - busy)}
+        busy = time.process_time()
+        spent, found = [], 0
+        for row, nearest in zip(queries, truth, strict=True):
+            began = time.perf_counter()
+            near = index.search(row[None], 10).keys[0]
+            spent.append(time.perf_counter() - began)
+            found += len(np.intersect1d(near, nearest))
+        result[kind] |= {
+            "recall_at_10": round(found / truth.size, 4),
+            "search_processor_ms": round((time.process_time() - busy) * 1000 / QUERIES, 2),
+            "search_ms": spread(spent),
+            "parameters": dict(index.parameters),
+        }
+        print(kind, result[kind], file=sys.stderr, flush=True)
+        del index
+    return result
+
+
 def grown(products: int) -> dict[str, Any]:
     """Build an index of a tenth of the products, and bring it to all of them by upserts."""
     shelf, tenth = Shelf(products), products // 10
@@ -358,6 +402,8 @@ def part(name: str, products: int) -> dict[str, Any]:
         return stored(products)
     if name == "grow":
         return grown(products)
+    if name == "families":
+        return families(products)
     return built(products) if name == "build" else opened(products, name)
 
 
@@ -379,7 +425,9 @@ def main() -> None:
     name = "live" if given.products == 1_000_000 else f"live-{given.products}"
     found = known(name)
     for each in given.parts or PARTS:
-        found[each] = {"machine": facts(), **json.loads(alone([each, "--products", str(given.products)]))}
+        before = os.getloadavg()[0]
+        figures = json.loads(alone([each, "--products", str(given.products)]))
+        found[each] = {"machine": facts(), "load": [round(load, 1) for load in (before, os.getloadavg()[0])], **figures}
         write(name, {"targets": TARGETS, **found})
 
 
