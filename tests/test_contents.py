@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -194,6 +196,32 @@ def test_a_product_that_lost_its_text_is_in_no_index() -> None:
         contents.searched,
     )
     contents.drop(np.array([77]))
+
+
+def test_a_change_is_made_in_pieces_between_which_others_look() -> None:
+    """Each product whole or not at all; in the end it is as if all had come, or gone, at once."""
+    (contents, view), (other, _) = empty(), empty()
+    keys, size = np.arange(1, 41), []
+    angles = np.linspace(0, 1, 40)
+    vectors = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
+    words = Lexicon.blank().rows([f"mug {key + 100}" for key in keys.tolist()])
+    labels = [Label(key, f"p{key}", 0) for key in keys.tolist()]
+
+    @contextmanager
+    def changing() -> Iterator[None]:
+        yield
+        size.append((len(contents.labels), len(view.vectors), int(view.prototypes.counts[0])))
+
+    contents.put(keys, labels, Projected(vectors, words, {TEXT: vectors}), changing=changing)
+    assert [(16, 16, 16), (32, 32, 32), (40, 40, 40)] == size
+    other.put(keys, labels, Projected(vectors, words, {TEXT: vectors}))
+    for asked in (Lexicon.blank().rows(["mug 107"]), Lexicon.blank().rows(["mug 139 140"])):
+        found = [each.views[TEXT].postings.search(asked, 5) for each in (contents, other)]
+        assert found[0].keys.tolist() == found[1].keys.tolist()
+        assert found[0].similarity.tolist() == found[1].similarity.tolist()
+    size.clear()
+    contents.drop(keys[:20], changing=changing)
+    assert [(24, 24, 24), (20, 20, 20)] == size
 
 
 def test_categories_that_join_have_room() -> None:

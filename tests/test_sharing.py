@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from indexer.sharing import Gate
+from indexer.sharing import Gate, take_short_turns
 
 SOON = 10.0
 """Seconds after which something that ought to happen is held not to."""
@@ -170,6 +171,18 @@ def test_a_reader_that_wants_to_change_is_told_so() -> None:
         _ = 1 // 0
     with ThreadPoolExecutor(1) as threads:
         assert threads.submit(_change, gate).result(SOON)
+
+
+def test_threads_take_short_turns() -> None:
+    """A millisecond, or what was shorter before."""
+    before = sys.getswitchinterval()
+    try:
+        for given, then in ((0.005, 0.001), (0.0005, 0.0005)):
+            sys.setswitchinterval(given)
+            take_short_turns()
+            assert then == pytest.approx(sys.getswitchinterval())
+    finally:
+        sys.setswitchinterval(before)
 
 
 def _change(gate: Gate) -> bool:
