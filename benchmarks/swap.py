@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import DATA, INDEXES, write
+from indexer.product import Product
 from indexer.settings import IndexSettings
 from indexer.sources import read
 from service.console.progress import Progress
@@ -41,15 +42,15 @@ def main() -> None:
     shutil.rmtree(index, ignore_errors=True)
     with read(DATA / name) as rows, Progress() as progress:
         build(rows, index, settings=IndexSettings(encoder=encoder, kind="ivf"), progress=progress)
-    with read(DATA / name, labelled=False) as rows:
-        titles = [row.product.title for row in islice(rows, 2000) if row.product is not None and row.product.title]
+    with read(DATA / name) as rows:
+        products = [row.product for row in islice(rows, 2000) if row.product is not None and row.product.title]
     server = subprocess.Popen(
         [Path(sys.executable).with_name("aisle"), "serve", "--index", str(index), "--port", str(PORT)],
         stderr=subprocess.DEVNULL,
     )
     try:
         _ready()
-        write("swap", {"set": name, "encoder": encoder, **_measured(titles)})
+        write("swap", {"set": name, "encoder": encoder, **_measured(products)})
     finally:
         server.terminate()
         server.wait(60)
@@ -61,9 +62,9 @@ class Client(threading.Thread):
     now = "idle"
     over = False
 
-    def __init__(self, titles: list[str], *, writes: bool) -> None:
+    def __init__(self, products: list[Product], *, writes: bool) -> None:
         super().__init__()
-        self.titles, self.writes = titles, writes
+        self.products, self.writes = products, writes
         self.times: dict[str, list[float]] = {}
         self.failed = 0
         self.unseen = 0
@@ -74,17 +75,17 @@ class Client(threading.Thread):
         number = 0
         while not Client.over:
             number += 1
-            title = self.titles[number % len(self.titles)]
+            product = self.products[number % len(self.products)]
             began, now = time.perf_counter(), Client.now
-            status, said = _call(connection, "POST", "/v1/categorize", {"title": title})
+            status, _ = _call(connection, "POST", "/v1/categorize", {"title": product.title})
             self.times.setdefault(now, []).append(1000 * (time.perf_counter() - began))
             self.failed += status != 200
             if self.writes:
-                self._write(connection, number, said)
+                self._write(connection, number, product)
 
-    def _write(self, connection: http.client.HTTPConnection, number: int, said: Any) -> None:
-        title = f"Benchmark article number {number} of its kind"
-        body = {"title": title, "category": said["alternatives"][0]["path"] if said.get("alternatives") else "Toys"}
+    def _write(self, connection: http.client.HTTPConnection, number: int, product: Product) -> None:
+        title = f"{product.title} swap{number}"  # the nearest of all to itself
+        body = {"title": title, "category": product.category}
         status, _ = _call(connection, "PUT", f"/v1/products/swap-{number}", body)
         self.failed += status not in {200, 201}
         _, found = _call(connection, "POST", "/v1/similar", {"title": title, "limit": 1})
@@ -92,8 +93,8 @@ class Client(threading.Thread):
         time.sleep(0.2)
 
 
-def _measured(titles: list[str]) -> dict[str, Any]:
-    clients = [Client(titles[part::3], writes=part == 0) for part in range(3)]
+def _measured(products: list[Product]) -> dict[str, Any]:
+    clients = [Client(products[part::3], writes=part == 0) for part in range(3)]
     for client in clients:
         client.start()
     connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=600)
@@ -108,7 +109,7 @@ def _measured(titles: list[str]) -> dict[str, Any]:
             time.sleep(0.05)
         Client.now = "swap"
         seconds = time.perf_counter() - began
-        while facts["manifest"]["id"] != facts["rebuild"]["snapshot"]:
+        while facts["rebuild"]["state"] == "published" and facts["manifest"]["id"] != facts["rebuild"]["snapshot"]:
             time.sleep(0.02)
             facts = _call(connection, "GET", "/v1/index", None)[1]
         swapped = time.perf_counter() - began - seconds
