@@ -50,6 +50,12 @@ class Oracle:
         """Make changes, in order, and return the outcome and the version of each; spelt: paths as the tree has them."""
         return [self._changed(each, spelt) for each in changes]
 
+    def rename(self, now: str, then: str) -> None:
+        """Call a category otherwise: a label of it is no other label, so versions stay."""
+        for id_, (product, version) in self.rows.items():
+            if product.category == now:
+                self.rows[id_] = replace(product, category=then), version
+
     def _changed(self, change: Change, spelt: Mapping[str, str]) -> tuple[str, int]:
         if isinstance(change, str):
             return ("deleted", self.rows.pop(change)[1]) if change in self.rows else ("missing", 0)

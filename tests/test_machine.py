@@ -37,6 +37,7 @@ from indexer.sources import read
 from indexer.space import TEXT, present
 from indexer.store.place import open_store
 from indexer.store.records import Record
+from taxonomy.changes import Rename
 from tests.doomed import once
 from tests.oracle import Oracle, agree, exact_of, recall, seen, told
 
@@ -227,6 +228,18 @@ class Machine(RuleBasedStateMachine):
                 self.model.check_store(live.records, ENCODER)
                 self.model.check_memory(live)
 
+    @rule(elsewhere=st.booleans())
+    def rename(self, elsewhere: bool) -> None:
+        """Call a category otherwise, here or elsewhere: labels follow, and whoever writes its former name means it."""
+        live = self.other if elsewhere else self.live
+        live.follow()
+        now, then = ("Games", "Sports") if self._renamed(live) else ("Sports", "Games")
+        if live.tree.find((now,)) is None:
+            return
+        live.change_taxonomy([Rename(now, then)])
+        self.model.rename(now, then)
+        assert self.live.reach(live.seq, 0)
+
     @rule()
     def follow(self) -> None:
         """Another process knows what was written as soon as it has reached that place."""
@@ -266,7 +279,12 @@ class Machine(RuleBasedStateMachine):
     def _spelt(self, live: Live) -> Mapping[str, str]:
         """Return how the tree spells what changes may say, once it has followed what came before."""
         live.follow()
-        return {} if live.tree.find(("Home", "Kitchen")) is None else {"home > kitchen": "Home > Kitchen"}
+        spelt = {} if live.tree.find(("Home", "Kitchen")) is None else {"home > kitchen": "Home > Kitchen"}
+        return spelt | ({"Sports": "Games"} if self._renamed(live) else {})
+
+    @staticmethod
+    def _renamed(live: Live) -> bool:
+        return live.tree.find(("Games",)) is not None
 
     def _save(self) -> None:
         """Publish what is in memory as a snapshot, as a calibration does."""
