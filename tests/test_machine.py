@@ -44,7 +44,7 @@ from tests.oracle import Oracle, agree, exact_of, recall, seen, told
 ENCODER = encoders.load("hashing:64")
 
 STORED = {"ivf": 120, "ivf_sq8": 1_040, "ivf_pq": 10_000}
-"""Products that an index begins with, enough for its kind to be trained; three when it needs no training."""
+"""Products that an index begins with, enough for its kind to be trained; a few when it needs no training."""
 
 EXAMPLES = {"ivf_sq8": 4, "ivf_pq": 2}
 """Runs of the machine, when not 10; AISLE_TEST_EXAMPLES multiplies them."""
@@ -57,6 +57,7 @@ FOUND = 0.8
 """Share of the true ten that 40 questions of an approximate kind find at least, its target being 0.95."""
 
 ROWS = "id,title,category,tags\nmug,Stoneware mug,Home > Kitchen,new|gift\npan,Frying pan,Home > Kitchen,steel\n"
+ROWS += "ball,Leather football,Sports,\n"
 WORDS = ("red", "blue", "steel", "leather", "large", "small", "old", "new", "oak", "cork")
 THINGS = ("mug", "pan", "ball", "kite", "lamp", "tray", "rope", "football", "coat", "vase")
 
