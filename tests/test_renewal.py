@@ -154,6 +154,21 @@ def test_products_are_compared_that_speak_in_both(settings: ServiceSettings) -> 
         assert compared(engine, engine, keys[:20], lambda _: None) == []
 
 
+def test_what_changes_while_two_are_compared_is_left_out(settings: ServiceSettings) -> None:
+    """A product that is deleted, or loses or changes its label, between the two askings says nothing of either."""
+    with closing(Engine.open(settings)) as engine:
+
+        def tell(done: int) -> None:
+            if not done:
+                engine.put([Product("P001", title="Pruner"), Product("P003", title="Lead", category="Pets")])
+                engine.delete(["P002"])
+
+        found = compared(engine, engine, comparable(engine, engine), tell)
+        assert found
+        assert not any(each.worse for each in found)
+        assert engine.live.labels.labelled == 58
+
+
 def test_one_builds_at_a_time(settings: ServiceSettings, own_index: Path) -> None:
     """The second is told whose turn it is; the turn ends with the process that has it."""
     code = "import sys, time; from pathlib import Path; from indexer.claim import building\n"

@@ -47,9 +47,17 @@ def compared(new: Engine, old: Engine, keys: Keys, tell: Callable[[int], None]) 
     tree = new.tree.extended(old.tree.path(node) for node in range(len(old.tree)))
     first = _judged(new, keys, tree, tell)
     second = _judged(old, keys, tree, lambda done: tell(len(keys) + done))
-    if min(len(first), len(second)) < LEAST:
+    first, second = first[_alike(first, second)], second[_alike(second, first)]
+    if len(first) < LEAST:
         return []
     return compare(first, second, precision=new.settings.precision, tolerance=TOLERANCE)
+
+
+def _alike(one: Judged, other: Judged) -> Keys:
+    """Return the rows of products that both were asked about with the same label: some may have changed in between."""
+    truth = dict(zip(other.ids, other.truth.tolist(), strict=True))
+    labelled = enumerate(zip(one.ids, one.truth.tolist(), strict=True))
+    return np.array([row for row, (product_id, node) in labelled if truth.get(product_id) == node], np.int64)
 
 
 def _judged(engine: Engine, keys: Keys, tree: Tree, tell: Callable[[int], None]) -> Judged:
