@@ -60,5 +60,6 @@ def recalibrate(
             learning={name: said["learning"] for name, said in manifest.views.items()},
             settings=manifest.settings,
         )
-        publish(index, live.records, snapshot.write(index, origin, live.built, calibration.to_json()).id)
+        with snapshot.written(index, origin, live.built, calibration.to_json()) as made:
+            publish(index, live.records, made.id)
     return calibration

@@ -29,6 +29,8 @@ from tests.oracle import Counting, Oracle, held
 if TYPE_CHECKING:
     from tests.conftest import Database
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = """id,title,category,tags
 mug,Stoneware mug,Home > Kitchen,new|gift

@@ -23,6 +23,8 @@ from service.settings import ServiceSettings
 from tests.doomed import ENCODER, SETTINGS
 from tests.oracle import Counting, Oracle
 
+pytestmark = pytest.mark.slow
+
 ROWS = "id,title,category,tags\n" + "".join(
     f"p{number},{colour} {thing},{path},new\n"
     for number, (colour, thing, path) in enumerate(

@@ -13,6 +13,8 @@ from indexer.build import build
 from indexer.sources import read
 from tests.doomed import ENCODER, SETTINGS
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = "id,title,category\nmug,Stoneware mug,Home > Kitchen\nball,Leather football,Sports\n"
 

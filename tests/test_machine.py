@@ -41,6 +41,8 @@ from taxonomy.changes import Rename
 from tests.doomed import once
 from tests.oracle import Oracle, agree, exact_of, recall, seen, told
 
+pytestmark = pytest.mark.slow
+
 ENCODER = encoders.load("hashing:64")
 
 STORED = {"ivf": 120, "ivf_sq8": 1_040, "ivf_pq": 10_000}
