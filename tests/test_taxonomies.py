@@ -13,7 +13,8 @@ from indexer.errors import TaxonomyConflict, TaxonomyVersionNotFound
 from indexer.product import Product, content_hash
 from indexer.store.records import Entry, Record, Records
 from indexer.store.relabelling import Shift
-from indexer.store.taxonomies import TAXONOMY, Effect
+from indexer.store.taxonomies import Effect
+from indexer.store.versions import TAXONOMY
 from taxonomy.changes import Change, Merge, Move, Part, Rename, Retire, Split
 from taxonomy.files import infer, tree_json
 from taxonomy.names import TaxonomyError

@@ -20,7 +20,7 @@ from indexer.store.relabelling import categories, path_of
 from indexer.store.rows import Action, Stored
 from indexer.store.schema import chunks, journal, labels, product_pictures, products, taxonomies
 from indexer.store.schema import pictures as picture_table
-from indexer.store.taxonomies import FIRST, standing
+from indexer.store.versions import FIRST, standing
 from taxonomy.files import tree_from_json
 from taxonomy.tree import Tree
 

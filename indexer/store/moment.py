@@ -10,10 +10,10 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from indexer.encoders import Encoded
-from indexer.store import copying, raw, rows, taxonomies
+from indexer.store import copying, raw, rows, versions
 from indexer.store.rows import Stored
 from indexer.store.schema import labels, products
-from indexer.store.taxonomies import Standing
+from indexer.store.versions import Standing
 from taxonomy.aliases import Aliases
 
 PAGE = 500
@@ -40,15 +40,15 @@ class Moment:
 
     def taxonomy(self) -> Standing:
         """Return the tree that stands."""
-        return taxonomies.standing(self._connection)
+        return versions.standing(self._connection)
 
     def aliases(self) -> Aliases:
         """Return what categories were called in earlier versions of the tree."""
-        return taxonomies.aliases_of(self._connection)
+        return versions.aliases_of(self._connection)
 
     def relabelled(self) -> list[range]:
         """Return the places in the journal where changes of the tree sent products elsewhere, in order."""
-        return taxonomies.relabelled_in(self._connection)
+        return versions.relabelled_in(self._connection)
 
     def categories(self, size: int = 10_000) -> Iterator[tuple[npt.NDArray[np.int64], list[str]]]:
         """Yield keys and category paths of all products in order of key, `size` at a time."""

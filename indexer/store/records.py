@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from indexer.encoders import Encoded
 from indexer.errors import RecordError
 from indexer.product import Product
-from indexer.store import engines, history, pictures, raw, relabelling, requests, rows, schema, taxonomies
+from indexer.store import engines, history, pictures, raw, relabelling, requests, rows, schema, versions
 from indexer.store.history import TakenBack
 from indexer.store.moment import Moment
 from indexer.store.raw import RawVectors, Slice
@@ -30,7 +30,8 @@ from indexer.store.refusals import refusal
 from indexer.store.requests import Answered, Receipt
 from indexer.store.rows import ANY, Entry, Outcome, Record, Stored, Unencoded, Written
 from indexer.store.schema import journal, labels, products
-from indexer.store.taxonomies import AnotherTaxonomy, Taxonomies
+from indexer.store.taxonomies import Taxonomies
+from indexer.store.versions import AnotherTaxonomy
 
 __all__ = [
     "ANY",
@@ -130,7 +131,7 @@ class Records:
         """
         with self._changing() as connection:
             if planted is not None:
-                taxonomies.check(connection, planted)
+                versions.check(connection, planted)
             if vectors is not None:
                 raw.keep(connection, vectors)
             written = rows.change(connection, changes, _now(), encoder=encoder, expected=expected)

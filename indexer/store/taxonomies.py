@@ -7,41 +7,26 @@ Every change is one transaction: the new version, the labels, and the journal en
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import chain, repeat
 from typing import Any
 
 import sqlalchemy as sa
 
 from indexer.errors import TaxonomyConflict, TaxonomyVersionNotFound
-from indexer.store import relabelling, rows, schema
-from indexer.store.relabelling import Moves, Shift, path_of
+from indexer.store import relabelling, rows, schema, versions
+from indexer.store.relabelling import Moves, Shift
 from indexer.store.schema import taxonomies
+from indexer.store.versions import FIRST, Standing
 from taxonomy.aliases import Aliases
 from taxonomy.changes import Change
 from taxonomy.files import infer, tree_from_json, tree_json
-from taxonomy.planting import Alias, NameTaken, PathChange, Planting, planned, reverted
+from taxonomy.planting import NameTaken, PathChange, Planting, planned, reverted
 from taxonomy.tree import Tree
 
-TAXONOMY = "taxonomy"
-"""The fact in the record store that holds the tree that was given; empty when it is inferred."""
-FIRST = 1
-"""The number of the tree that nobody has changed."""
-
 Connecting = Callable[[], AbstractContextManager[sa.Connection]]
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """The tree that stands: with the categories of all labels where it is open."""
-
-    number: int
-    tree: Tree
-    open: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +82,6 @@ class Effect:
         return sum(shift.products for shift in self.shifts if not shift.to)
 
 
-class AnotherTaxonomy(Exception):
-    """Products were placed in a version of the tree that does not stand any more."""
-
-
 class Taxonomies:
     """The versions in one store; `Records.taxonomies` makes it."""
 
@@ -111,12 +92,12 @@ class Taxonomies:
     def number(self) -> int:
         """Return the number of the version that stands."""
         with self._reading() as connection:
-            return number_of(connection)
+            return versions.number_of(connection)
 
     def standing(self) -> Standing:
         """Return the tree that stands."""
         with self._reading() as connection:
-            return standing(connection)
+            return versions.standing(connection)
 
     def awaited(self, given: Tree | None) -> Standing:
         """Return the tree that will stand once `given` is adopted, with the number of the version that stands by now.
@@ -124,20 +105,20 @@ class Taxonomies:
         One that is yet to be inferred from labels is empty.
         """
         with self._reading() as connection:
-            last = _last(connection)
-            if last is not None and _goes_on(connection, last, given):
-                return standing(connection)
+            last = versions.last(connection)
+            if last is not None and versions.goes_on(connection, last, given):
+                return versions.standing(connection)
             return Standing(FIRST if last is None else last.number, given or Tree.empty(), open=given is None)
 
     def aliases(self) -> Aliases:
         """Return what categories were called in earlier versions."""
         with self._reading() as connection:
-            return aliases_of(connection)
+            return versions.aliases_of(connection)
 
     def relabelled(self) -> list[range]:
         """Return the places in the journal where changes of the tree sent products elsewhere, in order."""
         with self._reading() as connection:
-            return relabelled_in(connection)
+            return versions.relabelled_in(connection)
 
     def history(self) -> list[Version]:
         """Return every version, the oldest first; none when nobody ever changed the tree."""
@@ -149,8 +130,8 @@ class Taxonomies:
     def preview(self, changes: Sequence[Change]) -> Effect:
         """Return what changes would do; nothing is changed. Those whose name is taken are told as conflicts."""
         with self._reading() as connection:
-            now = standing(connection)
-            planting = planned(now.tree, changes, aliases_of(connection))
+            now = versions.standing(connection)
+            planting = planned(now.tree, changes, versions.aliases_of(connection))
             return _effect(connection, now, planting, relabelling.moves(connection, planting, {}), None)
 
     def change(self, changes: Sequence[Change], author: str = "", expected: int | None = None) -> Effect:
@@ -160,12 +141,12 @@ class Taxonomies:
         refused, NameTaken among them, and TaxonomyConflict when another version stands than is expected.
         """
         with self._changing() as connection:
-            now = standing(connection)
+            now = versions.standing(connection)
             if expected not in {None, now.number}:
                 raise TaxonomyConflict(
                     f"the taxonomy is at version {now.number}, not at {expected}; look at what changed and ask again"
                 )
-            planting = planned(now.tree, changes, aliases_of(connection))
+            planting = planned(now.tree, changes, versions.aliases_of(connection))
             if planting.conflicts:
                 raise NameTaken(planting.conflicts[0])
             return _carried_out(connection, now, planting, relabelling.moves(connection, planting, {}), author)
@@ -178,7 +159,7 @@ class Taxonomies:
         """
         with self._reading() if preview else self._changing() as connection:
             row, before = _undoable(connection, number)
-            now = standing(connection)
+            now = versions.standing(connection)
             planting = reverted(now.tree, before, row.change["made"])
             former = relabelling.former(connection, row.change["seqs"], before)
             moves = relabelling.moves(connection, planting, former)
@@ -193,57 +174,18 @@ class Taxonomies:
         is when none is given.
         """
         with self._changing() as connection:
-            last = _last(connection)
+            last = versions.last(connection)
             if last is None:
-                schema.put_meta(connection, TAXONOMY, "" if tree is None else tree_json(tree))
+                schema.put_meta(connection, versions.TAXONOMY, "" if tree is None else tree_json(tree))
                 return
-            if _goes_on(connection, last, tree):
+            if versions.goes_on(connection, last, tree):
                 return
-            schema.put_meta(connection, TAXONOMY, "" if tree is None else tree_json(tree))
-            tree = tree or infer(_labelled(connection))
-            is_open = not schema.get_meta(connection, TAXONOMY)
-            row = _row(last.number + 1, {"given": True}, tree, is_open=is_open, author="", at=_now())
+            schema.put_meta(connection, versions.TAXONOMY, "" if tree is None else tree_json(tree))
+            tree = tree or infer(versions.labelled(connection))
+            is_open = not schema.get_meta(connection, versions.TAXONOMY)
+            row = versions.row(last.number + 1, {"given": True}, tree, is_open=is_open, author="", at=_now())
             connection.execute(taxonomies.insert(), row)
             rows.append(connection, "taxonomy", [(-1, str(row["number"]), None)], str(row["at"]))
-
-
-def check(connection: sa.Connection, planted: int) -> None:
-    """Raise AnotherTaxonomy unless the version of that number stands."""
-    if number_of(connection) != planted:
-        raise AnotherTaxonomy
-
-
-def number_of(connection: sa.Connection) -> int:
-    """Return the number of the version that stands."""
-    return connection.scalar(sa.select(sa.func.max(taxonomies.c.number))) or FIRST
-
-
-def standing(connection: sa.Connection) -> Standing:
-    """Return the tree that stands."""
-    last = _last(connection)
-    if last is None:
-        given = schema.get_meta(connection, TAXONOMY)
-        if given:
-            return Standing(FIRST, tree_from_json(given), open=False)
-        return Standing(FIRST, infer(_labelled(connection)), open=True)
-    tree = tree_from_json(last.tree)
-    if last.open:
-        tree = tree.extended(path_of(category) for category in relabelling.categories(connection))
-    return Standing(last.number, tree, last.open)
-
-
-def aliases_of(connection: sa.Connection) -> Aliases:
-    """Return what categories were called in earlier versions."""
-    query = sa.select(taxonomies.c.change).order_by(taxonomies.c.number)
-    said = (change for change in connection.scalars(query) if change)
-    return Aliases(Alias(*alias) for change in said for alias in change.get("aliases", ()))
-
-
-def relabelled_in(connection: sa.Connection) -> list[range]:
-    """Return the places in the journal where changes of the tree sent products elsewhere, in order."""
-    query = sa.select(taxonomies.c.change).order_by(taxonomies.c.number)
-    places = (change["seqs"] for change in connection.scalars(query) if change and "seqs" in change)
-    return [range(first, last + 1) for first, last in places]
 
 
 def _effect(connection: sa.Connection, now: Standing, planting: Planting, moves: Moves, undoes: int | None) -> Effect:
@@ -278,7 +220,7 @@ def _carried_out(  # noqa: PLR0917 - what stands, what is made of it, who goes w
         "seqs": [first, last],
     }
     _close(connection, now, at)
-    row = _row(effect.number, said, planting.tree, is_open=now.open, author=author, at=at)
+    row = versions.row(effect.number, said, planting.tree, is_open=now.open, author=author, at=at)
     connection.execute(taxonomies.insert(), row)
     return replace(effect, seq=last)
 
@@ -295,8 +237,8 @@ def _names(planting: Planting) -> dict[str, str]:
 
 def _close(connection: sa.Connection, now: Standing, at: str) -> None:
     """Keep the tree that is left behind as it was in the end: an open one has grown since it was written."""
-    if _last(connection) is None:
-        connection.execute(taxonomies.insert(), _row(FIRST, {}, now.tree, is_open=now.open, author="", at=at))
+    if versions.last(connection) is None:
+        connection.execute(taxonomies.insert(), versions.row(FIRST, {}, now.tree, is_open=now.open, author="", at=at))
     else:
         here = taxonomies.c.number == now.number
         connection.execute(taxonomies.update().where(here).values(tree=tree_json(now.tree)))
@@ -325,35 +267,6 @@ def _undoable(connection: sa.Connection, number: int | None) -> tuple[Any, Tree]
     return last, tree_from_json(known[last.number - 1].tree)
 
 
-def _goes_on(connection: sa.Connection, last: Any, tree: Tree | None) -> bool:  # noqa: ANN401 - a row of the table
-    """Say whether the last version stays: an open one when no tree is given, any when it was given before."""
-    if tree is None:
-        return bool(last.open)
-    given = schema.get_meta(connection, TAXONOMY)
-    trees = connection.scalars(sa.select(taxonomies.c.tree))
-    return any(_fingerprint(text) == tree.version for text in chain([given] if given else [], trees))
-
-
-def _fingerprint(tree: str) -> str:
-    """Return the version that a tree in JSON says it has."""
-    return str(json.loads(tree)["version"])
-
-
-def _last(connection: sa.Connection) -> Any:  # noqa: ANN401 - a row of the table, or None
-    query = sa.select(taxonomies).order_by(taxonomies.c.number.desc()).limit(1)
-    return connection.execute(query).first()
-
-
-def _labelled(connection: sa.Connection) -> Iterator[tuple[str, ...]]:
-    """Yield the path of every labelled product."""
-    counts = relabelling.categories(connection).items()
-    return chain.from_iterable(repeat(path_of(category), count) for category, count in counts)
-
-
-def _row(number: int, change: Mapping[str, Any], tree: Tree, *, is_open: bool, author: str, at: str) -> dict[str, Any]:
-    return {"number": number, "at": at, "author": author, "change": change, "tree": tree_json(tree), "open": is_open}
-
-
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
@@ -370,5 +283,5 @@ def _version(row: Any, undone: int | None) -> Version:  # noqa: ANN401 - a row o
         undone=undone,
         relabelled=said.get("relabelled", 0),
         unlabelled=said.get("unlabelled", 0),
-        fingerprint=_fingerprint(row.tree),
+        fingerprint=versions.fingerprint(row.tree),
     )
