@@ -81,7 +81,7 @@ class Ids:
         """Write the ids of the first `size` keys into `folder` and return the files written."""
         held = [self[key].encode() for key in range(size)]
         known = np.array([key for key, each in enumerate(held) if each], np.int64)
-        hashes = np.array([hashed(self[key]) for key in known.tolist()], np.uint64)
+        hashes = np.array([_hashed(each) for each in held if each], np.uint64)
         order = np.argsort(hashes, kind="stable")
         ends = np.cumsum([len(each) for each in held], dtype=np.int64)
         letters = np.frombuffer(b"".join(held), np.uint8)
@@ -114,4 +114,8 @@ class Ids:
 
 def hashed(product_id: str) -> int:
     """Return a number of 64 bits, the same in every process."""
-    return int.from_bytes(blake2b(product_id.encode(), digest_size=8).digest(), "little")
+    return _hashed(product_id.encode())
+
+
+def _hashed(letters: bytes) -> int:
+    return int.from_bytes(blake2b(letters, digest_size=8).digest(), "little")

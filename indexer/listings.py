@@ -96,10 +96,11 @@ class Listings:
 
     def save(self, folder: Path) -> list[Path]:
         """Write everything into `folder` and return the files written."""
-        every = self.all()
-        numbers = np.fromiter((number for number, keys in every.items() for _ in keys), np.int64)
-        keys = np.fromiter((key for keys in every.values() for key in keys), np.int64)
-        order = np.argsort(numbers, kind="stable")
+        kept = ~np.isin(self._numbers, np.fromiter(self._changed, np.int64, len(self._changed)))
+        changed = [(number, key) for number, keys in self._changed.items() for key in keys]
+        numbers = np.append(self._numbers[kept], np.array([number for number, _ in changed], np.int64))
+        keys = np.append(self._keys[kept], np.array([key for _, key in changed], np.int64))
+        order = np.argsort(numbers, kind="stable")  # of one listing they lie side by side already, ascending
         return blocks.save(folder, list(zip(FILES, (numbers[order], keys[order]), strict=True)))
 
     @classmethod
