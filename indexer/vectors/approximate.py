@@ -42,6 +42,10 @@ SAMPLE = 512
 
 ADD_AT_ONCE = 65_536
 
+FOR_CHANCE = 0.1
+"""Share of what may be missed that is kept in hand: the least effort that meets a target on a sample has been lucky on
+it. A million products tuned to 0.95 on 512 were found to have 0.945 by 1,000 others."""
+
 WORTH_TUNING = 1_000
 """Vectors under which an index is never outgrown."""
 
@@ -211,8 +215,9 @@ def _least(efforts: range, goal: float, reached: Callable[[int], float]) -> int:
 
 
 def _goal(target: float, ceiling: float, *, coded: bool) -> float:
-    """Return the recall to aim at: the target, or half a point below what codes can reach at most."""
-    return min(target, ceiling - 0.005) if coded else target
+    """Return the recall to aim at: a little above the target, or half a point below what codes can reach at most."""
+    aim = target + (1 - target) * FOR_CHANCE
+    return min(aim, ceiling - 0.005) if coded else aim
 
 
 def _tenth(vectors: Vectors, held: npt.NDArray[np.bool_]) -> Vectors:
