@@ -31,6 +31,7 @@ from benchmarks.data import Set, Split, loaded, splits
 from benchmarks.machine import RESULTS, ROOT, write
 from indexer import build as pipeline
 from indexer.encoders import DEFAULT
+from indexer.memory.view import View
 from indexer.product import Product
 from indexer.settings import IndexSettings
 from indexer.space import Projected, Space
@@ -42,7 +43,6 @@ from indexer.space.postings import Postings
 from indexer.space.prototypes import Own, Prototypes
 from indexer.store.place import STORE
 from indexer.vectors import Keys, Neighbours, VectorIndex, Vectors
-from indexer.view import View
 from service.calibration import learning
 from service.calibration.calibrate import Calibration
 from service.calibration.leave_one_out import halves
@@ -78,7 +78,7 @@ def unwhitened() -> Sequence[Patch]:
         return replace(fitted, learnt=replace(fitted.learnt, matrix=matrix, shift=shift))
 
     return (
-        patch("indexer.assembly.fit", plain),
+        patch("indexer.memory.assembly.fit", plain),
         patch("service.calibration.leave_one_out.refit", lambda learnt, *_: learnt),
     )
 

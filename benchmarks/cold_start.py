@@ -25,9 +25,9 @@ import numpy as np
 from benchmarks.data import Set, Split, loaded, splits
 from benchmarks.machine import write
 from indexer.encoders import DEFAULT
+from indexer.intake.update import path_of
 from indexer.product import Product
 from indexer.settings import IndexSettings
-from indexer.update import path_of
 from service.decision import AUTO
 from service.engine import Engine
 from service.evaluation.trial import asked, fill

@@ -18,13 +18,13 @@ from sklearn.model_selection import StratifiedKFold
 from benchmarks.machine import DATA, INDEXES
 from indexer.build import build
 from indexer.encoders import DEFAULT, Encoder, load
+from indexer.intake.update import whole
 from indexer.product import Product
 from indexer.settings import IndexSettings
 from indexer.sources import read
 from indexer.sources.vectors import RowVectors
 from indexer.store.place import STORE
 from indexer.store.records import Records, Stored
-from indexer.update import whole
 from service.console.progress import Progress
 from service.evaluation.trial import Remembered
 from taxonomy.tree import SEPARATOR

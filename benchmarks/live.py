@@ -41,20 +41,21 @@ import numpy.typing as npt
 
 from benchmarks.machine import INDEXES, RESULTS, facts, write
 from benchmarks.space import CATEGORIES, DIM, Catalogue, Floats, Stages
-from indexer import encoders, snapshot
+from indexer import encoders
 from indexer import vectors as kinds
 from indexer.build import make, rebuild
 from indexer.encoders import given_parts
+from indexer.intake.placement import CANONICAL, Placement
+from indexer.intake.update import prepare, store
 from indexer.live import Live, live_of, open_index
 from indexer.normalize import language_of
-from indexer.placement import CANONICAL, Placement
 from indexer.product import Product
 from indexer.settings import IndexSettings
+from indexer.snapshots import snapshot
 from indexer.space import TEXT
 from indexer.space.lexicon import Lexicon
 from indexer.store.place import STORE, open_store
 from indexer.store.records import Record, Records
-from indexer.update import prepare, store
 from indexer.vectors.exact import ExactIndex
 from taxonomy.tree import SEPARATOR, Tree
 

@@ -31,10 +31,10 @@ import numpy.typing as npt
 
 from benchmarks.machine import write
 from indexer import vectors as kinds
-from indexer.contents import Contents
 from indexer.encoders import Encoded, Progress
 from indexer.images.lookalikes import Lookalikes
-from indexer.labels import Label, Labels
+from indexer.memory.contents import Contents
+from indexer.memory.labels import Label, Labels
 from indexer.product import Product
 from indexer.settings import IndexSettings
 from indexer.space import TEXT, Space, present

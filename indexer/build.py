@@ -1,6 +1,6 @@
 """The offline pipeline: a source into the record store, and the store into a published snapshot.
 
-    build      rows -> look -> normalize -> place -> encode what is new -> records.write, or quarantine [indexer.ingest]
+    build      rows -> look -> normalize -> place -> encode what is new -> records.write, or quarantine [intake.ingest]
     rebuild    records -> tree -> lexicon -> space -> contents -> calibration -> snapshot.write -> cutover.publish
 
 What the answers are calibrated by is the service's affair: `service/rebuild.py` hands its calibration in.
@@ -22,23 +22,25 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from indexer import assembly, cutover, encoders, snapshot
-from indexer.canaries import keep_canaries
-from indexer.claim import building
+from indexer import encoders
 from indexer.encoders import Encoder, given_parts
 from indexer.errors import SourceError
 from indexer.images.gallery import Gallery
-from indexer.ingest import Ingest, PictureCounts
-from indexer.manifest import Manifest, Origin
-from indexer.placement import CANONICAL, Placement
+from indexer.intake.ingest import Ingest, PictureCounts
+from indexer.intake.placement import CANONICAL, Placement
+from indexer.intake.update import named, path_of
+from indexer.memory import assembly
 from indexer.product import Product
 from indexer.settings import IndexSettings
+from indexer.snapshots import cutover, snapshot
+from indexer.snapshots.canaries import keep_canaries
+from indexer.snapshots.claim import building
+from indexer.snapshots.manifest import Manifest, Origin
 from indexer.sources import Counts, Quarantine, Source
 from indexer.space import spaces_of
 from indexer.space.names import Names
 from indexer.store.place import open_store
 from indexer.store.records import Records
-from indexer.update import named, path_of
 from taxonomy.tree import Tree
 from taxonomy.vocabulary import Vocabulary
 

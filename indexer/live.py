@@ -1,6 +1,6 @@
 """An open index: the record store, and in memory what follows its journal.
 
-    change   clean -> place -> encode what is new -> records.change (record + journal) -> follow     [indexer.update]
+    change   clean -> place -> encode what is new -> records.change (record + journal) -> follow     [intake.update]
     follow   journal since seq -> the store as it is now -> tree, labels and vectors in memory
 
 Memory only ever changes by following the journal. So a restart, a change made here and one made by another process all
@@ -19,25 +19,26 @@ from typing import cast
 
 import numpy as np
 
-from indexer import encoders, snapshot
-from indexer.canaries import check_model
+from indexer import encoders
 from indexer.encoders import Encoded, Encoder, given_parts, stacked
 from indexer.errors import ProductError, ProductNotFound, SnapshotMismatch, StoreMismatch, VersionConflict
-from indexer.labels import Labels
-from indexer.manifest import REBUILD, Manifest, check_encoder
-from indexer.patch import Change, Patch, Refused, resolved
-from indexer.placement import Placement
+from indexer.intake.patch import Change, Patch, Refused, resolved
+from indexer.intake.placement import Placement
+from indexer.intake.update import completed, labels_of, named, path_of, prepare, store
+from indexer.memory.labels import Labels
+from indexer.memory.replanting import places_of, replanted
+from indexer.memory.sharing import Gate, take_short_turns
+from indexer.memory.tuning import Tuner
+from indexer.memory.turns import turns_of
 from indexer.product import Product
-from indexer.replanting import places_of, replanted
-from indexer.sharing import Gate, take_short_turns
-from indexer.snapshot import Built, Snapshot
+from indexer.snapshots import snapshot
+from indexer.snapshots.canaries import check_model
+from indexer.snapshots.manifest import REBUILD, Manifest, check_encoder
+from indexer.snapshots.snapshot import Built, Snapshot
 from indexer.store.place import open_store
 from indexer.store.raw import Keys
 from indexer.store.records import ANY, AnotherTaxonomy, Answered, Entry, Receipt, Record, Records, Written
 from indexer.store.taxonomies import Effect
-from indexer.tuning import Tuner
-from indexer.turns import turns_of
-from indexer.update import completed, labels_of, named, path_of, prepare, store
 from taxonomy.changes import Change as TreeChange
 from taxonomy.tree import Tree
 

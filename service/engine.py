@@ -15,13 +15,13 @@ import numpy as np
 
 from indexer.encoders import Encoder, given_parts
 from indexer.errors import ProductError, ProductNotFound, SnapshotDamaged
+from indexer.intake.update import clean, completed
 from indexer.live import Change, Live, Outcome, Patch, open_index
 from indexer.normalize import text_of
 from indexer.product import Product
 from indexer.space import IMAGE, Projected
 from indexer.store.records import ANY, Receipt, Records, Stored, Written
 from indexer.store.taxonomies import Effect
-from indexer.update import clean, completed
 from indexer.vectors import Keys
 from service.answer import Answer, Candidate, Neighbour, Otherwise
 from service.calibration.calibrate import Calibration

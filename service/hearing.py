@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.product import Product
-from indexer.snapshot import Built
+from indexer.snapshots.snapshot import Built
 from indexer.space import Projected
 from indexer.vectors import Keys
 from service.answer import TagScore

@@ -12,13 +12,13 @@ from functools import partial
 from pathlib import Path
 
 from indexer import build as pipeline
-from indexer import snapshot
-from indexer.claim import building
-from indexer.cutover import publish
 from indexer.encoders import Encoder
 from indexer.live import open_index
-from indexer.manifest import Origin
-from indexer.snapshot import Built
+from indexer.snapshots import snapshot
+from indexer.snapshots.claim import building
+from indexer.snapshots.cutover import publish
+from indexer.snapshots.manifest import Origin
+from indexer.snapshots.snapshot import Built
 from service.calibration.calibrate import Calibration
 from service.calibration.learning import SAMPLE, calibration_of
 from service.calibration.tagging import Read
@@ -41,7 +41,7 @@ def recalibrate(
 ) -> Calibration:
     """Calibrate what `index` holds now, from at most `sample` products, and publish it as a new snapshot.
 
-    Raises what `indexer.update.open_index` raises.
+    Raises what `indexer.intake.update.open_index` raises.
     """
     progress = progress or pipeline.Quiet()
     with building(index, "calibrate"), closing(open_index(index, encoder)) as live:

@@ -20,20 +20,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from indexer import cutover, publication, snapshot
 from indexer.encoders import Encoder
 from indexer.errors import AisleError, BuildUnderway, ProductError, SnapshotError
 from indexer.live import Change, Live, Outcome
 from indexer.product import Product
+from indexer.snapshots import cutover, publication, snapshot
 from indexer.store.place import open_store
 from indexer.store.records import ANY, Receipt, Records, Stored, Written
 from indexer.store.taxonomies import Effect
 from service.answer import Answer, Neighbour
 from service.calibration.dial import Dial
 from service.engine import SERVICE, Engine
-from service.needs import Needs
-from service.recovery import Say, check, log_it, opened
+from service.renewal.needs import Needs
 from service.renewal.order import Order
+from service.renewal.recovery import Say, check, log_it, opened
 from service.renewal.watch import Watch
 from service.settings import ServiceSettings
 from taxonomy.changes import Change as TreeChange

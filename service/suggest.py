@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from indexer.build import VOCABULARY, Progress, Quiet, shelves
+from indexer.intake.update import path_of
 from indexer.store.place import open_store
 from indexer.store.records import Records, Stored
-from indexer.update import path_of
 from service.tags.phrases import Phrases
 from service.tags.suggestions import Suggestion, suggested
 from taxonomy.tree import Tree

@@ -16,12 +16,12 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
-from indexer import publication, snapshot
 from indexer.build import rebuild
 from indexer.errors import RecordError
 from indexer.live import Change, Live, open_index
 from indexer.normalize import normalize
 from indexer.product import Product
+from indexer.snapshots import publication, snapshot
 from tests.doomed import ENCODER, SETTINGS
 from tests.oracle import Oracle
 

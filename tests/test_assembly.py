@@ -1,4 +1,4 @@
-"""indexer/assembly.py: from the record store to an index in memory, each view fitted to the products that have it."""
+"""memory/assembly.py: from the record store to an index in memory, each view fitted to the products that have it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer import assembly, encoders
-from indexer.contents import Contents
+from indexer import encoders
+from indexer.intake.update import named, store
+from indexer.memory import assembly
+from indexer.memory.contents import Contents
 from indexer.picture import Picture
 from indexer.product import Product, content_hash
 from indexer.settings import IndexSettings
@@ -22,7 +24,6 @@ from indexer.space.learnt import FILES
 from indexer.space.names import Names
 from indexer.space.views import Views
 from indexer.store.records import Record, Records
-from indexer.update import named, store
 from indexer.vectors import Keys
 from taxonomy.tree import Tree
 from taxonomy.vocabulary import Vocabulary

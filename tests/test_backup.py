@@ -18,20 +18,20 @@ import numpy as np
 import orjson
 import pytest
 
-from indexer.backup import LISTING, Backup, backup
 from indexer.build import Quiet, build, rebuild
 from indexer.digest import sha256_of
 from indexer.errors import BackupError, RecordError, StoreMismatch
+from indexer.keeping.backup import LISTING, Backup, backup
+from indexer.keeping.restoring import Restored, restore
+from indexer.keeping.verifying import Checked, verify
 from indexer.live import Live, open_index
 from indexer.product import Product
-from indexer.restoring import Restored, restore
 from indexer.settings import IndexSettings
-from indexer.snapshot import load, read_manifest
+from indexer.snapshots.snapshot import load, read_manifest
 from indexer.sources import read
 from indexer.store.place import STORE, open_store
 from indexer.store.records import Record, Records
 from indexer.store.schema import VERSION
-from indexer.verifying import Checked, verify
 from taxonomy.changes import Merge, Rename
 from tests.conftest import Database
 from tests.test_schema import WRITTEN, written_by
@@ -468,7 +468,8 @@ def test_a_store_of_an_older_aisle_is_backed_up_as_it_is(version: int, tmp_path:
 def test_a_backup_that_is_killed_leaves_nothing_under_its_name(lonely: Path, tmp_path: Path) -> None:
     """And the next one of that name is made."""
     script = (
-        "import os, sys; from pathlib import Path; from indexer.backup import backup; from indexer.build import Quiet\n"
+        "import os, sys; from pathlib import Path\n"
+        "from indexer.keeping.backup import backup; from indexer.build import Quiet\n"
         "class Killed(Quiet):\n"
         "    def start(self, name, total, unit):\n"
         "        if name == sys.argv[3]: os.kill(os.getpid(), 9)\n"

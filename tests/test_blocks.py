@@ -1,4 +1,4 @@
-"""indexer/blocks.py: rows in blocks behave as one array, and a file that they begin in stays as it is."""
+"""indexer/memory/blocks.py: rows in blocks behave as one array, and a file that they begin in stays as it is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.blocks import LEAST, Blocks, mapped
+from indexer.memory.blocks import LEAST, Blocks, mapped
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 3_000))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from indexer import encoders, snapshot
+from indexer import encoders
 from indexer.build import Progress, Quiet, Report, build, rebuild, shelves
 from indexer.encoders import Encoded
 from indexer.encoders import Progress as Told
@@ -21,6 +21,7 @@ from indexer.errors import RecordError, SourceError
 from indexer.live import open_index
 from indexer.product import Product
 from indexer.settings import IndexSettings
+from indexer.snapshots import snapshot
 from indexer.sources import read
 from indexer.space import TEXT
 from indexer.store.place import open_store

@@ -20,13 +20,14 @@ import click
 import numpy as np
 import pytest
 
-from indexer import snapshot, vectors
+from indexer import vectors
 from indexer.build import build
 from indexer.encoders import Encoder
 from indexer.errors import SettingError
 from indexer.images.gallery import Folder
 from indexer.product import PROVENANCES as KNOWN_PROVENANCES
 from indexer.settings import CacheSettings, ImageSettings, IndexSettings
+from indexer.snapshots import snapshot
 from indexer.sources import read
 from indexer.store.place import STORE
 from indexer.store.records import Records

@@ -1,4 +1,4 @@
-"""indexer/contents.py: what is known of the products in memory changes together, by the voice of each label."""
+"""indexer/memory/contents.py: what is known of the products in memory changes together, by the voice of each label."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer import vectors as kinds
-from indexer.contents import Contents
 from indexer.images.lookalikes import Lookalikes
-from indexer.labels import Label, Labels
+from indexer.memory.contents import Contents
+from indexer.memory.labels import Label, Labels
+from indexer.memory.view import View
 from indexer.space import IMAGE, TEXT, Projected, present, spaces_of
 from indexer.space.features import Features
 from indexer.space.lexicon import Lexicon
 from indexer.space.names import Names
 from indexer.space.views import Views
 from indexer.vectors.exact import ExactIndex
-from indexer.view import View
 
 PARTS = {"text": 2}
 EAST, NORTH = [1.0, 0.0], [0.0, 1.0]

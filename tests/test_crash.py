@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from indexer import snapshot
 from indexer.build import build
 from indexer.live import open_index
 from indexer.product import Product, content_hash
+from indexer.snapshots import snapshot
 from indexer.sources import read
 from indexer.store.place import STORE, open_store
 from indexer.store.records import Record

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from indexer import publication, snapshot
 from indexer.build import build, rebuild
 from indexer.errors import SnapshotDamaged, SnapshotError, SnapshotMismatch
 from indexer.live import open_index
-from indexer.manifest import FORMAT, MANIFEST, REBUILD
 from indexer.product import Product
+from indexer.snapshots import publication, snapshot
+from indexer.snapshots.manifest import FORMAT, MANIFEST, REBUILD
 from indexer.sources import read
 from indexer.store.place import open_store
-from service.recovery import log_it, opened
+from service.renewal.recovery import log_it, opened
 from service.settings import ServiceSettings
 from tests.doomed import ENCODER, SETTINGS
 from tests.oracle import Counting, Oracle

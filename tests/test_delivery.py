@@ -1,4 +1,4 @@
-"""indexer/delivery.py: a source added to an index that is there, and an index made equal to a source."""
+"""indexer/intake/delivery.py: a source added to an index that is there, and an index made equal to a source."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import pytest
 
 from indexer import encoders
 from indexer.build import QUARANTINE, build, tree_of
-from indexer.delivery import SHARE, Delivered, Delivery, Limits
 from indexer.encoders import Encoder
 from indexer.errors import SourceError, SyncRefused
 from indexer.images.gallery import Folder
-from indexer.placement import CANONICAL, Placement
+from indexer.intake.delivery import SHARE, Delivered, Delivery, Limits
+from indexer.intake.placement import CANONICAL, Placement
 from indexer.settings import IndexSettings
 from indexer.sources import Source, read
 from indexer.store.place import open_store

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.contents import Contents
 from indexer.images.lookalikes import Lookalikes
-from indexer.labels import Label, Labels
-from indexer.snapshot import Built
+from indexer.memory.contents import Contents
+from indexer.memory.labels import Label, Labels
+from indexer.snapshots.snapshot import Built
 from indexer.space import Projected
 from indexer.space.features import Features, Floats
 from indexer.space.lexicon import Lexicon

@@ -1,4 +1,4 @@
-"""indexer/export.py and `aisle export`: what leaves an index comes back equal, in every format."""
+"""indexer/keeping/export.py and `aisle export`: what leaves an index comes back equal, in every format."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from hypothesis import strategies as st
 
 from indexer.encoders import load
 from indexer.errors import SettingError
-from indexer.export import STDOUT, RawParts, export, format_of
+from indexer.intake.placement import CANONICAL, Placement
+from indexer.intake.update import prepare, store
+from indexer.keeping.export import STDOUT, RawParts, export, format_of
+from indexer.keeping.writers import COLUMNS, FORMATS
 from indexer.normalize import normalize
-from indexer.placement import CANONICAL, Placement
 from indexer.product import PROVENANCES, Product
 from indexer.settings import IndexSettings
 from indexer.sources import Profile, read
 from indexer.store.place import STORE
 from indexer.store.records import Record, Records
-from indexer.update import prepare, store
-from indexer.writers import COLUMNS, FORMATS
 from service.commands.keeping import KINDS
 from service.rebuild import build
 from taxonomy.tree import Tree

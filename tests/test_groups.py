@@ -12,7 +12,7 @@ import pytest
 from indexer.encoders import load
 from indexer.product import Product
 from indexer.settings import IndexSettings
-from indexer.snapshot import Built
+from indexer.snapshots.snapshot import Built
 from service.calibration.leave_one_out import COPY, stored
 from service.engine import Engine
 from service.evaluation.groups import groups

@@ -1,4 +1,4 @@
-"""indexer/ids.py: ids by key and keys by id, as two dictionaries would have them, before and after a restart."""
+"""indexer/memory/ids.py: ids by key and keys by id, as two dictionaries would have them, before and after a restart."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.ids import FILES, Ids, hashed
+from indexer.memory.ids import FILES, Ids, hashed
 
 changes = st.lists(st.tuples(st.integers(0, 9), st.sampled_from(["", "a", "bb", "é", "a" * 256, "7"])), max_size=20)
 """Key and the id that it gets; "" drops it."""

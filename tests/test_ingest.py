@@ -1,4 +1,4 @@
-"""indexer/ingest.py: rows with pictures and vectors into the record store, what was refused, and the counts of both."""
+"""intake/ingest.py: rows with pictures and vectors into the record store, what was refused, and the counts of both."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from indexer.build import Report, build
 from indexer.encoders import Encoder
 from indexer.errors import SourceError
 from indexer.images.gallery import Folder, open_gallery
-from indexer.ingest import PictureCounts, reason
+from indexer.intake.ingest import PictureCounts, reason
 from indexer.picture import Picture
 from indexer.product import Product
 from indexer.settings import IndexSettings

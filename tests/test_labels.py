@@ -1,4 +1,4 @@
-"""indexer/labels.py: ids, nodes and tags by key, as arrays."""
+"""indexer/memory/labels.py: ids, nodes and tags by key, as arrays."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.errors import SnapshotDamaged
-from indexer.labels import UNLABELLED, Label, Labels
+from indexer.memory.labels import UNLABELLED, Label, Labels
 
 
 def keys(*numbers: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from indexer import encoders
-from indexer.contents import Contents
 from indexer.images.lookalikes import Lookalikes
-from indexer.labels import Label, Labels
+from indexer.memory.contents import Contents
+from indexer.memory.labels import Label, Labels
 from indexer.product import Product
-from indexer.snapshot import Built
+from indexer.snapshots.snapshot import Built
 from indexer.space import Space
 from indexer.space.features import Features
 from indexer.space.fit import refit

@@ -1,4 +1,4 @@
-"""indexer/listings.py: products that are listings of the same, as a dictionary of sets would have them."""
+"""indexer/memory/listings.py: products that are listings of the same, as a dictionary of sets would have them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.listings import Listings
+from indexer.memory.listings import Listings
 
 Moves = list[tuple[int, int]]
 moves = st.lists(st.tuples(st.integers(0, 12), st.sampled_from([0, 3, 5, 2**62])), max_size=30)

@@ -26,13 +26,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from indexer import cutover, encoders, snapshot
+from indexer import encoders
 from indexer.build import build, rebuild
 from indexer.errors import SnapshotMissing, VersionConflict
 from indexer.live import Change, Live, Patch, open_index
-from indexer.manifest import Origin
 from indexer.product import Product, content_hash
 from indexer.settings import IndexSettings
+from indexer.snapshots import cutover, snapshot
+from indexer.snapshots.manifest import Origin
 from indexer.sources import read
 from indexer.space import TEXT, present
 from indexer.store.place import open_store

@@ -1,4 +1,4 @@
-"""service/needs.py: what is measured of an index, and when it is built anew by itself."""
+"""service/renewal/needs.py: what is measured of an index, and when it is built anew by itself."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from indexer import publication, snapshot
-from indexer.claim import building
 from indexer.product import Product
 from indexer.settings import IndexSettings
+from indexer.snapshots import publication, snapshot
+from indexer.snapshots.claim import building
 from service.engine import Engine
-from service.needs import Need, measured
 from service.rebuild import rebuild
+from service.renewal.needs import Need, measured
 from service.serving import Serving
 from service.settings import ServiceSettings
 

@@ -1,9 +1,9 @@
-"""indexer/placement.py: which category of the tree a product's category string stands for."""
+"""indexer/intake/placement.py: which category of the tree a product's category string stands for."""
 
 import pytest
 
 from indexer.errors import ProductError
-from indexer.placement import CANONICAL, Place, Placement
+from indexer.intake.placement import CANONICAL, Place, Placement
 from taxonomy.aliases import Aliases
 from taxonomy.changes import Change, Merge, Move, Rename, Retire
 from taxonomy.planting import applied

@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from indexer.contents import Contents
 from indexer.images.lookalikes import Lookalikes
-from indexer.labels import Label, Labels
-from indexer.snapshot import Built
+from indexer.memory.contents import Contents
+from indexer.memory.labels import Label, Labels
+from indexer.snapshots.snapshot import Built
 from indexer.space import Projected
 from indexer.space.bridge import Bridge
 from indexer.space.features import Features

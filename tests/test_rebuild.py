@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer import snapshot
 from indexer.product import Product
 from indexer.settings import IndexSettings
-from indexer.snapshot import Snapshot
+from indexer.snapshots import snapshot
+from indexer.snapshots.snapshot import Snapshot
 from indexer.sources import read
 from indexer.space import TEXT
 from service.rebuild import build

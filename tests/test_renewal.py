@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from indexer import cutover, publication, snapshot
-from indexer.claim import builder, building
 from indexer.errors import BuildUnderway, ModelMismatch, SnapshotMissing
 from indexer.product import Product
 from indexer.settings import IndexSettings
+from indexer.snapshots import cutover, publication, snapshot
+from indexer.snapshots.claim import builder, building
 from indexer.space import TEXT
 from indexer.store.place import open_store
 from indexer.store.records import Records
@@ -171,7 +171,7 @@ def test_what_changes_while_two_are_compared_is_left_out(settings: ServiceSettin
 
 def test_one_builds_at_a_time(settings: ServiceSettings, own_index: Path) -> None:
     """The second is told whose turn it is; the turn ends with the process that has it."""
-    code = "import sys, time; from pathlib import Path; from indexer.claim import building\n"
+    code = "import sys, time; from pathlib import Path; from indexer.snapshots.claim import building\n"
     code += "with building(Path(sys.argv[1]), 'a test'):\n    print('now', flush=True); time.sleep(60)"
     command = [sys.executable, "-c", code, str(own_index)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as other:
@@ -250,7 +250,7 @@ def test_a_rebuild_is_stopped(settings: ServiceSettings, own_index: Path) -> Non
 KILLED = """
 import os, signal, sys
 sys.path.insert(0, sys.argv[2])
-from indexer import snapshot
+from indexer.snapshots import snapshot
 from service.renewal import renew
 from service.renewal.order import Order
 from service.settings import ServiceSettings
@@ -282,7 +282,7 @@ def test_killed_half_way_it_leaves_what_was_served(settings: ServiceSettings, ow
 def test_what_another_process_writes_is_not_swept(own_index: Path, records: Records) -> None:
     """A folder that is being written, and a snapshot that is being compared, are locked by who is at it."""
     loaded = snapshot.load(own_index)
-    from indexer.manifest import Origin
+    from indexer.snapshots.manifest import Origin
 
     told = {name: getattr(loaded.manifest, name) for name in ("encoder_spec", "encoder", "parts", "store_id", "seq")}
     learning = {name: view["learning"] for name, view in loaded.manifest.views.items()}

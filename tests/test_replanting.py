@@ -1,4 +1,4 @@
-"""indexer/replanting.py and live.py: an open index in another version of its tree, beside one that is built anew."""
+"""memory/replanting.py and live.py: an open index in another version of its tree, beside one that is built anew."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from indexer import assembly, encoders
+from indexer import encoders
 from indexer.build import build, rebuild
 from indexer.encoders import Encoded
 from indexer.errors import TaxonomyConflict
-from indexer.ingest import Ingest, placement_in
-from indexer.labels import UNLABELLED
+from indexer.intake.ingest import Ingest, placement_in
 from indexer.live import Live, open_index
+from indexer.memory import assembly
+from indexer.memory.labels import UNLABELLED
 from indexer.product import Product
 from indexer.settings import IndexSettings
 from indexer.sources import Quarantine, read

@@ -16,8 +16,8 @@ import orjson
 import pytest
 from starlette.testclient import TestClient
 
-from indexer import publication
 from indexer.settings import IndexSettings
+from indexer.snapshots import publication
 from service.rebuild import rebuild
 from service.renewal.order import Order
 from service.renewal.renew import renew

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer import snapshot
 from indexer.errors import SettingError, SnapshotMissing, SourceError
 from indexer.settings import IndexSettings
+from indexer.snapshots import snapshot
 from indexer.sources import Source, read
 from service.engine import Engine
 from service.evaluation import gate

@@ -1,4 +1,4 @@
-"""indexer/runs.py: each key's numbers lie apart from all others', and room that is given up is used again."""
+"""indexer/memory/runs.py: each key's numbers lie apart from all others', and room that is given up is used again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.runs import Runs
+from indexer.memory.runs import Runs
 
 
 @given(st.lists(st.dictionaries(st.integers(0, 9), st.integers(0, 4), min_size=1, max_size=4), max_size=30))

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.labels import UNLABELLED, Label, Labels
+from indexer.memory.labels import UNLABELLED, Label, Labels
+from indexer.memory.view import View
 from indexer.space import Projected, Space
 from indexer.space.features import Features
 from indexer.space.lexicon import Lexicon
 from indexer.vectors.exact import ExactIndex
-from indexer.view import View
 from service.vote.search import Neighbourhood, neighbourhoods, together
 
 PARTS = {"text": 2}

@@ -20,10 +20,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from indexer import cutover, publication
 from indexer.errors import ModelMismatch, SnapshotDamaged, SnapshotMissing
 from indexer.product import Product
 from indexer.settings import IndexSettings
+from indexer.snapshots import cutover, publication
 from indexer.store.place import open_store
 from service.answer import Answer
 from service.calibration.dial import Dial
@@ -185,8 +185,8 @@ def test_no_question_fails_and_no_label_is_lost_while_snapshots_come_and_go(own_
 def test_a_changed_model_is_refused(own_index: Path) -> None:
     """The canaries that were kept at the build are encoded again when the index is opened."""
     with closing(open_store(own_index)) as records, records._changing() as connection:
-        from indexer.canaries import TEXTS
         from indexer.product import content_hash
+        from indexer.snapshots.canaries import TEXTS
         from indexer.store.schema import vectors
 
         some = vectors.c.content_hash == content_hash(TEXTS[0])

@@ -1,4 +1,4 @@
-"""indexer/sharing.py: readers side by side, changes alone, and neither starves the other."""
+"""indexer/memory/sharing.py: readers side by side, changes alone, and neither starves the other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from indexer.sharing import Gate, take_short_turns
+from indexer.memory.sharing import Gate, take_short_turns
 
 SOON = 10.0
 """Seconds after which something that ought to happen is held not to."""

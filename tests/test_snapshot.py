@@ -1,4 +1,4 @@
-"""indexer/snapshot.py and manifest.py: written aside, published whole, refused when anything is not as it was."""
+"""snapshots/snapshot.py and manifest.py: written aside, published whole, refused when anything is not as it was."""
 
 import subprocess
 import sys
@@ -8,12 +8,13 @@ import numpy as np
 import orjson
 import pytest
 
-from indexer import encoders, publication, snapshot
-from indexer.contents import Contents
+from indexer import encoders
 from indexer.errors import ModelMismatch, SnapshotDamaged, SnapshotMismatch, SnapshotMissing
 from indexer.images.lookalikes import Lookalikes
-from indexer.labels import Label, Labels
-from indexer.manifest import FORMAT, Manifest, Origin, check_encoder
+from indexer.memory.contents import Contents
+from indexer.memory.labels import Label, Labels
+from indexer.snapshots import publication, snapshot
+from indexer.snapshots.manifest import FORMAT, Manifest, Origin, check_encoder
 from indexer.space import TEXT
 from indexer.space.features import Features
 from indexer.space.lexicon import Lexicon
@@ -202,7 +203,7 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 sys.path[:0] = [sys.argv[2], sys.argv[2] + "/tests"]
-from indexer import snapshot
+from indexer.snapshots import snapshot
 from test_snapshot import publish
 
 index = Path(sys.argv[1])

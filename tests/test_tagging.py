@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from indexer import encoders
-from indexer.contents import Contents
 from indexer.images.lookalikes import Lookalikes
-from indexer.labels import UNLABELLED, Label, Labels
+from indexer.memory.contents import Contents
+from indexer.memory.labels import UNLABELLED, Label, Labels
 from indexer.product import Product
-from indexer.snapshot import Built
+from indexer.snapshots.snapshot import Built
 from indexer.space import Projected
 from indexer.space.features import Features
 from indexer.space.lexicon import Lexicon

@@ -1,4 +1,4 @@
-"""indexer/tuning.py: an index that grew searches more widely by itself, beside searches and changes."""
+"""indexer/memory/tuning.py: an index that grew searches more widely by itself, beside searches and changes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from contextlib import nullcontext
 
 import numpy as np
 
-from indexer.sharing import Gate
-from indexer.tuning import Tuner
+from indexer.memory.sharing import Gate
+from indexer.memory.tuning import Tuner
 from indexer.vectors import VectorIndex, Vectors, build
 
 DIM = 16

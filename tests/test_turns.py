@@ -1,9 +1,9 @@
-"""indexer/turns.py: a lock that is handed on in the order of arrival."""
+"""indexer/memory/turns.py: a lock that is handed on in the order of arrival."""
 
 import threading
 import time
 
-from indexer.turns import Turns
+from indexer.memory.turns import Turns
 
 
 def test_turns_are_taken_in_the_order_of_arrival() -> None:

@@ -1,4 +1,4 @@
-"""indexer/update.py and placement.py: changes to an open index, and what a restart makes of them."""
+"""indexer/intake/update.py and placement.py: changes to an open index, and what a restart makes of them."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ from indexer.errors import (
     VersionConflict,
 )
 from indexer.images.gallery import Folder
+from indexer.intake.placement import Place, Placement
+from indexer.intake.update import seen_again, whole
 from indexer.live import Live, Patch, open_index
 from indexer.normalize import text_of
 from indexer.picture import Picture
-from indexer.placement import Place, Placement
 from indexer.product import Product, content_hash
 from indexer.settings import IndexSettings
 from indexer.sources import read
 from indexer.space import IMAGE, TEXT, present
 from indexer.store.place import STORE, open_store
 from indexer.store.records import Record, Records, Written
-from indexer.update import seen_again, whole
 from indexer.vectors import VectorIndex, Vectors
 from indexer.vectors.exact import ExactIndex
 from taxonomy.tree import Tree

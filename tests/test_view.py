@@ -1,4 +1,4 @@
-"""indexer/view.py: the products that have one view, however they came, and nobody else."""
+"""indexer/memory/view.py: the products that have one view, however they came, and nobody else."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.labels import Label, Labels
+from indexer.memory.labels import Label, Labels
+from indexer.memory.view import View
 from indexer.space import IMAGE, TEXT, Projected, present
 from indexer.space.features import Features
 from indexer.space.lexicon import Lexicon
 from indexer.space.views import Views
 from indexer.vectors import Keys
 from indexer.vectors.exact import ExactIndex
-from indexer.view import View
 
 PARTS = {"text": 2, "image": 3}
 VIEWS = Views.raw(PARTS)

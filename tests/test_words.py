@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from indexer.build import Report
-from indexer.ingest import PictureCounts
-from indexer.manifest import Manifest
+from indexer.intake.ingest import PictureCounts
+from indexer.snapshots.manifest import Manifest
 from indexer.sources import Counts
 from indexer.store.records import StoreCounts
 from service.answer import Neighbour

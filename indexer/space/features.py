@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from indexer.blocks import Blocks, mapped
 from indexer.errors import SnapshotDamaged
-from indexer.runs import Runs
+from indexer.memory.blocks import Blocks, mapped
+from indexer.memory.runs import Runs
 from indexer.space import Space
 from indexer.space.learnt import edges_of
 from indexer.space.lexicon import COLUMNS, Rows

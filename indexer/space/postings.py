@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from indexer import blocks
 from indexer.errors import SnapshotDamaged
+from indexer.memory import blocks
 from indexer.space.features import Features
 from indexer.space.lexicon import COLUMNS, Rows
 from indexer.vectors import SIMILARITY_STEP, Changing, Keys, Neighbours

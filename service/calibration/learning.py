@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from indexer.snapshot import Built
+from indexer.snapshots.snapshot import Built
 from indexer.vectors import Keys
 from service.calibration.calibrate import Alone, Calibration, Told, calibrate, key_of
 from service.calibration.leave_one_out import BATCH, Asked, ask, halves, having, listings, newcomers

@@ -15,15 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer import vectors as kinds
-from indexer.labels import UNLABELLED
-from indexer.snapshot import Built
+from indexer.memory.labels import UNLABELLED
+from indexer.memory.view import View
+from indexer.snapshots.snapshot import Built
 from indexer.space import RAW, Projected, Space, present
 from indexer.space.bridge import paired
 from indexer.space.fit import pooled, refit
 from indexer.space.prototypes import Own
 from indexer.space.views import learnt
 from indexer.vectors import Keys
-from indexer.view import View
 from service.vote.questions import Pattern, Question, Questions, first, questions, restricted
 
 Nodes = npt.NDArray[np.int32]

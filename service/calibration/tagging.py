@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from indexer.labels import TagRows
+from indexer.memory.labels import TagRows
 from indexer.product import Product
-from indexer.snapshot import Built
+from indexer.snapshots.snapshot import Built
 from indexer.space import Projected
 from indexer.space.features import Kernel
 from indexer.vectors import Keys

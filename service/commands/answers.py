@@ -60,7 +60,7 @@ def classify(
         from service.console.table import check_output
 
         check_output(out)
-    from indexer.snapshot import read_manifest
+    from indexer.snapshots.snapshot import read_manifest
 
     settings = service_settings(index=index, precision=precision, policy=policy)
     vectors = open_vectors(image_vectors, read_manifest(settings.index).encoder_spec)

@@ -26,7 +26,7 @@ from service.console.options import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from indexer.delivery import Delivered, Delivery
+    from indexer.intake.delivery import Delivered, Delivery
     from indexer.sources import Source
 
 SHARE = 0.5
@@ -96,7 +96,7 @@ def sync(
     """Make an index hold the products of SOURCE and no others: add, change, relabel, delete."""
     if source.limit is not None:
         raise click.UsageError("--limit reads a part of SOURCE, and sync deletes what it did not read; use aisle add")
-    from indexer.delivery import Limits
+    from indexer.intake.delivery import Limits
 
     with _delivery(source, _Given(index, provenance, images, image_vectors)) as (delivery, opened):
         delivered = delivery.sync(opened, Limits(delete_share, force), dry=dry_run)
@@ -152,12 +152,12 @@ def _delivery(source: SourceOptions, given: _Given) -> Iterator[tuple[Delivery, 
     """Yield what takes a source into the index, and what opens the source, as often as it is called."""
     from indexer import encoders
     from indexer.build import QUARANTINE
-    from indexer.canaries import check_model
-    from indexer.delivery import Delivery
-    from indexer.ingest import placement_in
+    from indexer.intake.delivery import Delivery
+    from indexer.intake.ingest import placement_in
     from indexer.live import check_store
-    from indexer.manifest import check_encoder
-    from indexer.snapshot import read_manifest
+    from indexer.snapshots.canaries import check_model
+    from indexer.snapshots.manifest import check_encoder
+    from indexer.snapshots.snapshot import read_manifest
     from indexer.store.place import open_store
     from service.console.progress import Progress, status
     from taxonomy.mapping import CategoryMapper

@@ -74,7 +74,7 @@ def evaluate(
 
     With --against the exit code is 3 when it is worse beyond noise.
     """
-    from indexer.snapshot import read_manifest
+    from indexer.snapshots.snapshot import read_manifest
     from service.console.progress import Progress
     from service.console.words import evaluation_facts
     from service.evaluation.report import FIGURES, check, write

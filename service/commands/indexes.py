@@ -114,7 +114,7 @@ def calibrate(sample: int, index: Path) -> None:
 @index_option
 def info(index: Path, *, as_json: bool) -> None:
     """Say what an index holds and how it was built; --json prints its manifest."""
-    from indexer.snapshot import read_manifest
+    from indexer.snapshots.snapshot import read_manifest
     from indexer.store.place import open_store
     from service.console.words import index_facts
 

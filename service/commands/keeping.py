@@ -11,7 +11,7 @@ import click
 from service.console.options import FILE, index_option, json_option, print_json
 
 if TYPE_CHECKING:
-    from indexer.export import RawParts
+    from indexer.keeping.export import RawParts
 
 KINDS = ("csv", "tsv", "jsonl", "parquet")
 DAMAGED = 4
@@ -25,8 +25,8 @@ DAMAGED = 4
 @index_option
 def export(out: str, kind: str | None, index: Path, *, vectors: bool) -> None:
     """Write every product of an index, with its label, as a table that `aisle build` reads."""
-    from indexer.export import export as write
-    from indexer.export import format_of
+    from indexer.keeping.export import export as write
+    from indexer.keeping.export import format_of
     from indexer.store.place import open_store
     from service.console.progress import Progress
 
@@ -48,7 +48,7 @@ def export(out: str, kind: str | None, index: Path, *, vectors: bool) -> None:
 @index_option
 def backup(destination: Path, index: Path) -> None:
     """Copy an index, in use or not, into a new folder DESTINATION: its record store as of now, and its snapshot."""
-    from indexer.backup import backup as make
+    from indexer.keeping.backup import backup as make
     from service.console.backups import backup_report
     from service.console.progress import Progress
 
@@ -63,7 +63,7 @@ def backup(destination: Path, index: Path) -> None:
 @index_option
 def verify(folder: Path | None, index: Path, *, as_json: bool) -> None:
     """Check that the backup or the index in FOLDER is whole; without one, the index. Exit code 4 when it is not."""
-    from indexer.verifying import verify as look
+    from indexer.keeping.verifying import verify as look
     from service.console.backups import checked_line
     from service.console.progress import Progress
 
@@ -88,7 +88,7 @@ def verify(folder: Path | None, index: Path, *, as_json: bool) -> None:
 @click.option("--force", is_flag=True, help="Replace the index or the record store that is there; it is lost.")
 def restore(backup: Path, index: Path, seq: int | None, store: str, *, force: bool) -> None:
     """Make an index of a BACKUP, as it was backed up or after any change before."""
-    from indexer.restoring import restore as put_back
+    from indexer.keeping.restoring import restore as put_back
     from service.console.backups import restore_report
     from service.console.progress import Progress
 
@@ -101,8 +101,8 @@ def _raw_parts(index: Path, *, wanted: bool) -> tuple[RawParts | None, list[str]
     """Return the parts whose raw vectors are wanted, and those that the published snapshot takes from elsewhere."""
     from indexer.encoders.precomputed import declared
     from indexer.errors import SnapshotMissing
-    from indexer.export import RawParts
-    from indexer.snapshot import read_manifest
+    from indexer.keeping.export import RawParts
+    from indexer.snapshots.snapshot import read_manifest
 
     try:
         manifest = read_manifest(index)

@@ -62,7 +62,7 @@ def rebuild(
 @index_option
 def publish(snapshot: str, index: Path) -> None:
     """Let SNAPSHOT be served, as one that `aisle rebuild --hold` made; the one that was is kept for a rollback."""
-    from indexer import cutover
+    from indexer.snapshots import cutover
 
     with _changing(index) as records:
         cutover.publish(index, records, snapshot)
@@ -73,7 +73,7 @@ def publish(snapshot: str, index: Path) -> None:
 @index_option
 def rollback(index: Path) -> None:
     """Let the snapshot before be served again, with all that was written since; twice is as before."""
-    from indexer import cutover
+    from indexer.snapshots import cutover
 
     with _changing(index) as records:
         snapshot = cutover.rollback(index, records)
@@ -84,7 +84,7 @@ def rollback(index: Path) -> None:
 @index_option
 def discard(index: Path) -> None:
     """Throw away the snapshot that `aisle rebuild --hold` made, and what only its encoder has encoded."""
-    from indexer import cutover
+    from indexer.snapshots import cutover
 
     with _changing(index) as records:
         snapshot = cutover.discard(index, records)
@@ -94,7 +94,7 @@ def discard(index: Path) -> None:
 @contextmanager
 def _changing(index: Path) -> Iterator[Records]:
     """Open the record store of an index that was built."""
-    from indexer import publication
+    from indexer.snapshots import publication
     from indexer.store.place import open_store
 
     if publication.untouched(index):

@@ -56,7 +56,7 @@ def taxonomy_show(file: Path | None, node: str | None, depth: int, locale: str, 
 @source_options
 def taxonomy_infer(source: SourceOptions, out: Path) -> None:
     """Make a tree of the categories that the products of SOURCE are labelled with."""
-    from indexer.update import path_of
+    from indexer.intake.update import path_of
     from taxonomy.files import infer, write_tree
 
     with source.open() as rows:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from service.console.words import fact
 
 if TYPE_CHECKING:
-    from indexer.backup import Backup
-    from indexer.restoring import Restored
-    from indexer.verifying import Checked
+    from indexer.keeping.backup import Backup
+    from indexer.keeping.restoring import Restored
+    from indexer.keeping.verifying import Checked
 
 
 def backup_report(backup: Backup, index: Path, where: Path) -> str:

@@ -10,7 +10,7 @@ from service.console.progress import seconds
 from service.console.words import commonest, fact
 
 if TYPE_CHECKING:
-    from indexer.delivery import Delivered
+    from indexer.intake.delivery import Delivered
 
 
 def delivery_counts(delivered: Delivered) -> dict[str, int | bool]:

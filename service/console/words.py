@@ -17,7 +17,7 @@ from taxonomy.names import SEPARATOR
 
 if TYPE_CHECKING:
     from indexer.build import Report
-    from indexer.manifest import Manifest
+    from indexer.snapshots.manifest import Manifest
     from indexer.store.records import StoreCounts
     from service.answer import Neighbour
     from service.calibration.calibrate import Calibration

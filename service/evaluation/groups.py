@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from indexer.snapshot import Built
+from indexer.snapshots.snapshot import Built
 from indexer.space import Projected
 from indexer.vectors import Keys
 from service.calibration.leave_one_out import BATCH, COPIES, COPY, stored

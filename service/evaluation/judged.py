@@ -9,8 +9,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from indexer.intake.update import path_of
 from indexer.product import Product
-from indexer.update import path_of
 from indexer.vectors import Vectors
 from service.decision import AUTO, decide
 from service.hearing import Thought

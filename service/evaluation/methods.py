@@ -22,14 +22,14 @@ from indexer.build import Progress
 from indexer.encoders import given_parts
 from indexer.errors import SourceError
 from indexer.images.gallery import Gallery
-from indexer.labels import UNLABELLED
-from indexer.placement import CANONICAL, Placement
+from indexer.intake.placement import CANONICAL, Placement
+from indexer.intake.update import prepare, whole
+from indexer.memory.labels import UNLABELLED
 from indexer.product import Product
 from indexer.settings import IndexSettings
-from indexer.snapshot import Built
+from indexer.snapshots.snapshot import Built
 from indexer.sources import Row
 from indexer.store.records import Record
-from indexer.update import prepare, whole
 from indexer.vectors import Keys
 from service.calibration.leave_one_out import BATCH, COPY, ask, halves, stored
 from service.calibration.tagging import VOTERS

@@ -11,8 +11,8 @@ from typing import Any, Literal
 from indexer.build import Progress, Quiet
 from indexer.errors import SettingError
 from indexer.images.gallery import Gallery
-from indexer.publication import previous
-from indexer.snapshot import read_manifest
+from indexer.snapshots.publication import previous
+from indexer.snapshots.snapshot import read_manifest
 from indexer.sources import Source
 from service.engine import Engine
 from service.evaluation.figures import Setting, compared, figures

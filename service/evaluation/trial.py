@@ -15,13 +15,13 @@ import numpy as np
 from indexer.build import VOCABULARY, Quiet
 from indexer.build import Progress as Pipeline
 from indexer.encoders import Encoded, Encoder, Progress, given_parts
-from indexer.placement import CANONICAL, Placement
+from indexer.intake.placement import CANONICAL, Placement
+from indexer.intake.update import path_of, prepare, store
 from indexer.product import Product, content_hash
 from indexer.settings import IndexSettings
 from indexer.space import Projected, Vectors, present
 from indexer.store.place import STORE
 from indexer.store.records import Record, Records
-from indexer.update import path_of, prepare, store
 from service.engine import Engine
 from service.evaluation.judged import Judged
 from service.rebuild import rebuild

@@ -5,4 +5,6 @@ renew        records -> unpublished snapshot -> replay -> comparison with the ru
 comparison   the same stored products asked of both, each without itself, paired
 process      the process of its own that does it for a service: low priority, one thread, bounded memory
 watch        who starts that process, reads how far it is, and can stop it
+needs        when what is measured says that an index should be built anew
+recovery     what is served when the published snapshot cannot be
 """

@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from indexer.labels import UNLABELLED
+from indexer.intake.update import completed
 from indexer.live import Live
-from indexer.update import completed
+from indexer.memory.labels import UNLABELLED
 from indexer.vectors import Keys
 from service.engine import Engine
 from service.evaluation.gate import LEAST, Comparison, compare

@@ -14,13 +14,14 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from indexer import build as pipeline
-from indexer import cutover, encoders, publication, snapshot
-from indexer.canaries import keep_canaries
-from indexer.claim import building
+from indexer import encoders
 from indexer.encoders import Encoder
 from indexer.errors import AisleError, ModelMismatch
 from indexer.live import Live, live_of
 from indexer.settings import IndexSettings
+from indexer.snapshots import cutover, publication, snapshot
+from indexer.snapshots.canaries import keep_canaries
+from indexer.snapshots.claim import building
 from indexer.store.place import open_store
 from indexer.store.records import Records
 from service.engine import Engine

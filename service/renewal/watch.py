@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import orjson
 
-from indexer.claim import builder, underway
+from indexer.snapshots.claim import builder, underway
 from service.evaluation.gate import Comparison
 from service.renewal.order import Order, Renewal, State
 from service.settings import ServiceSettings

@@ -17,7 +17,7 @@ from starlette.responses import Response, StreamingResponse
 
 from indexer.errors import ProductError
 from service.engine import Asking
-from service.rest.asking import aside, ask, engine_of
+from service.rest.asking import aside, ask, serving_of
 from service.rest.batches import Batch, categorize_items, categorize_lines, check_size, counts
 from service.rest.bodies import FORM, JSON, NDJSON, BodyRoute, media_type, read_bytes, read_document
 from service.rest.forms import form_schema
@@ -81,7 +81,7 @@ def or_form(model: type[BaseModel]) -> dict[str, Any]:
 async def categorize(request: Request, body: ProductBody, dial: DialAsked) -> Json:
     """Say on which shelf a product belongs, with tags, the neighbours that decided, and near-duplicates."""
     begun = time.perf_counter()
-    asking = Asking(engine_of(request), dial)
+    asking = Asking(serving_of(request), dial)
     asked = await looked_at(request, [listing(request, body.question(), body)])
     ran = await ask(request, asking, asked)
     answer = ran.results[0]
@@ -117,7 +117,7 @@ ANSWERED_BY_LINES: dict[int | str, dict[str, Any]] = {
 async def categorize_batch(request: Request, dial: DialAsked) -> Response:
     """Categorize many products. NDJSON is answered line by line and has no limit of items, only of bytes."""
     begun = time.perf_counter()
-    asking = Asking(engine_of(request), dial)
+    asking = Asking(serving_of(request), dial)
     if media_type(request) == NDJSON:
         lines = categorize_lines(request, asking, await read_bytes(request))
         return StreamingResponse(chained(await anext(lines), lines), media_type=NDJSON)
@@ -137,7 +137,7 @@ async def categorize_batch(request: Request, dial: DialAsked) -> Response:
 )
 async def similar(request: Request, body: SimilarBody) -> Json:
     """Return the stored products most similar to a product, or to the stored one when only its `id` is given."""
-    engine = engine_of(request)
+    engine = serving_of(request)
     asked = await looked_at(request, [listing(request, body.question(), body)])
     query = body.id if body.id and not body.says_anything else asked[0]
     ran = await ask(request, lambda asked: [engine.similar(each, body.limit) for each in asked], [query])

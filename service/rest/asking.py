@@ -27,7 +27,7 @@ def settings_of(request: Request) -> ServiceSettings:
     return settings
 
 
-def engine_of(request: Request) -> Serving:
+def serving_of(request: Request) -> Serving:
     """Return what answers and takes changes, by the engine that is current whenever it is called.
 
     Raises NotReady until the index is open and has passed its self-check. What needs several things of one engine that

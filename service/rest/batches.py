@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from indexer.errors import ProductError
+from indexer.intake.patch import Patch
 from indexer.live import Change
-from indexer.patch import Patch
 from indexer.product import Product
 from indexer.store.records import Answered, Written
 from service.answer import Answer

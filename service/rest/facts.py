@@ -21,7 +21,7 @@ from indexer.product import (
 )
 from service.engine import Engine
 from service.rest.api import BODY, PAGE_LIMIT, Json, refusals
-from service.rest.asking import engine_of, settings_of
+from service.rest.asking import serving_of, settings_of
 from service.rest.batches import check_size
 from service.rest.bodies import BodyRoute
 from service.rest.forms import PARTS
@@ -48,7 +48,7 @@ router = APIRouter(route_class=BodyRoute)
 @router.get("/v1/taxonomy", response_model=TaxonomySummary, responses=refusals())
 def taxonomy(request: Request) -> Json:
     """Return the category tree's version and size."""
-    engine = engine_of(request).engine
+    engine = serving_of(request).engine
     tree = engine.tree
     return Json(
         {
@@ -69,7 +69,7 @@ def taxonomy_nodes(
     parent: Annotated[str | None, Query(description="Id of a category; none asks for the top.")] = None,
 ) -> Json:
     """Return the categories right below one, in order of the tree, each with the products in its whole branch."""
-    engine = engine_of(request).engine
+    engine = serving_of(request).engine
     tree, products = _branch_counts(engine)
     children = tree.children(None if parent is None else tree.index(parent))
     items = [
@@ -83,7 +83,7 @@ def taxonomy_nodes(
 def taxonomy_map(request: Request, body: MapBody) -> Json:
     """Say which category each string means: an id, a path, a name that is unique, or the end of a path."""
     check_size(request, body.categories)
-    live = engine_of(request).live
+    live = serving_of(request).live
     tree, before = live.tree, live.records.taxonomies.aliases()
     resolved = CategoryMapper(tree, before=before).resolve_many(body.categories)
     return Json({"items": [_mapped(tree, *pair) for pair in zip(body.categories, resolved, strict=True)]})
@@ -130,7 +130,7 @@ async def livez() -> Json:
 @router.get("/readyz", response_model=Health, responses=refusals())
 async def readyz(request: Request) -> Json:
     """Answer 200 once the index is open and has passed its self-check, 503 before."""
-    engine_of(request)
+    serving_of(request)
     return Json({"status": "ok"})
 
 

@@ -15,7 +15,7 @@ from indexer.live import REACH_STEP
 from indexer.product import ID_CHARS
 from indexer.store.records import ANY
 from service.calibration.dial import Dial, Policy
-from service.rest.asking import engine_of, settings_of
+from service.rest.asking import serving_of, settings_of
 from service.rest.images import ID_PATTERN
 from service.rest.problems import InvalidField, SeqNotReached
 
@@ -77,9 +77,9 @@ async def reached(request: Request, min_seq: MinSeq = None) -> None:
         return
     patience = settings_of(request).reach_seconds
     begun = time.monotonic()
-    while not await run_in_threadpool(engine_of(request).live.reach, min_seq, 0):
+    while not await run_in_threadpool(serving_of(request).live.reach, min_seq, 0):
         if time.monotonic() - begun >= patience:
-            here = engine_of(request).live.seq
+            here = serving_of(request).live.seq
             raise SeqNotReached(
                 f"the journal is at {here:,} and {min_seq:,} was asked for, waited for {patience:g} s "
                 "(AISLE_REACH_SECONDS); try again in a moment"

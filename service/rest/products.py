@@ -16,11 +16,11 @@ import orjson
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from indexer.patch import Patch
+from indexer.intake.patch import Patch
 from indexer.product import Product
 from indexer.store.records import ANY, Answered, Written
 from service.rest.api import ANSWERED_BY_LINES, BODY, PAGE_DEFAULT, PAGE_LIMIT, Json, chained, or_form, refusals
-from service.rest.asking import engine_of
+from service.rest.asking import serving_of
 from service.rest.batches import change_items, change_lines, changed, check_size
 from service.rest.bodies import (
     JSON,
@@ -50,7 +50,7 @@ def list_products(
     limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = PAGE_DEFAULT,
 ) -> Json:
     """List stored products in the order they first came."""
-    page = engine_of(request).page(_place(cursor), limit)
+    page = serving_of(request).page(_place(cursor), limit)
     more = _cursor(page[-1].key) if len(page) == limit else None
     return Json({"items": [product_shown(stored) for stored in page], "next": more})
 
@@ -122,7 +122,7 @@ async def change_products(request: Request, key: Key = None) -> Response:
 )
 def get_product(request: Request, product_id: ProductId) -> Json:
     """Return a stored product."""
-    stored = engine_of(request).get(product_id)
+    stored = serving_of(request).get(product_id)
     return Json(product_shown(stored), headers={"ETag": etag(stored.version)})
 
 

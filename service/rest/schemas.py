@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from indexer.patch import FIELDS, Patch
+from indexer.intake.patch import FIELDS, Patch
 from indexer.product import (
     CATEGORY_CHARS,
     DESCRIPTION_CHARS,

@@ -11,16 +11,17 @@ import numpy as np
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from indexer import encoders, publication
-from indexer.claim import Builder, builder
+from indexer import encoders
 from indexer.encoders import missing
 from indexer.errors import EncoderError, SnapshotError
-from indexer.manifest import Manifest
 from indexer.settings import Kind
-from service.needs import Need
+from indexer.snapshots import publication
+from indexer.snapshots.claim import Builder, builder
+from indexer.snapshots.manifest import Manifest
+from service.renewal.needs import Need
 from service.renewal.order import ASKED, Order, Publish, Renewal
 from service.rest.api import Json, refusals
-from service.rest.asking import engine_of, settings_of
+from service.rest.asking import serving_of, settings_of
 from service.rest.bodies import BodyRoute
 from service.rest.images import Body
 from service.rest.replies import IndexCounts
@@ -93,7 +94,7 @@ class IndexFacts(BaseModel):
 @router.get("/index", response_model=IndexFacts, responses=refusals())
 def index(request: Request) -> Json:
     """Return what the index holds, up to which place of the journal, and the manifest of the snapshot that answers."""
-    serving = engine_of(request)
+    serving = serving_of(request)
     live, folder = serving.live, Path(settings_of(request).index)
     with live.reading():
         own = live.labels.node_counts(len(live.tree))
@@ -126,7 +127,7 @@ def rebuild(request: Request, body: RebuildBody | None = None) -> Json:
     order = Order(**(body or RebuildBody()).model_dump())
     if order.encoder is not None:
         _check_spec(order.encoder)
-    renewal = engine_of(request).rebuilds.start(order)
+    renewal = serving_of(request).rebuilds.start(order)
     headers = {"Location": "/v1/index", "Retry-After": str(RETRY_SECONDS)}
     return Json(renewal, HTTPStatus.ACCEPTED, headers)
 
@@ -134,26 +135,26 @@ def rebuild(request: Request, body: RebuildBody | None = None) -> Json:
 @router.post("/index:cancel", response_model=Renewal | None, responses=refusals())
 def cancel(request: Request) -> Json:
     """Stop the rebuild that this process started; nothing is left of it. Null when there never was one."""
-    return Json(engine_of(request).rebuilds.cancel())
+    return Json(serving_of(request).rebuilds.cancel())
 
 
 @router.post("/index:publish", response_model=SnapshotNamed, responses=refusals(400, 404, 409, 413, 415, 422))
 def publish(request: Request, body: PublishBody) -> Json:
     """Serve a snapshot that is kept, as one that is held; the one that was served is kept for index:rollback."""
-    engine_of(request).publish(body.snapshot)
+    serving_of(request).publish(body.snapshot)
     return Json({"snapshot": body.snapshot})
 
 
 @router.post("/index:rollback", response_model=SnapshotNamed, responses=refusals(404, 409))
 def rollback(request: Request) -> Json:
     """Serve the snapshot before again, with all that was written since; a second time returns to this one."""
-    return Json({"snapshot": engine_of(request).rollback()})
+    return Json({"snapshot": serving_of(request).rollback()})
 
 
 @router.post("/index:discard", response_model=SnapshotNamed, responses=refusals(404))
 def discard(request: Request) -> Json:
     """Throw the snapshot that is held away."""
-    return Json({"snapshot": engine_of(request).discard()})
+    return Json({"snapshot": serving_of(request).discard()})
 
 
 def snapshots_of(folder: Path) -> Sequence[dict[str, object]]:

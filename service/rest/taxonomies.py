@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, WithJsonSchema
 from service.answer import TaxonomyVersion
 from service.console.plantings import PATHS, effect_facts, history_facts
 from service.rest.api import BODY, Json, refusals
-from service.rest.asking import engine_of
+from service.rest.asking import serving_of
 from service.rest.bodies import BodyRoute
 from service.rest.images import Body
 from taxonomy.changes import CHANGE_LIMIT, PART_LIMIT, TEXT_CHARS, changes_of
@@ -175,7 +175,7 @@ Preview = Annotated[bool, Query(description="Whether to say what would change, a
 @router.post("", response_model=TaxonomyChanged, responses=refusals(*BODY, 404, 409))
 def change_taxonomy(request: Request, body: ChangesBody, *, preview: Preview = False) -> Json:
     """Rename, move, merge, split and retire categories; every answer is given in the new tree when this returns."""
-    serving, changes = engine_of(request), changes_of(body.changes)
+    serving, changes = serving_of(request), changes_of(body.changes)
     if preview:
         return Json(effect_facts(serving.live.records.taxonomies.preview(changes), preview=True))
     return Json(effect_facts(serving.change_taxonomy(changes, body.author, body.expected), preview=False))
@@ -184,7 +184,7 @@ def change_taxonomy(request: Request, body: ChangesBody, *, preview: Preview = F
 @router.get("", response_model=TaxonomyHistory, responses=refusals())
 def taxonomy_changes(request: Request) -> Json:
     """Return the history of the tree."""
-    return Json({"items": [history_facts(each) for each in engine_of(request).live.records.taxonomies.history()]})
+    return Json({"items": [history_facts(each) for each in serving_of(request).live.records.taxonomies.history()]})
 
 
 @router.post("/{number}:undo", response_model=TaxonomyChanged, responses=refusals(*BODY, 404, 409))
@@ -196,7 +196,7 @@ def undo_taxonomy(
     preview: Preview = False,
 ) -> Json:
     """Take a change back, as a version of its own; products that nobody has labelled otherwise since go back too."""
-    serving = engine_of(request)
+    serving = serving_of(request)
     if preview:
         return Json(effect_facts(serving.live.records.taxonomies.undo(number, preview=True), preview=True))
     return Json(effect_facts(serving.undo_taxonomy(number, body.author), preview=False))

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from service.rest.api import refusals
-from service.rest.asking import engine_of
+from service.rest.asking import serving_of
 from service.rest.problems import PictureNotFound
 
 MEDIA_TYPE = "image/jpeg"
@@ -33,7 +33,7 @@ def thumbnail(request: Request, picture_hash: PictureHash) -> Response:
     headers = {"Cache-Control": "public, max-age=31536000, immutable", "ETag": f'"{picture_hash}"'}
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    found = engine_of(request).live.records.thumbnail(picture_hash)
+    found = serving_of(request).live.records.thumbnail(picture_hash)
     if found is None:
         raise PictureNotFound(f"no stored product has a picture {picture_hash}; products show the hashes of theirs")
     return Response(found, media_type=MEDIA_TYPE, headers=headers)

@@ -19,7 +19,7 @@ from indexer.images.decode import read_picture
 from indexer.images.gallery import Gallery, Unread, open_gallery
 from indexer.picture import Picture
 from indexer.product import Product
-from service.rest.asking import engine_of, settings_of
+from service.rest.asking import serving_of, settings_of
 from service.rest.forms import too_large
 from service.rest.images import ImageBody
 from service.rest.problems import TooManyItems
@@ -107,7 +107,7 @@ class Looking:
 
 def images_of(request: Request, product: Product) -> list[dict[str, Any]]:
     """Return what became of the images of a product that was looked at, as answers show it."""
-    return images_shown(product, engine_of(request).live.encoder.side)
+    return images_shown(product, serving_of(request).live.encoder.side)
 
 
 async def looked_at(request: Request, listings: Sequence[Listing]) -> list[Product]:
@@ -116,7 +116,7 @@ async def looked_at(request: Request, listings: Sequence[Listing]) -> list[Produ
     if count > REQUEST_IMAGES:
         raise TooManyItems(f"{count:,} images given, the limit of a request is {REQUEST_IMAGES:,}; send several")
     looking: Looking = request.app.state.looking
-    side = engine_of(request).live.encoder.side
+    side = serving_of(request).live.encoder.side
     room = Room()
     shown = [each for each in listings if each.images]
     looked = iter(await asyncio.gather(*(looking.at(each.images, side, room) for each in shown)))

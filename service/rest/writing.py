@@ -29,7 +29,7 @@ from indexer.errors import RecordError
 from indexer.live import Change, Outcome
 from indexer.store.records import ANY, Answered, Receipt, Records, Written
 from indexer.store.requests import ABANDONED
-from service.rest.asking import aside, engine_of, settings_of
+from service.rest.asking import aside, serving_of, settings_of
 from service.rest.images import ImageBody
 from service.rest.worker import Closed, Overloaded
 
@@ -93,7 +93,7 @@ async def write(
 
     Raises VersionConflict, RecordError and Overloaded, with nothing changed; one that is patient waits for room.
     """
-    change = partial(engine_of(request).change, changes, expected=expected, receipt=receipt)
+    change = partial(serving_of(request).change, changes, expected=expected, receipt=receipt)
     while True:
         try:
             return await _writer(request).run(change, len(changes))
@@ -123,7 +123,7 @@ async def write_once(
     if key is None:
         outcomes = await write(request, changes, expected)
         return shown(await aside(answer, outcomes, items=len(changes)), {})
-    records, kept = engine_of(request).live.records, timedelta(hours=settings_of(request).key_hours)
+    records, kept = serving_of(request).live.records, timedelta(hours=settings_of(request).key_hours)
     name, fingerprint = key.strip('"') or key, _fingerprint(request, body)
     before = await _writer(request).run(lambda: records.claim(name, fingerprint, kept))
     if before is not None:

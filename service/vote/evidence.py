@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from indexer.labels import UNLABELLED
-from indexer.snapshot import Built
+from indexer.memory.labels import UNLABELLED
+from indexer.memory.view import View
+from indexer.snapshots.snapshot import Built
 from indexer.space.prototypes import HALF
-from indexer.view import View
 from service.vote.mixture import Evidence
 from service.vote.questions import Question, Questions
 from service.vote.voices import kernel, voices

@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from indexer.labels import UNLABELLED
-from indexer.snapshot import Built
+from indexer.memory.labels import UNLABELLED
+from indexer.memory.view import View
+from indexer.snapshots.snapshot import Built
 from indexer.space import Projected
 from indexer.space.lexicon import none
 from indexer.space.prototypes import Own
 from indexer.vectors import Keys
-from indexer.view import View
 from service.vote.search import Neighbourhood, neighbourhoods
 
 Pattern = tuple[str, ...]

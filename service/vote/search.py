@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from indexer.labels import UNLABELLED
+from indexer.memory.labels import UNLABELLED
+from indexer.memory.view import View
 from indexer.space import Projected
 from indexer.vectors import Keys, Vectors
-from indexer.view import View
 
 Mask = npt.NDArray[np.bool_]
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from indexer.snapshot import Built
+from indexer.snapshots.snapshot import Built
 from indexer.space import Projected
 from indexer.space.features import Features, Kernel
 from indexer.vectors import Keys

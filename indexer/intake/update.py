@@ -19,9 +19,9 @@ import numpy as np
 from indexer.encoders import Encoded, Encoder, given_parts
 from indexer.encoders.precomputed import fitted
 from indexer.errors import ProductError, StoreFull, StoreReadOnly
-from indexer.labels import UNLABELLED, Label
+from indexer.intake.placement import Place, Placement
+from indexer.memory.labels import UNLABELLED, Label
 from indexer.normalize import normalize
-from indexer.placement import Place, Placement
 from indexer.product import Product, check, content_hash
 from indexer.space.names import spoken_names
 from indexer.store.raw import RawVectors, Slice

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING
 import orjson
 import sqlalchemy as sa
 
-from indexer.aside import written_aside
-from indexer.backup import Backup, copy_snapshot, stage
 from indexer.errors import BackupError, SnapshotMismatch
-from indexer.manifest import MANIFEST, Manifest
-from indexer.publication import CURRENT, SNAPSHOTS, flush, folder_of
+from indexer.keeping.aside import written_aside
+from indexer.keeping.backup import Backup, copy_snapshot, stage
+from indexer.snapshots.manifest import MANIFEST, Manifest
+from indexer.snapshots.publication import CURRENT, SNAPSHOTS, flush, folder_of
 from indexer.store import copying, engines
 from indexer.store.history import TakenBack
 from indexer.store.place import STORE

@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from indexer.build import Progress, Quiet
-from indexer.differences import Differences
 from indexer.encoders import Encoder
 from indexer.errors import SourceError, SyncRefused
 from indexer.images.gallery import Gallery
-from indexer.ingest import BATCH, Ingest, PictureCounts
-from indexer.placement import Placement
+from indexer.intake.differences import Differences
+from indexer.intake.ingest import BATCH, Ingest, PictureCounts
+from indexer.intake.placement import Placement
 from indexer.sources import Counts, Quarantine, Row, Source
 from indexer.sources.seen import SeenIds
 from indexer.store.records import Records

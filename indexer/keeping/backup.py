@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING, Any, Self
 import orjson
 import sqlalchemy as sa
 
-from indexer.aside import written_aside
 from indexer.digest import sha256_of
 from indexer.errors import BackupError, SnapshotError, SnapshotMissing
-from indexer.manifest import MANIFEST, Manifest
-from indexer.publication import CURRENT, SNAPSHOTS, flush, folder_of, published
+from indexer.keeping.aside import written_aside
+from indexer.snapshots.manifest import MANIFEST, Manifest
+from indexer.snapshots.publication import CURRENT, SNAPSHOTS, flush, folder_of, published
 from indexer.store import copying, engines, rows, schema
 from indexer.store.place import STORE, store_of
 from indexer.store.schema import METADATA

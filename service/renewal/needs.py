@@ -21,10 +21,10 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer import publication
 from indexer.errors import BuildUnderway
 from indexer.live import Live
-from indexer.snapshot import TAXONOMY
+from indexer.snapshots import publication
+from indexer.snapshots.snapshot import TAXONOMY
 from indexer.vectors import VectorIndex
 from service.engine import Engine
 from service.renewal.order import Order

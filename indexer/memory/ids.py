@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from indexer import blocks
+from indexer.memory import blocks
 
 Keys = npt.NDArray[np.int64]
 FILES = tuple(f"labels_id_{name}.npy" for name in ("letters", "ends", "hashes", "keys"))

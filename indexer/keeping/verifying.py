@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import sqlalchemy as sa
 
-from indexer.backup import LISTING, Backup
 from indexer.encoders.precomputed import declared
 from indexer.errors import BackupError, RecordError, SnapshotError
-from indexer.manifest import Manifest
+from indexer.keeping.backup import LISTING, Backup
 from indexer.product import content_hash
-from indexer.publication import folder_of, published
+from indexer.snapshots.manifest import Manifest
+from indexer.snapshots.publication import folder_of, published
 from indexer.store import engines, schema
 from indexer.store.moment import Moment
 from indexer.store.place import STORE, store_of

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from indexer import vectors as kinds
-from indexer.contents import Contents, hashed
 from indexer.encoders import Encoder
 from indexer.images.lookalikes import Lookalikes
-from indexer.labels import Labels
+from indexer.intake.update import completed, labels_of
+from indexer.memory.contents import Contents, hashed
+from indexer.memory.labels import Labels
 from indexer.settings import IndexSettings
 from indexer.space import Space, present
 from indexer.space.bridge import paired
@@ -21,7 +22,6 @@ from indexer.space.lexicon import Lexicon, Rows
 from indexer.space.names import Names
 from indexer.space.views import Views, learnt
 from indexer.store.records import Records, StoreCounts
-from indexer.update import completed, labels_of
 from indexer.vectors import Keys, VectorIndex, Vectors
 from taxonomy.tree import Tree
 from taxonomy.vocabulary import Vocabulary

@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.encoders import Encoder
-from indexer.labels import UNLABELLED
-from indexer.snapshot import Built
+from indexer.intake.update import Encode, named
+from indexer.memory.labels import UNLABELLED
+from indexer.snapshots.snapshot import Built
 from indexer.space.names import Names
 from indexer.store.moment import Moment
 from indexer.store.records import Records
 from indexer.store.relabelling import path_of
-from indexer.update import Encode, named
 from indexer.vectors import Keys
 from taxonomy.aliases import Aliases
 from taxonomy.tree import Tree

@@ -4,8 +4,8 @@
     index/NAME/current           the id of the snapshot that is served
 
 A snapshot is written into a temporary folder, flushed, and then renamed; `current` is replaced the same way, by
-`indexer/publication.py`. Whatever is interrupted leaves a temporary folder, which nobody reads and the next `write`
-sweeps away.
+`publication.py`. Whatever is interrupted leaves a temporary folder, which nobody reads and the next `write` sweeps
+away.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from typing import Any
 
 import orjson
 
-from indexer.contents import Contents
 from indexer.digest import sha256_of
 from indexer.errors import SnapshotMismatch, VectorError
-from indexer.manifest import FORMAT, MANIFEST, REBUILD, Manifest, Origin, damaged
-from indexer.publication import aside, flush, folder_of, nothing_built, place, published
+from indexer.memory.contents import Contents
+from indexer.memory.view import View
+from indexer.snapshots.manifest import FORMAT, MANIFEST, REBUILD, Manifest, Origin, damaged
+from indexer.snapshots.publication import aside, flush, folder_of, nothing_built, place, published
 from indexer.space import views as spaces
 from indexer.space.views import Views
-from indexer.view import View
 from taxonomy.files import tree_from_json, tree_json
 from taxonomy.tree import TaxonomyError, Tree
 from taxonomy.vocabulary import Vocabulary

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from indexer import vectors as kinds
 from indexer.errors import SnapshotDamaged
-from indexer.labels import UNLABELLED, Labels
-from indexer.listings import NOBODY, Listings
+from indexer.memory.labels import UNLABELLED, Labels
+from indexer.memory.listings import NOBODY, Listings
 from indexer.space import Space, Vectors, present
 from indexer.space.features import Features, mixed
 from indexer.space.lexicon import Rows

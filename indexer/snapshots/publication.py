@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from indexer.errors import SnapshotDamaged, SnapshotMissing
-from indexer.manifest import Manifest, damaged
+from indexer.snapshots.manifest import Manifest, damaged
 
 CURRENT = "current"
 HELD = "held"

@@ -22,9 +22,9 @@ from typing import BinaryIO
 import numpy as np
 
 from indexer.errors import SettingError
+from indexer.keeping.writers import COLUMNS, FORMATS, Cells
 from indexer.store.moment import Moment
 from indexer.store.rows import Stored
-from indexer.writers import COLUMNS, FORMATS, Cells
 from taxonomy.names import SEPARATOR
 from taxonomy.separators import Separators, parse_path
 

@@ -1,6 +1,6 @@
 """One pass over the rows of a source, into the record store or into quarantine.
 
-The first half of `indexer.build`, and what a delivery to an index that is there does (`indexer.delivery`).
+The first half of `indexer.build`, and what a delivery to an index that is there does (`indexer.intake.delivery`).
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from indexer.differences import Differences
 from indexer.encoders import Encoded, Encoder, given_parts
 from indexer.errors import ProductError
 from indexer.images.gallery import Gallery
-from indexer.placement import CANONICAL, Placement
+from indexer.intake.differences import Differences
+from indexer.intake.placement import CANONICAL, Placement
+from indexer.intake.update import prepare, store
 from indexer.product import Product
 from indexer.sources import Counts, Problem, Quarantine, Row
 from indexer.sources.pictured import batches, pictured
 from indexer.store.records import AnotherTaxonomy, Record, Records
-from indexer.update import prepare, store
 
 BATCH = 512
 """Rows that are encoded and stored at a time, in one transaction."""

@@ -1,7 +1,7 @@
 """What an index holds in memory of its products: labels, features, names and views, which change together.
 
 Each is a cache of the record store. They are filled by `indexer.build`, saved in a snapshot, and kept current by
-`indexer.update`; a search, a vote and a decision read them.
+`indexer.intake.update`; a search, a vote and a decision read them.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.images.lookalikes import Lookalikes
-from indexer.labels import Label, Labels
+from indexer.memory.labels import Label, Labels
+from indexer.memory.view import View
 from indexer.space import Projected, Space
 from indexer.space.features import Features, kept
 from indexer.space.names import Names, Nodes
 from indexer.vectors import Changing, Keys, VectorIndex
-from indexer.view import View
 
 Floats = npt.NDArray[np.float32]
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from indexer.errors import BackupError
-from indexer.publication import flush
+from indexer.snapshots.publication import flush
 
 
 @contextmanager

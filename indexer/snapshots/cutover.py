@@ -17,10 +17,10 @@ from typing import Any
 
 import orjson
 
-from indexer import publication
 from indexer.errors import SnapshotError
-from indexer.manifest import Manifest, spec_in
 from indexer.settings import IndexSettings
+from indexer.snapshots import publication
+from indexer.snapshots.manifest import Manifest, spec_in
 from indexer.store.records import Records
 
 BUILT_WITH = "built_with"

@@ -8,10 +8,10 @@ from typing import Any
 
 from indexer.encoders import Encoder
 from indexer.errors import ProductError, ProductNotFound
+from indexer.intake.update import whole
 from indexer.product import Product
 from indexer.sources.specs import Specs
 from indexer.store.records import Record, Records
-from indexer.update import whole
 
 FIELDS = frozenset(each.name for each in fields(Product)) - {"id", "language"}
 """What a patch may name."""

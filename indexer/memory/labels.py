@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from indexer import blocks
-from indexer.blocks import Blocks
 from indexer.errors import SnapshotDamaged
-from indexer.ids import Ids
-from indexer.runs import Runs
+from indexer.memory import blocks
+from indexer.memory.blocks import Blocks
+from indexer.memory.ids import Ids
+from indexer.memory.runs import Runs
 
 Keys = npt.NDArray[np.int64]
 Nodes = npt.NDArray[np.int32]

@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from indexer import publication
-from indexer.claim import builder
 from indexer.encoders import Encoder
 from indexer.errors import BuildUnderway, SnapshotDamaged, SnapshotError, StoreMismatch
 from indexer.product import Product
+from indexer.snapshots import publication
+from indexer.snapshots.claim import builder
 from indexer.store.records import Records
 from service.answer import Answer
 from service.engine import Engine
