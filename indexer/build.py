@@ -252,6 +252,7 @@ def _rebuilt(
     calibrate: Calibrate | None,
     progress: Progress,
 ) -> Manifest:
+    cutover.sweep(index, records)  # what builds have left that were killed
     made = make(records, settings, encoder=encoder, rows=rows, calibrate=calibrate, progress=progress)
     progress.start("save", None, "")
     with snapshot.written(index, made.origin, made.built, made.calibration) as manifest:

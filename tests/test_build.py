@@ -200,6 +200,19 @@ def test_a_build_that_is_stopped_leaves_the_published_snapshot(tmp_path: Path, s
     assert len(ids(tmp_path / "index")) == 700
 
 
+def test_a_build_sweeps_up_what_killed_builds_have_left(tmp_path: Path) -> None:
+    """A snapshot that was complete and never published goes before the next one is made; the published one stays."""
+    published = run(tmp_path, ROWS).manifest.id
+    index = tmp_path / "index"
+    left = index / "snapshots" / "20260101T000000000Z-0123abcd"
+    shutil.copytree(index / "snapshots" / published, left)
+
+    with pytest.raises(KeyboardInterrupt):
+        rebuild(index, settings=SETTINGS, progress=Stopped("load"))
+
+    assert [folder.name for folder in (index / "snapshots").iterdir()] == [published]
+
+
 def test_a_source_that_breaks_off_removes_nothing(tmp_path: Path) -> None:
     """What was stored before is still there, and the published snapshot is the one before."""
     before = run(tmp_path, ROWS).manifest
