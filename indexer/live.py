@@ -20,7 +20,7 @@ from typing import cast
 import numpy as np
 
 from indexer import encoders
-from indexer.encoders import Encoded, Encoder, given_parts, stacked
+from indexer.encoders import Encoded, Encoder, given_parts, sound, stacked
 from indexer.errors import ProductError, ProductNotFound, SnapshotMismatch, StoreMismatch, VersionConflict
 from indexer.intake.patch import Change, Patch, Refused, resolved
 from indexer.intake.placement import Placement
@@ -80,6 +80,8 @@ class Live:
         self._relabelled: Sequence[range] = records.taxonomies.relabelled()
         self._placement = self._placed_in(self.tree)
         take_short_turns()
+        self.torn = False
+        """Whether a change broke off half-way in memory; open the snapshot anew then."""
         self._turn = threading.RLock()  # one change at a time
         self._encoding = turns_of(encoder)  # encoders serve one thread at a time
         self._gate = Gate()  # searches share what is in memory, a change has it alone
@@ -111,7 +113,7 @@ class Live:
     def encode(self, products: Sequence[Product]) -> Encoded:
         """Return the raw vectors of normalised products; callers take turns."""
         with self._encoding:
-            return self.encoder.encode(products)
+            return sound(self.encoder.encode(products))
 
     def encode_in_pieces(self, products: Sequence[Product]) -> Encoded:
         """Return the same, letting others take their turns every PIECE_SECONDS or so: for what is not asked about."""
@@ -121,7 +123,7 @@ class Live:
             some = products[start : start + size]
             with self._encoding:
                 begun = time.perf_counter()
-                pieces.append(self.encoder.encode(some))
+                pieces.append(sound(self.encoder.encode(some)))
                 seconds = time.perf_counter() - begun
             start += len(some)
             size = max(PIECE_LEAST, min(2 * size, int(len(some) * PIECE_SECONDS / max(seconds, 1e-6))))
@@ -226,18 +228,19 @@ class Live:
         projected = self.space.project(found.encoded, found.texts)
         gone = np.setdiff1d(keys, found.keys)
         tree = self.tree.extended(map(path_of, filter(None, found.categories))) if self.grows else self.tree
-        names = (
-            named(self.records, self.encoder, tree, len(self.tree), self.encode_in_pieces)
-            if tree != self.tree
-            else None
-        )
+        known = len(self.contents.names)
+        names = named(self.records, self.encoder, tree, known, self.encode_in_pieces) if known < len(tree) else None
         labels = list(labels_of(found, tree, self.vocabulary))
-        with self.changing():
-            self.tree = tree
-            if names is not None:
-                self.contents.grow(names)
-        self.contents.put(found.keys, labels, projected, found.phashes, changing=self.changing)  # piece by piece
-        self.contents.drop(gone, changing=self.changing)
+        try:
+            with self.changing():
+                if names is not None:
+                    self.contents.grow(names)
+                self.tree = tree
+            self.contents.put(found.keys, labels, projected, found.phashes, changing=self.changing)  # piece by piece
+            self.contents.drop(gone, changing=self.changing)
+        except BaseException:
+            self.torn = True
+            raise
         with self.changing():
             self.seq = seq
         if self._placement.tree != tree:

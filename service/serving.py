@@ -235,18 +235,26 @@ class Serving:
 
     def _run(self) -> None:
         while not self._stopped.wait(self.settings.follow_seconds):
-            try:
-                self._follow()
-                self._watch()
-                self.needs.look()
-            except Exception as error:  # whatever it is, the next look may find it gone
-                self._say_trouble(error)
+            troubles = []
+            for step in (self._follow, self._watch, self.needs.look):  # one that fails keeps the others from nothing
+                try:
+                    step()
+                except Exception as error:  # whatever it is, the next look may find it gone
+                    troubles.append(error)
+            if troubles:
+                self._say_trouble(troubles[0])
             else:
                 self._trouble = ""
 
     def _follow(self) -> None:
         live = self.engine.live
-        if self._records.seq() != live.seq:
+        if live.torn and self._swapping.acquire(blocking=False):
+            try:
+                _log.warning("a change broke off in memory; snapshot %s is opened anew", live.manifest.id)
+                self.swap(live.manifest.id)
+            finally:
+                self._swapping.release()
+        elif self._records.seq() != live.seq:
             live.follow()
 
     def _watch(self) -> None:

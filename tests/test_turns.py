@@ -3,6 +3,8 @@
 import threading
 import time
 
+import pytest
+
 from indexer.memory.turns import Turns
 
 
@@ -19,7 +21,7 @@ def test_turns_are_taken_in_the_order_of_arrival() -> None:
         for name in "abc":
             waiting.append(threading.Thread(target=take, args=(name,)))
             waiting[-1].start()
-            while turns._given < 1 + len(waiting):
+            while len(turns._line) < 1 + len(waiting):
                 time.sleep(0.001)
     take("again")
     for thread in waiting:
@@ -37,4 +39,18 @@ def test_a_turn_that_fails_is_handed_on() -> None:
     except ValueError:
         pass
     with turns:
-        assert turns._given == 2
+        assert len(turns._line) == 1
+
+
+def test_who_is_interrupted_while_waiting_leaves_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those behind have their turn all the same."""
+    turns = Turns()
+    with turns:
+        wait_for = turns._changed.wait_for
+        monkeypatch.setattr(turns._changed, "wait_for", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt), turns:
+            pass
+        monkeypatch.setattr(turns._changed, "wait_for", wait_for)
+        assert len(turns._line) == 1
+    with turns:
+        assert len(turns._line) == 1

@@ -38,6 +38,7 @@ from indexer.images.gallery import Folder
 from indexer.intake.placement import Place, Placement
 from indexer.intake.update import seen_again, whole
 from indexer.live import Live, Patch, open_index
+from indexer.memory.view import View
 from indexer.normalize import text_of
 from indexer.picture import Picture
 from indexer.product import Product, content_hash
@@ -662,7 +663,7 @@ def test_a_question_stands_behind_one_piece_of_a_change(live: Live, monkeypatch:
         order.append("question" if products[0].id == "?" else "piece")
         if len(order) == 1:
             asking.set()
-            while live._encoding._given < 2:
+            while len(live._encoding._line) < 2:
                 time.sleep(0.001)
         time.sleep(0.05)
         return encode(products)
@@ -677,3 +678,45 @@ def test_a_question_stands_behind_one_piece_of_a_change(live: Live, monkeypatch:
     assert order.index("question") == 1
     assert order.count("piece") > 2
     assert nearest(live, "kite number 99") == ["p99"]
+
+
+def test_a_change_that_breaks_off_in_memory_can_be_followed_again(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory that ran out half-way through a piece leaves a mark, and the next follow brings all of it in."""
+    calls = list[int]()
+    enter = View.enter
+
+    def short_of_memory(view: View, *given: object) -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            raise MemoryError
+        enter(view, *given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(View, "enter", short_of_memory)
+    with pytest.raises(MemoryError):
+        live.put([Product("mug", "Enamel cup", category="Toys > Outdoor"), Product("kite", "Stunt kite")])
+
+    assert live.torn
+    assert live.follow() == 5
+    assert (nearest(live, "stunt kite"), nearest(live, "enamel cup")) == (["kite"], ["mug"])
+    assert category(live, "mug") == "Toys > Outdoor"
+    assert len(live.contents.names) == len(live.tree)
+
+
+def test_a_vector_that_is_no_number_is_a_part_that_is_lacking(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that gives NaN for one product spoils neither the others nor the store."""
+    encode = live.encoder.encode
+
+    def broken(products: Sequence[Product]) -> Encoded:
+        encoded = encode(products)
+        for row, product in enumerate(products):
+            if product.id == "nan":
+                encoded.parts["text"][row, 0] = np.nan
+        return encoded
+
+    monkeypatch.setattr(live.encoder, "encode", broken)
+    live.put([Product("nan", "Broken kite"), Product("kite", "Stunt kite")])
+
+    found = live.records.read([4, 5], live.encoder.name, live.encoder.parts).encoded
+    assert found.mask["text"].tolist() == [False, True]
+    assert not found.parts["text"][0].any()
+    assert nearest(live, "stunt kite") == ["kite"]

@@ -99,6 +99,20 @@ def stacked(pieces: Sequence[Encoded]) -> Encoded:
     )
 
 
+def sound(encoded: Encoded) -> Encoded:
+    """Return encoder output without rows that hold NaN or infinity: those products lack that part.
+
+    One such row would be a neighbour of everything, or of nothing, and spoil the answers of all around it.
+    """
+    right: dict[str, Mask] = {
+        part: np.atleast_1d(np.isfinite(matrix).all(axis=1)) for part, matrix in encoded.parts.items()
+    }
+    if all(rows.all() for rows in right.values()):
+        return encoded
+    parts = {part: np.where(right[part][:, None], rows, np.float32(0)) for part, rows in encoded.parts.items()}
+    return Encoded(parts, {part: mask & right[part] for part, mask in encoded.mask.items()})
+
+
 def given_parts(encoder: Encoder) -> Mapping[str, int]:
     """Return the parts that `encoder` takes from `product.vectors` with their dimensions, for most encoders none."""
     return encoder.given if isinstance(encoder, TakesVectors) else {}

@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from indexer.encoders import Encoded, Encoder, given_parts
+from indexer.encoders import Encoded, Encoder, given_parts, sound
 from indexer.encoders.precomputed import fitted
 from indexer.errors import ProductError, StoreFull, StoreReadOnly
 from indexer.intake.placement import Place, Placement
@@ -83,7 +83,7 @@ def store(
     while True:
         some = {known: product for known, product in contents.items() if known in new}
         products = seen_again(records, list(some.values()), encoder.side)
-        raw = RawVectors(encoder.name, list(some), encode(products)) if some else None
+        raw = RawVectors(encoder.name, list(some), sound(encode(products))) if some else None
         try:
             return records.change(
                 changes, raw, encoder=encoder.name, expected=expected, receipt=receipt, planted=planted
@@ -104,7 +104,7 @@ def completed(records: Records, encoder: Encoder, found: Slice, encode: Encode) 
     new = iter({each.record.content_hash: each.record.product for each in stored}.items())
     while some := dict(islice(new, PICTURES if encoder.side else len(found.keys))):
         products = seen_again(records, list(some.values()), encoder.side)
-        records.write([], RawVectors(encoder.name, list(some), encode(products)))
+        records.write([], RawVectors(encoder.name, list(some), sound(encode(products))))
     return records.read(found.keys.tolist(), encoder.name, encoder.parts)
 
 
@@ -157,7 +157,7 @@ def named(records: Records, encoder: Encoder, tree: Tree, start: int, encode: En
     encoded, there = records.vectors(hashes, encoder.name, encoder.parts)
     new = {known: each for known, each, here in zip(hashes, said, there.tolist(), strict=True) if not here}
     if new:
-        made = encode(list(new.values()))
+        made = sound(encode(list(new.values())))
         with suppress(StoreFull, StoreReadOnly):  # whoever follows a journal must be able to; it can be made again
             records.write([], RawVectors(encoder.name, list(new), made))
         rows = [at for at, here in enumerate(there.tolist()) if not here]

@@ -9,6 +9,7 @@ import numpy as np
 
 from indexer import vectors as kinds
 from indexer.encoders import Encoder
+from indexer.errors import RecordError
 from indexer.images.lookalikes import Lookalikes
 from indexer.intake.update import completed, labels_of
 from indexer.memory.contents import Contents, hashed
@@ -63,8 +64,11 @@ def load(
     lexicon = Lexicon.blank()
     for some in records.scan(encoder.name, encoder.parts, up_to=size.last_key):
         found = completed(records, encoder, some, encoder.encode)
-        if filled + len(found.keys) > len(keys):  # a service added some meanwhile; they are followed later
-            break
+        if filled + len(found.keys) > len(keys):  # keys only go up, so none can join those that were counted
+            raise RecordError(
+                f"{records.name} holds more than the {size.products:,} products that were counted up to key "
+                f"{size.last_key}; check it with: aisle verify, and build again"
+            )
         rows = slice(filled, filled := filled + len(found.keys))
         keys[rows] = found.keys
         np.concatenate([found.encoded.parts[part] for part in encoder.parts], axis=1, out=raw[rows])

@@ -85,6 +85,8 @@ class Listings:
         come: list[int] = []
         for key, number in _told(keys, numbers):
             same = self._same(number)
+            if key not in same:
+                continue
             first = same[0] == key
             same.remove(key)
             if first:

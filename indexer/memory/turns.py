@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from types import TracebackType
 from weakref import WeakKeyDictionary
 
@@ -21,17 +22,22 @@ class Turns:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._given = 0
-        self._called = 0
+        self._line: deque[object] = deque()
 
     def __enter__(self) -> None:
+        place = object()
         with self._changed:
-            number, self._given = self._given, self._given + 1
-            self._changed.wait_for(lambda: self._called == number)
+            self._line.append(place)
+            try:
+                self._changed.wait_for(lambda: self._line[0] is place)
+            except BaseException:  # whoever is interrupted while waiting leaves the line
+                self._line.remove(place)
+                self._changed.notify_all()
+                raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._changed:
-            self._called += 1
+            self._line.popleft()
             self._changed.notify_all()

@@ -88,8 +88,8 @@ def publish(index: Path, snapshot_id: str, before: str | None = None) -> list[st
     removed. Raises SnapshotMissing or SnapshotDamaged when there is no such
     snapshot, with nothing changed.
     """
-    manifest_of(index, snapshot_id)
     with _changing(index):
+        manifest_of(index, snapshot_id)
         try:
             named = _named(index / CURRENT)
         except SnapshotDamaged:
@@ -107,8 +107,8 @@ def hold(index: Path, snapshot_id: str) -> list[str]:
 
     Returns the ids of those that were removed.
     """
-    manifest_of(index, snapshot_id)
     with _changing(index):
+        manifest_of(index, snapshot_id)
         _write(index / HELD, [snapshot_id])
         return _swept(index)
 

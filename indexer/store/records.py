@@ -267,7 +267,7 @@ class Records:
     def counts(self) -> StoreCounts:
         """Return how much the store holds, all at one moment."""
         every = sa.select(sa.func.count()).select_from(labels)
-        with self._reading() as connection:
+        with self._seeing() as connection:
             return StoreCounts(
                 products=connection.scalar(every) or 0,
                 labelled=connection.scalar(every.where(labels.c.category != "")) or 0,

@@ -150,6 +150,8 @@ requests = sa.Table(
     _column("at", sa.Text(), "When the request came, ISO 8601 in UTC."),
     _column("status", sa.Integer(), "Status of its answer; 0 while there is none."),
     _column("answer", sa.LargeBinary(), "The answer, given again to a repetition; empty while there is none."),
+    sa.Index("ix_requests_at", "at"),
+    sa.Index("ix_requests_status", "status", "at"),
     comment="One row per request that changes products and must not be carried out twice; kept for a while.",
 )
 

@@ -109,8 +109,9 @@ class Watch:
                     said = orjson.loads(line)
                 except ValueError:
                     continue  # a library that prints
-                with self._lock:
-                    _hear(run, said)
+                if isinstance(said, dict):
+                    with self._lock:
+                        _hear(run, said)
         code = run.process.returncode
         with self._lock:
             if run.stopped and not run.renewed:

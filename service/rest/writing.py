@@ -61,7 +61,7 @@ class Writer:
         Raises Overloaded when more products are waiting than the queue takes, and Closed after `close`.
         """
         with self._counting:
-            if self._waiting and self._waiting + items > self._queue_items:
+            if items and self._waiting and self._waiting + items > self._queue_items:
                 raise Overloaded(self._waiting, self._queue_items, 1)
             self._waiting += items
         try:
@@ -137,6 +137,8 @@ async def write_once(
     try:
         async with _renewed(records, name):
             await write(request, changes, expected, Receipt(name, told))
+    except asyncio.CancelledError:  # nobody waits for the answer, but the change goes on, and its receipt with it
+        raise
     except BaseException:
         with suppress(RecordError, Overloaded, Closed):
             await _writer(request).run(lambda: records.release(name), 0)
