@@ -264,7 +264,7 @@ class Live:
         return True
 
     def _placed_in(self, tree: Tree) -> Placement:
-        return Placement(tree, grows=self.grows, before=self._before, number=self.planted)
+        return Placement(tree, grows=self.grows, before=self._before, number=self.planted, refuses_retired=True)
 
 
 def open_index(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -326,6 +327,71 @@ def test_a_place_that_is_taken_is_kept(lonely: Path, tmp_path: Path) -> None:
     assert read_manifest(lonely).store_id != before
     with closing(open_index(lonely)) as live:
         assert live.seq == 3
+
+
+def test_a_forced_restore_replaces_an_index_and_nothing_else(lonely: Path, tmp_path: Path) -> None:
+    """Not a folder of other files, not one that holds the backup or lies in it, not where this runs."""
+    saved = tmp_path / "saved"
+    backup(lonely, saved, Quiet())
+    papers = tmp_path / "papers"
+    papers.mkdir()
+    (papers / "thesis.txt").write_text("hi")
+    inside = tmp_path / "holder" / "saved"
+    shutil.copytree(saved, inside)
+
+    for source, target, said in (
+        (saved, papers, "is no index, or holds more than one: 'thesis.txt' is none of its files"),
+        (saved, saved, "lie in one another"),
+        (inside, inside.parent, "lie in one another"),
+        (saved, saved / "index", "lie in one another"),
+        (saved, Path.cwd(), "is no index"),
+    ):
+        with pytest.raises(BackupError, match=said):
+            restore(source, target, Quiet(), force=True)
+    assert (papers / "thesis.txt").read_text() == "hi"
+    assert faults(saved) == faults(inside) == {}
+    with pytest.raises(BackupError, match="lies in the index"):
+        backup(lonely, lonely / "saved", Quiet())
+
+    restore(saved, lonely, Quiet(), force=True)
+    with closing(open_index(lonely)) as live:
+        assert sorted(live.labels.ids(np.array(keys(live)))) == ["ball", "mug", "pan"]
+
+
+def test_who_has_the_replaced_store_open_writes_to_it_no_more(lonely: Path, tmp_path: Path) -> None:
+    """A service that goes on while its index is restored refuses changes: they would be lost with the old file."""
+    saved = tmp_path / "saved"
+    backup(lonely, saved, Quiet())
+    with closing(open_index(lonely)) as live:
+        restore(saved, lonely, Quiet(), force=True)
+        with pytest.raises(RecordError, match="start this process again"):
+            live.put([Product("kite", "Stunt kite")])
+        assert len(live.labels) == 3
+
+
+def test_a_restore_that_was_killed_between_its_renames_loses_nothing(lonely: Path, tmp_path: Path) -> None:
+    """The index that was put aside has its name again before the next one is written."""
+    saved = tmp_path / "saved"
+    backup(lonely, saved, Quiet())
+    lonely.rename(tmp_path / ".index.123.replaced")
+
+    with pytest.raises(BackupError, match="there is something at"):
+        restore(saved, lonely, Quiet())
+    assert read_manifest(lonely).counts["products"] == 3
+
+
+def test_no_moment_inside_a_change_of_the_tree_is_restored(lonely: Path, tmp_path: Path) -> None:
+    """Between its parts a label may be one that no tree has; the moments around it are named."""
+    with closing(open_store(lonely)) as records:
+        tree = records.taxonomies.standing().tree
+        kitchen, sports = (tree.ids[tree.find(path) or 0] for path in (("Home", "Kitchen"), ("Sports",)))
+        effect = records.taxonomies.change([Merge((kitchen,), sports)])
+    assert effect.seq == 6
+    backup(lonely, tmp_path / "saved", Quiet())
+
+    with pytest.raises(RecordError, match=r"inside the changes 4 to 6, .* go back to 3 or to 6"):
+        restore(tmp_path / "saved", tmp_path / "new", Quiet(), seq=5)
+    restore(tmp_path / "saved", tmp_path / "new", Quiet(), seq=3)
 
 
 def test_a_snapshot_of_the_store_that_was_backed_up_is_not_one_of_the_restored(lonely: Path, tmp_path: Path) -> None:

@@ -196,6 +196,10 @@ def test_more_than_a_share_is_deleted_by_force_only(shop: Shop) -> None:
     with pytest.raises(SyncRefused, match=r"q.csv lacks 3 of the 4 products .* \(75.0%\), a sync deletes 50% at most"):
         shop.sync(ROWS["mug"], "new,Wool blanket,,,")
     assert (shop.seq(), shop.ids()) == (4, ["mug", "cup", "pan", "ball"])
+    with pytest.raises(
+        SyncRefused
+    ):  # one row without an id may be one of those three, the others are lacking all the same
+        shop.sync(",Nameless,Sports,,")
     dry = shop.sync(ROWS["mug"], dry=True)
     assert (dry.deleted, dry.refused.partition(" products")[0].rpartition("/")[2]) == (3, "q.csv lacks 3 of the 4")
     assert shop.sync(ROWS["mug"], ROWS["cup"]).deleted == 2  # half is not more than half

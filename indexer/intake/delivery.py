@@ -205,7 +205,7 @@ class _Named:
 def _refusal(source: str, named: _Named, stored: int, limits: Limits) -> str:
     """Return why a sync would be refused, "" when it is not; what is held back is not deleted anyway."""
     absent = sum(map(len, named.absent()))
-    if named.nameless or limits.force or absent <= limits.share * stored:
+    if limits.force or absent - named.nameless <= limits.share * stored:  # a row without an id may be any product
         return ""
     return (
         f"{source} lacks {absent:,} of the {stored:,} products that are stored ({absent / stored:.1%}), a sync deletes "

@@ -33,6 +33,7 @@ class Placement:
 
     separators: how the source writes paths; where it is not known, a slash separates below a root of the tree.
     aliases: of the user. before: what categories were called in earlier versions of the tree; number: of its version.
+    refuses_retired: whether a category that was retired is refused; a source that writes one has no label there.
     """
 
     def __init__(
@@ -44,9 +45,11 @@ class Placement:
         aliases: Mapping[str, str] | None = None,
         before: Aliases | None = None,
         number: int = 1,
+        refuses_retired: bool = False,
     ) -> None:
         self.tree = tree
         self.number = number
+        self._refuses_retired = refuses_retired
         self._before = before or Aliases()
         self.grows = grows
         self._separators = separators
@@ -61,7 +64,7 @@ class Placement:
             return Place()
         node = self._mapper.resolve(text)
         if node == RETIRED:
-            return Place()
+            return ProductError(_retired(text), "category") if self._refuses_retired else Place()
         return ProductError(node.reason, "category") if isinstance(node, Unmapped) else self._at(node)
 
     def _place_open(self, texts: Sequence[str]) -> list[Place | ProductError]:
@@ -84,7 +87,7 @@ class Placement:
             for path in (canonical, written := parse_path(text, separators)):
                 to = self._before.follow(self.tree, path) if isinstance(path, tuple) else None
                 if to is not None:
-                    return to
+                    return to if to or not self._refuses_retired else Invalid(_retired(text))
             return written
 
     def _of(self, path: Path) -> Place:
@@ -93,6 +96,13 @@ class Placement:
 
     def _at(self, node: int) -> Place:
         return Place(self.tree.text(node), self.tree.ids[node])
+
+
+def _retired(text: str) -> str:
+    return (
+        f"the category {text[:80]!r} was retired, and no other stands for it; name another one, or take the change "
+        "back (aisle taxonomy history)"
+    )
 
 
 def _separators_of(tree: Tree, before: Aliases) -> Separators:

@@ -19,6 +19,12 @@ def written_aside(destination: Path, *, replacing: bool = False) -> Iterator[Pat
 
     replacing: what is there already is removed in the end; else BackupError is raised when there is anything.
     """
+    destination = destination.absolute()
+    if Path.cwd().is_relative_to(destination):
+        raise BackupError(f"{destination} is the folder that this runs in, or holds it; name a folder of its own")
+    for hidden in destination.parent.glob(f".{destination.name}.*.replaced"):  # of one that was killed half-way
+        if not destination.exists():
+            hidden.rename(destination)
     there = destination.exists() and (not destination.is_dir() or any(destination.iterdir()))
     if there and not replacing:
         raise BackupError(f"there is something at {destination} already; name a new folder")

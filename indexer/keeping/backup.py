@@ -104,6 +104,8 @@ def backup(index: Path, destination: Path, progress: Progress) -> Backup:
     Raises BackupError when there is something at `destination`, RecordError when there is no store.
     """
     where = store_of(index)
+    if destination.resolve().is_relative_to(index.resolve()):
+        raise BackupError(f"{destination} lies in the index {index}, and would go with it; name a folder elsewhere")
     with written_aside(destination) as folder:
         snapshot = _copy_snapshot(index, folder, progress)
         with engines.reading(where) as connection:

@@ -22,8 +22,9 @@ import sqlalchemy as sa
 from indexer.errors import BackupError, SnapshotMismatch
 from indexer.keeping.aside import written_aside
 from indexer.keeping.backup import Backup, copy_snapshot, stage
+from indexer.snapshots.claim import LOCK
 from indexer.snapshots.manifest import MANIFEST, Manifest
-from indexer.snapshots.publication import CURRENT, SNAPSHOTS, flush, folder_of
+from indexer.snapshots.publication import CURRENT, HELD, PUBLISHING, SNAPSHOTS, flush, folder_of
 from indexer.store import copying, engines
 from indexer.store.history import TakenBack
 from indexer.store.place import STORE
@@ -48,6 +49,15 @@ class Restored:
     bare: int
 
 
+OF_AN_INDEX = frozenset(
+    {
+        *(f"{STORE}{ending}" for ending in ("", "-wal", "-shm", "-journal")),
+        *(CURRENT, HELD, SNAPSHOTS, LOCK, PUBLISHING, "quarantine.jsonl"),
+    }
+)
+"""What an index folder holds, and a restore may replace."""
+
+
 def restore(
     source: Path, index: Path, progress: Progress, *, seq: int | None = None, store: str = "", force: bool = False
 ) -> Restored:
@@ -63,6 +73,7 @@ def restore(
         raise BackupError(f"{source} is damaged: {'; '.join(faults)}; use another backup")
     if seq is not None and not 0 <= seq <= backup.seq:
         raise BackupError(f"{source} holds the changes 1 to {backup.seq:,}; it knows nothing of change {seq:,}")
+    _check_place(source.resolve(), index.resolve())
     with written_aside(index, replacing=force) as folder:
         shutil.copyfile(source / STORE, folder / STORE)
         with closing(Records.open(folder / STORE, create=False)) as records:
@@ -77,6 +88,20 @@ def restore(
         for file in folder.rglob("*"):
             flush(file)
     return Restored(backup, counts, back, "" if manifest is None else manifest.id, bare)
+
+
+def _check_place(source: Path, index: Path) -> None:
+    """Refuse a place whose replacement would take anything with it but an index; raises BackupError."""
+    if source.is_relative_to(index) or index.is_relative_to(source):
+        raise BackupError(f"{index} and the backup {source} lie in one another; name a folder apart from the backup")
+    if not index.exists():
+        return
+    entries = {each.name for each in index.iterdir()} if index.is_dir() else {index.name}
+    if foreign := sorted(entries - OF_AN_INDEX):
+        raise BackupError(
+            f"{index} is no index, or holds more than one: {foreign[0]!r} is none of its files; name a new folder, or "
+            "move what is there away"
+        )
 
 
 def _adopt(source: Path, folder: Path, snapshot: str, store_id: str, progress: Progress) -> Manifest | None:

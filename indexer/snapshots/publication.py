@@ -28,7 +28,7 @@ CURRENT = "current"
 HELD = "held"
 SNAPSHOTS = "snapshots"
 
-_LOCK = "publishing.lock"
+PUBLISHING = "publishing.lock"
 _TEMPORARY = ".writing-"
 _ID = re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{8}")
 
@@ -194,7 +194,7 @@ def flush(path: Path) -> None:
 @contextmanager
 def _changing(index: Path) -> Iterator[None]:
     """Wait until nobody else, in any process, changes which snapshots there are."""
-    lock = os.open(index / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    lock = os.open(index / PUBLISHING, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

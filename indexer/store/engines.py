@@ -36,6 +36,21 @@ def connect(where: Path | str) -> sa.Engine:
     return engine
 
 
+Node = tuple[int, int]
+"""What tells a file from another one of the same name: its device and its number there; (0, 0) when there is none."""
+
+
+def node_of(engine: sa.Engine) -> Node | None:
+    """Return what tells the SQLite file of an engine from another one of its name; None for any other database."""
+    if engine.dialect.name != "sqlite" or not engine.url.database:
+        return None
+    try:
+        found = Path(engine.url.database).stat()
+    except OSError:
+        return (0, 0)
+    return found.st_dev, found.st_ino
+
+
 def take_turn(connection: sa.Connection) -> None:
     """Wait until nobody else changes the store, and keep others waiting until the transaction ends."""
     if connection.dialect.name == "postgresql":

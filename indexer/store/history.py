@@ -63,6 +63,7 @@ def take_back(connection: sa.Connection, seq: int, now: str) -> TakenBack:
     end = rows.last_seq(connection)
     if not 0 <= seq <= end:
         raise RecordError(f"there is no change {seq:,}; the journal has those from 1 to {end:,}")
+    _check_not_inside(connection, seq)
     changed = lost = 0
     left: set[str] = set()
     unseen: set[str] = set()
@@ -77,6 +78,17 @@ def take_back(connection: sa.Connection, seq: int, now: str) -> TakenBack:
     raw.drop_orphans(connection, left)
     pictures.drop_orphans(connection, unseen)
     return TakenBack(seq, rows.last_seq(connection), changed, lost, number)
+
+
+def _check_not_inside(connection: sa.Connection, seq: int) -> None:
+    """Refuse a place inside a change of the tree: between its parts nobody ever saw the labels."""
+    for number, change in connection.execute(sa.select(taxonomies.c.number, taxonomies.c.change)):
+        first, last = (change or {}).get("seqs", (0, 0))
+        if first <= seq < last:
+            raise RecordError(
+                f"change {seq:,} is inside the changes {first:,} to {last:,}, which made version {number} of the "
+                f"taxonomy at once; go back to {first - 1:,} or to {last:,}"
+            )
 
 
 def _tree_at(connection: sa.Connection, seq: int) -> Tree | None:

@@ -74,6 +74,7 @@ class Records:
         self._changes = engine.execution_options(aisle_changes=True)
         self._still = engines.still(engine)
         self._writer = threading.Lock()
+        self._node: engines.Node | None = None  # of the file that is open, where it is one
         self.name = engine.url.render_as_string(hide_password=True)
         with self._changing() as connection:
             if not create and not schema.is_there(connection):
@@ -82,6 +83,7 @@ class Records:
             if schema.get_meta(connection, "store_id") is None:
                 schema.put_meta(connection, "store_id", uuid.uuid4().hex)
         self.store_id = self.fact("store_id") or ""
+        self._node = engines.node_of(engine)
 
     @classmethod
     def open(cls, where: Path | str, *, create: bool = True) -> Self:
@@ -318,6 +320,11 @@ class Records:
 
         So places in the journal are taken in the order in which they are seen: nobody misses one that comes late.
         """
+        if self._node is not None and engines.node_of(self._engine) != self._node:
+            raise RecordError(
+                f"the record store {self.name} is not the file that this process has open: it was moved, removed or "
+                "replaced, as by a restore; nothing was changed: start this process again"
+            )
         with self._writer, self._refusals(), self._changes.begin() as connection:
             engines.take_turn(connection)
             yield connection
