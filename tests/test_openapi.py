@@ -28,7 +28,8 @@ SAYS_MORE = (
     *("/v1/taxonomy/changes", "/v1/taxonomy/changes/{number}:undo"),
 )
 """What keeps to the description may still be refused here: a product of nothing but markup, a category that is no path,
-a rule without a letter, a cursor that was never given, a version that no product has, a place that the journal has yet to reach (503)."""
+a rule without a letter, a cursor that was never given, a version that no product has, a place that the journal has yet
+to reach (503)."""
 
 REFUSED = {"expected-statuses": ["2xx", "404", "409", "412", "422", "503"]}
 LATE = {"expected-statuses": ["2xx", "4xx", "503"]}
