@@ -27,7 +27,7 @@ from indexer.intake.placement import Placement
 from indexer.intake.update import completed, labels_of, named, path_of, prepare, store
 from indexer.memory.labels import Labels
 from indexer.memory.replanting import places_of, replanted
-from indexer.memory.sharing import Gate, take_short_turns
+from indexer.memory.sharing import SharedLock, take_short_turns
 from indexer.memory.tuning import Tuner
 from indexer.memory.turns import turns_of
 from indexer.product import Product
@@ -84,7 +84,7 @@ class Live:
         """Whether a change broke off half-way in memory; open the snapshot anew then."""
         self._turn = threading.RLock()  # one change at a time
         self._encoding = turns_of(encoder)  # encoders serve one thread at a time
-        self._gate = Gate()  # searches share what is in memory, a change has it alone
+        self._lock = SharedLock()  # searches share what is in memory, a change has it alone
         self._tuner = Tuner(self.reading)
 
     @property
@@ -104,11 +104,11 @@ class Live:
 
     def reading(self) -> AbstractContextManager[object]:
         """Hold off changes of what is in memory; any number of threads may at once."""
-        return self._gate.reading()
+        return self._lock.reading()
 
     def changing(self) -> AbstractContextManager[object]:
         """Hold off everybody else from what is in memory; never enter it from inside `reading`."""
-        return self._gate.changing()
+        return self._lock.changing()
 
     def encode(self, products: Sequence[Product]) -> Encoded:
         """Return the raw vectors of normalised products; callers take turns."""
@@ -123,7 +123,7 @@ class Live:
             some = products[start : start + size]
             with self._encoding:
                 begun = time.perf_counter()
-                pieces.append(sound(self.encoder.encode(some)))
+                pieces.append(self.encoder.encode(some))
                 seconds = time.perf_counter() - begun
             start += len(some)
             size = max(PIECE_LEAST, min(2 * size, int(len(some) * PIECE_SECONDS / max(seconds, 1e-6))))

@@ -11,19 +11,19 @@ from contextlib import contextmanager
 
 import pytest
 
-from indexer.memory.sharing import Gate, take_short_turns
+from indexer.memory.sharing import SharedLock, take_short_turns
 
 SOON = 10.0
 """Seconds after which something that ought to happen is held not to."""
 
 
 @contextmanager
-def reader(gate: Gate) -> Iterator[None]:
+def reader(lock: SharedLock) -> Iterator[None]:
     """Keep another thread reading."""
     inside, done = threading.Event(), threading.Event()
 
     def read() -> None:
-        with gate.reading():
+        with lock.reading():
             inside.set()
             done.wait(SOON)
 
@@ -39,10 +39,10 @@ def reader(gate: Gate) -> Iterator[None]:
 
 def test_readers_are_inside_together() -> None:
     """Four at once: each waits there for the three others."""
-    gate, together = Gate(), threading.Barrier(4, timeout=SOON)
+    lock, together = SharedLock(), threading.Barrier(4, timeout=SOON)
 
     def read(_: int) -> int:
-        with gate.reading():
+        with lock.reading():
             return together.wait()
 
     with ThreadPoolExecutor(4) as threads:
@@ -51,17 +51,17 @@ def test_readers_are_inside_together() -> None:
 
 def test_a_change_is_alone() -> None:
     """Two counters that only ever change together are never seen apart, and no change is lost."""
-    gate, counted = Gate(), [0, 0]
+    lock, counted = SharedLock(), [0, 0]
 
     def change(_: int) -> None:
-        with gate.changing():
+        with lock.changing():
             before = counted[0]
             counted[0] = before + 1
             time.sleep(0)
             counted[1] = before + 1
 
     def read(_: int) -> bool:
-        with gate.reading():
+        with lock.reading():
             first = counted[0]
             time.sleep(0)
             return first == counted[1]
@@ -75,21 +75,21 @@ def test_a_change_is_alone() -> None:
 
 def test_readers_go_before_a_change_that_waits_until_its_patience_ends() -> None:
     """A reader inside keeps the change out, and not other readers; an impatient change keeps new readers out."""
-    gate = Gate(patience=60)
+    lock = SharedLock(patience=60)
     with ThreadPoolExecutor(2) as threads:
-        with reader(gate):
-            changed = threads.submit(_change, gate)
+        with reader(lock):
+            changed = threads.submit(_change, lock)
             time.sleep(0.05)
-            assert threads.submit(_read, gate).result(SOON)
+            assert threads.submit(_read, lock).result(SOON)
             assert not changed.done()
         assert changed.result(SOON)
-    gate = Gate(patience=0)
+    lock = SharedLock(patience=0)
     with ThreadPoolExecutor(2) as threads:
-        with reader(gate):
-            changed = threads.submit(_change, gate)
-            while not gate._pressing:
+        with reader(lock):
+            changed = threads.submit(_change, lock)
+            while not lock._pressing:
                 time.sleep(0.001)
-            read = threads.submit(_read, gate)
+            read = threads.submit(_read, lock)
             time.sleep(0.05)
             assert not read.done()
             assert not changed.done()
@@ -98,12 +98,12 @@ def test_readers_go_before_a_change_that_waits_until_its_patience_ends() -> None
 
 
 def test_readers_that_never_pause_do_not_starve_a_change() -> None:
-    """Three threads hold the gate between them all the time, and a hundred changes are made."""
-    gate, stop = Gate(patience=0.001), threading.Event()
+    """Three threads hold the lock between them all the time, and a hundred changes are made."""
+    lock, stop = SharedLock(patience=0.001), threading.Event()
 
     def read() -> None:
         while not stop.is_set():
-            with gate.reading():
+            with lock.reading():
                 time.sleep(0.002)
 
     with ThreadPoolExecutor(3) as threads:
@@ -111,7 +111,7 @@ def test_readers_that_never_pause_do_not_starve_a_change() -> None:
             threads.submit(read)
         try:
             began = time.monotonic()
-            assert all(_change(gate) for _ in range(100))
+            assert all(_change(lock) for _ in range(100))
             assert time.monotonic() - began < SOON
         finally:
             stop.set()
@@ -119,58 +119,58 @@ def test_readers_that_never_pause_do_not_starve_a_change() -> None:
 
 def test_a_change_lets_a_reader_in_that_waited_for_the_one_before() -> None:
     """Though it begins at once, and a thread that is woken takes a while to come."""
-    gate, asked = Gate(), threading.Event()
+    lock, asked = SharedLock(), threading.Event()
 
     def read() -> int:
         asked.set()
-        with gate.reading():
+        with lock.reading():
             return changes[0]
 
     changes = [0]
     with ThreadPoolExecutor(1) as threads:
         for _ in range(20):
             asked.clear()
-            with gate.changing():
+            with lock.changing():
                 read_at = threads.submit(read)
                 asked.wait(SOON)
-                while not gate._waiting:
+                while not lock._waiting:
                     time.sleep(0.001)
                 before = changes[0]
             for _ in range(50):
-                with gate.changing():
+                with lock.changing():
                     changes[0] += 1
             assert before == read_at.result(SOON)
 
 
 def test_a_thread_inside_may_enter_again() -> None:
-    """A reader as a reader, though a change presses; a changer as either; and then the gate is free."""
-    gate = Gate(patience=0)
+    """A reader as a reader, though a change presses; a changer as either; and then the lock is free."""
+    lock = SharedLock(patience=0)
     with ThreadPoolExecutor(1) as threads:
-        with gate.reading():
-            changed = threads.submit(_change, gate)
-            while not gate._pressing:
+        with lock.reading():
+            changed = threads.submit(_change, lock)
+            while not lock._pressing:
                 time.sleep(0.001)
-            with gate.reading(), gate.reading():
+            with lock.reading(), lock.reading():
                 assert not changed.done()
         assert changed.result(SOON)
-        with gate.changing(), gate.changing(), gate.reading(), gate.changing():
-            read = threads.submit(_read, gate)
+        with lock.changing(), lock.changing(), lock.reading(), lock.changing():
+            read = threads.submit(_read, lock)
             time.sleep(0.02)
             assert not read.done()
         assert read.result(SOON)
 
 
 def test_a_reader_that_wants_to_change_is_told_so() -> None:
-    """It would wait for itself to leave; an error inside leaves the gate free for others."""
-    gate = Gate()
-    with gate.reading(), pytest.raises(RuntimeError, match="leave the reading first"), gate.changing():
+    """It would wait for itself to leave; an error inside leaves the lock free for others."""
+    lock = SharedLock()
+    with lock.reading(), pytest.raises(RuntimeError, match="leave the reading first"), lock.changing():
         pass
-    with pytest.raises(ZeroDivisionError), gate.changing():
+    with pytest.raises(ZeroDivisionError), lock.changing():
         _ = 1 // 0
-    with pytest.raises(ZeroDivisionError), gate.reading():
+    with pytest.raises(ZeroDivisionError), lock.reading():
         _ = 1 // 0
     with ThreadPoolExecutor(1) as threads:
-        assert threads.submit(_change, gate).result(SOON)
+        assert threads.submit(_change, lock).result(SOON)
 
 
 def test_threads_take_short_turns() -> None:
@@ -185,11 +185,11 @@ def test_threads_take_short_turns() -> None:
         sys.setswitchinterval(before)
 
 
-def _change(gate: Gate) -> bool:
-    with gate.changing():
+def _change(lock: SharedLock) -> bool:
+    with lock.changing():
         return True
 
 
-def _read(gate: Gate) -> bool:
-    with gate.reading():
+def _read(lock: SharedLock) -> bool:
+    with lock.reading():
         return True

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 
 import numpy as np
 
-from indexer.memory.sharing import Gate
+from indexer.memory.sharing import SharedLock
 from indexer.memory.tuning import Tuner
 from indexer.vectors import VectorIndex, Vectors, build
 
@@ -44,15 +44,15 @@ def test_what_was_outgrown_is_retuned_once() -> None:
 
 
 def test_an_index_is_changed_while_it_is_measured() -> None:
-    """Upserts and searches find the gate open in between, and what came meanwhile is found."""
-    index, gate = outgrown(), Gate()
-    tuner = Tuner(gate.reading)
+    """Upserts and searches find the lock open in between, and what came meanwhile is found."""
+    index, lock = outgrown(), SharedLock()
+    tuner = Tuner(lock.reading)
     tuner.tend([index])
     added = spread(50, 3)
     for place in range(50):
-        with gate.changing():
+        with lock.changing():
             index.upsert(np.array([9_000 + place]), added[place : place + 1])
-        with gate.reading():
+        with lock.reading():
             assert [[9_000 + place]] == index.search(added[place : place + 1], 1).keys.tolist()
     tuner.wait()
     assert not index.outgrown

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from indexer.errors import BackupError
-from indexer.snapshots.publication import flush
+from indexer.snapshots.publication import flush, locked
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def written_aside(destination: Path, *, replacing: bool = False) -> Iterator[Pat
         raise BackupError(f"there is something at {destination} already; name a new folder")
     destination.parent.mkdir(parents=True, exist_ok=True)
     for leftover in destination.parent.glob(f".{destination.name}.*.writing"):
-        if not _in_use(leftover):
+        if not locked(leftover):
             shutil.rmtree(leftover, ignore_errors=True)
     folder = destination.with_name(f".{destination.name}.{os.getpid()}.writing")
     folder.mkdir()
@@ -48,15 +48,3 @@ def written_aside(destination: Path, *, replacing: bool = False) -> Iterator[Pat
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
-
-
-def _in_use(folder: Path) -> bool:
-    """Whether somebody still writes there: whoever was killed has no lock any more."""
-    lock = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(lock)
-    return False

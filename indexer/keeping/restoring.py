@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import orjson
 import sqlalchemy as sa
 
+from indexer.build import QUARANTINE
 from indexer.errors import BackupError, SnapshotMismatch
 from indexer.keeping.aside import written_aside
 from indexer.keeping.backup import Backup, copy_snapshot, stage
@@ -52,7 +53,7 @@ class Restored:
 OF_AN_INDEX = frozenset(
     {
         *(f"{STORE}{ending}" for ending in ("", "-wal", "-shm", "-journal")),
-        *(CURRENT, HELD, SNAPSHOTS, LOCK, PUBLISHING, "quarantine.jsonl"),
+        *(CURRENT, HELD, SNAPSHOTS, LOCK, PUBLISHING, QUARANTINE),
     }
 )
 """What an index folder holds, and a restore may replace."""

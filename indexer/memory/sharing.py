@@ -1,4 +1,4 @@
-"""A gate that any number of readers share and one who changes things has alone: what stands around an open index.
+"""A lock that any number of readers share and one who changes things has alone: what stands around an open index.
 
 Readers do not wait for one another, nor for a change that only waits for its turn, unless it has waited for `patience`:
 then they let it in first. A change lets those in that waited for the one before. So changes in small pieces slip in
@@ -26,7 +26,7 @@ def take_short_turns() -> None:
     sys.setswitchinterval(min(SHORT, sys.getswitchinterval()))
 
 
-class Gate:
+class SharedLock:
     """Readers or one changer inside. A thread that is inside may enter again as a reader, a changer as either."""
 
     def __init__(self, patience: float = PATIENCE) -> None:

@@ -214,7 +214,7 @@ def _swept(index: Path, *, snapshots: bool = True) -> list[str]:
         leftover = each.name.startswith(_TEMPORARY)
         if not leftover and not (snapshots and _ID.fullmatch(each.name) and each.name not in wanted):
             continue
-        if _locked(each):
+        if locked(each):
             continue
         if not leftover:
             gone.append(each.name)
@@ -222,7 +222,8 @@ def _swept(index: Path, *, snapshots: bool = True) -> list[str]:
     return gone
 
 
-def _locked(folder: Path) -> bool:
+def locked(folder: Path) -> bool:
+    """Whether somebody still writes in a folder: whoever was killed has no lock any more."""
     lock = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
