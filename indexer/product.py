@@ -23,7 +23,11 @@ TAG_CHARS = 200
 CATEGORY_CHARS = 2_000
 IMAGE_COUNT = 50
 PART_COUNT = 8
+FACT_CHARS = 2_000
 WEIGHT_LEAST, WEIGHT_MOST = 0.001, 10.0
+
+FACTS = ("gtin", "mpn", "price", "supplier", "foreign_category")
+"""What may be known of a listing: article numbers, what it costs, who delivers it, and its category in another tree."""
 
 Provenance = Literal["supplier", "human", "machine"]
 PROVENANCES: tuple[Provenance, ...] = get_args(Provenance)
@@ -39,6 +43,9 @@ class Product:
     the source's order. `images` are file paths or URLs, the main picture first. `language` is an ISO 639-1 code,
     "und" when the text is too short to tell and "" before it was looked at. `provenance` says who gave the label, and
     `weight` how much it counts beside others, 1 being a full voice; what a machine gave has none, whatever its weight.
+
+    `facts` are what is known of a listing besides what it says, by the names in FACTS: no encoder sees them, and they
+    are no part of its content.
 
     `pictures` are the images that were looked at, one for each of `images` in their order, or none when nobody has
     looked yet. `vectors` are vectors made elsewhere by the name of the part they stand for, float32 (dim,).
@@ -57,6 +64,7 @@ class Product:
     weight: float = 1.0
     pictures: tuple[Picture, ...] = ()
     vectors: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict, compare=False, repr=False)
+    facts: tuple[tuple[str, str], ...] = ()
 
     @property
     def has_text(self) -> bool:

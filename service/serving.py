@@ -106,10 +106,11 @@ class Serving:
         """Stop following and let go of the record store; nothing may be asked afterwards."""
         self._stopped.set()
         self.rebuilds.cancel()
+        self._follower.join(CLOSING_SECONDS)  # the first to end: it begins what the others are about
+        if self._loading is not None:
+            self._loading.join(CLOSING_SECONDS)
         self.needs.wait(CLOSING_SECONDS)
-        for thread in (self._follower, self._loading):
-            if thread is not None and thread.is_alive():
-                thread.join(CLOSING_SECONDS)
+        self.rebuilds.cancel()  # what was begun meanwhile
         self._records.close()
 
     @property

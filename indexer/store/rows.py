@@ -289,6 +289,7 @@ def _product_row(record: Record, now: str) -> dict[str, object]:
         "brand": product.brand,
         "specs": product.specs,
         "images": product.images,
+        "facts": product.facts,
         "language": product.language,
         "content_hash": record.content_hash,
         "updated_at": now,
@@ -339,4 +340,5 @@ def _product(row: sa.Row[Any], seen: tuple[Picture, ...]) -> Product:
         provenance=row.provenance,
         weight=row.weight,
         pictures=seen,
+        facts=tuple((name, value) for name, value in row.facts),
     )

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from indexer.errors import SchemaMismatch
 
-VERSION = 3
+VERSION = 4
 METADATA = sa.MetaData()
 
 _T = TypeVar("_T")
@@ -59,6 +59,13 @@ products = sa.Table(
     _column("version", sa.Integer(), "1 when created, one more with each change of content or label."),
     _column("created_at", sa.Text(), "When the product was first stored, ISO 8601 in UTC."),
     _column("updated_at", sa.Text(), "When its content or label last changed, ISO 8601 in UTC."),
+    sa.Column(
+        "facts",
+        sa.JSON,
+        nullable=False,
+        server_default="[]",
+        comment="List of [name, value] pairs of what is known besides: gtin, mpn, price, supplier, foreign_category.",
+    ),
     sqlite_autoincrement=True,
     comment="One row per product.",
 )
@@ -167,6 +174,84 @@ taxonomies = sa.Table(
     comment="One row per version of the taxonomy that somebody changed; none for a tree that is as it was built.",
 )
 
+decisions = sa.Table(
+    "decisions",
+    METADATA,
+    _column("number", _NUMBER, "Place in the order of decisions, ascending, never used again.", primary_key=True),
+    _column("at", sa.Text(), "When it was made, ISO 8601 in UTC."),
+    _column("author", sa.Text(), "Who made it; empty when nobody said."),
+    sa.Column("kind", sa.Text, nullable=False, index=True, comment="What it is about: duplicates, label or tags."),
+    _column("action", sa.Text(), "What was decided: merge, different, variant, same, fix, keep, ..."),
+    _column("subject", sa.Text(), "The group, pair or product that it is about."),
+    _column("detail", sa.JSON(), "What it did, and all that is needed to take it back."),
+    sa.Column("undone_at", sa.Text, comment="When it was taken back; null while it stands."),
+    sqlite_autoincrement=True,
+    comment="Every decision of a person about duplicates and wrong labels, in order.",
+)
+
+settled = sa.Table(
+    "settled",
+    METADATA,
+    _column("left_id", sa.Text(), "Id of a product; the lesser of the two.", primary_key=True),
+    sa.Column("right_id", sa.Text, primary_key=True, nullable=False, index=True, comment="Id of the other product."),
+    _column("verdict", sa.Text(), "What a person said of the pair."),
+    _column("decision", _NUMBER, "The decision that said so."),
+    comment="One row per pair of products that a person has judged; by id, so that it outlives the products.",
+)
+
+twins = sa.Table(
+    "twins",
+    METADATA,
+    sa.Column(
+        "left_key",
+        _NUMBER,
+        sa.ForeignKey("products.key", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+        comment="Key of a product; the lesser of the two.",
+    ),
+    sa.Column(
+        "right_key",
+        _NUMBER,
+        sa.ForeignKey("products.key", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+        index=True,
+        comment="Key of the other product.",
+    ),
+    _column("verdict", sa.Text(), "identical, same product, variant or same picture."),
+    _column("probability", sa.Float(), "Probability that both are the same product."),
+    _column("evidence", sa.JSON(), "List of what decided, in words."),
+    comment="Pairs of stored products that are not merely different, as the machine judges them.",
+)
+
+groups = sa.Table(
+    "groups",
+    METADATA,
+    _product_key("The product that is a member."),
+    sa.Column("group_id", sa.Text, nullable=False, index=True, comment="Its group of duplicates; empty without one."),
+    sa.Column("family_id", sa.Text, nullable=False, index=True, comment="Its family of variants; empty without one."),
+    _column("survivor", sa.Boolean(), "Whether it is the one of its group that is best kept."),
+    _column("reasons", sa.JSON(), "List of why it is the survivor; empty for the others."),
+    comment="One row per stored product with a group or family.",
+)
+
+suspects = sa.Table(
+    "suspects",
+    METADATA,
+    _product_key("The product whose label is suspected."),
+    _column("stored", sa.Text(), "Path that it is labelled with."),
+    _column("suggested", sa.Text(), "Path that its neighbours speak for."),
+    sa.Column(
+        "probability", sa.Float, nullable=False, index=True, comment="Probability that the stored category is wrong."
+    ),
+    _column("severity", sa.Float(), "How far the two paths are apart, from 0 to 1."),
+    _column("kind", sa.Text(), "Kind of error: slip, systematic, ambiguous, conflict."),
+    _column("neighbours", sa.JSON(), "List of the keys of the neighbours that say so."),
+    _column("tags", sa.JSON(), "Missing and wrong tags with their probabilities."),
+    comment="One row per stored product whose category or tags are suspected to be wrong.",
+)
+
 meta = sa.Table(
     "meta",
     METADATA,
@@ -192,7 +277,14 @@ def _history(connection: sa.Connection) -> None:
     METADATA.create_all(connection, [requests, taxonomies])
 
 
-MIGRATIONS: Mapping[int, Migration] = {2: _pictures, 3: _history}
+def _findings(connection: sa.Connection) -> None:
+    """Make room for facts, duplicates, suspects and what people decide about them."""
+    kind = products.c.facts.type.compile(connection.dialect)
+    connection.exec_driver_sql(f"ALTER TABLE products ADD COLUMN facts {kind} NOT NULL DEFAULT '[]'")
+    METADATA.create_all(connection, [decisions, settled, twins, groups, suspects])
+
+
+MIGRATIONS: Mapping[int, Migration] = {2: _pictures, 3: _history, 4: _findings}
 """Migration n turns a store of version n - 1 into version n. A new store is made at VERSION by `migrate` itself."""
 
 

@@ -58,6 +58,7 @@ class Needs:
         self._at, self._seq = time.monotonic(), engine().live.manifest.seq
         self._measured: list[Need] = []
         self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()  # a thread can be waited for once it has started
 
     @property
     def measured(self) -> list[Need]:
@@ -72,13 +73,16 @@ class Needs:
         if not late and abs(self._engine().live.seq - self._seq) < self._settings.needs_writes:
             return
         self._at, self._seq = time.monotonic(), self._engine().live.seq
-        self._thread = threading.Thread(target=self._check, name="aisle-needs", daemon=True)
-        self._thread.start()
+        with self._starting:
+            self._thread = threading.Thread(target=self._check, name="aisle-needs", daemon=True)
+            self._thread.start()
 
     def wait(self, seconds: float) -> None:
         """Wait until a measurement that is under way has ended."""
-        if self._thread is not None:
-            self._thread.join(seconds)
+        with self._starting:
+            thread = self._thread
+        if thread is not None:
+            thread.join(seconds)
 
     def _check(self) -> None:
         try:

@@ -1,0 +1,61 @@
+"""What is said of a pair of products: a verdict, how likely both are the same product, and what decided."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Verdict = Literal["identical", "same product", "variant", "same picture", "different"]
+VERDICTS: tuple[Verdict, ...] = ("identical", "same product", "variant", "same picture", "different")
+IDENTICAL, SAME, VARIANT, SAME_PICTURE, DIFFERENT = range(5)
+"""Places in VERDICTS, as arrays hold them."""
+
+Codes = npt.NDArray[np.int8]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is said of one pair.
+
+    probability: that both are the same product, whatever the verdict. variant: that they are variants of one. evidence:
+    what decided, in words, the weightiest first.
+    """
+
+    verdict: Verdict
+    probability: float
+    variant: float
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgements:
+    """What is said of n pairs, as arrays (n,): places in VERDICTS and probabilities as in Judgement.
+
+    tell: puts the evidence of some rows into words, which costs more than all the rest.
+    """
+
+    verdicts: Codes
+    probability: Floats
+    variant: Floats
+    tell: Callable[[Sequence[int]], list[tuple[str, ...]]]
+
+    def __len__(self) -> int:
+        """Return the number of pairs."""
+        return len(self.verdicts)
+
+    def told(self, rows: Sequence[int]) -> list[Judgement]:
+        """Return some pairs in words, in the order of `rows`."""
+        return [
+            Judgement(
+                VERDICTS[self.verdicts[row]],
+                round(float(self.probability[row]), 6),
+                round(float(self.variant[row]), 6),
+                evidence,
+            )
+            for row, evidence in zip(rows, self.tell(rows), strict=True)
+        ]

@@ -1,0 +1,1 @@
+"""Upkeep: groups of duplicates and suspected labels kept current while the journal grows."""
