@@ -1,0 +1,178 @@
+"""Stored labels -> how likely each is wrong, what it should be, and who says so.
+
+Each product is asked about without itself and without its near-copies, which may have the same wrong label. What is
+thought of the question then says how likely the label is wrong: the part of the probability that is not at the stored
+category or under it. Columns, because a pass is over a million products.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.memory.labels import UNLABELLED
+from indexer.snapshots.snapshot import Built
+from indexer.space.prototypes import HALF
+from indexer.vectors import Keys
+from service.calibration.calibrate import Calibration, Probabilities
+from service.calibration.leave_one_out import ask, stored
+from service.engine import Engine
+from service.hearing import lineage_of
+from service.vote.evidence import heard
+from service.vote.questions import Pattern, Questions, saying
+from taxonomy.tree import Tree
+
+Floats = npt.NDArray[np.float32]
+Nodes = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
+
+BATCH = 128
+"""Products asked about while a change waits."""
+NEIGHBOURS = 5
+"""Neighbours that are named for what they say."""
+ALONE = 0.3
+"""What a suspicion counts where nobody else is in the stored category: nobody can speak for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicions:
+    """What is thought of the labels of n products.
+
+    keys: int64 (n,). stored, suggested: int32 (n,), nodes of the tree; suggested is -1 where nothing speaks for any
+    other. probability: float32 (n,), that the stored category is wrong. severity: float32 (n,), how far both are apart:
+    1 in different departments, 0 without a suggestion. neighbours: int64 (n, NEIGHBOURS), the keys of those that speak
+    for what is suggested, the loudest first, -1 for none.
+    """
+
+    keys: Keys
+    stored: Nodes
+    suggested: Nodes
+    probability: Floats
+    severity: Floats
+    neighbours: Keys
+
+    def __len__(self) -> int:
+        """Return the number of products."""
+        return len(self.keys)
+
+    def __getitem__(self, rows: npt.NDArray[np.int64] | Mask | slice) -> Self:
+        """Return some of them, in the order of `rows`."""
+        return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Return several batches as one."""
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
+    @classmethod
+    def none(cls) -> Self:
+        """Return those of no product."""
+        keys, nodes, floats = np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32)
+        return cls(keys, nodes, nodes, floats, floats, np.zeros((0, NEIGHBOURS), np.int64))
+
+    def worst(self) -> npt.NDArray[np.int64]:
+        """Return the places of all, the likeliest wrong first; of equally likely ones the farther apart."""
+        order: npt.NDArray[np.int64] = np.lexsort((self.keys, -self.severity, -self.probability))
+        return order
+
+
+def suspicions(engine: Engine, keys: Keys) -> Suspicions:
+    """Return what is thought of the labels of stored products, in the order of `keys` (n,), all different.
+
+    Those that are not stored any more, or have no category, are left out. Changes are held off for BATCH at a time.
+    """
+    parts = []
+    for start in range(0, len(keys), BATCH):
+        with engine.live.reading():
+            labels = engine.live.labels
+            some = keys[start : start + BATCH]
+            some = some[some < labels.size]
+            some = some[labels.nodes(some) != UNLABELLED]
+            if len(some):
+                parts.append(suspected(engine.live.built, engine.calibration, some))
+    return Suspicions.joined(parts) if parts else Suspicions.none()
+
+
+def suspected(built: Built, calibration: Calibration, keys: Keys) -> Suspicions:
+    """Return what an index thinks of the labels of `keys` (n,), which have one; call it while it is being read."""
+    itself = stored(built, keys)
+    parts, order = [], []
+    for pattern, rows in built.space.patterns(itself).items():
+        parts.append(_of_pattern(built, calibration.of(pattern), keys[rows], pattern))
+        order += rows
+    return Suspicions.joined(parts)[np.argsort(order)]
+
+
+def _of_pattern(built: Built, calibration: Calibration, keys: Keys, pattern: Pattern) -> Suspicions:
+    views = calibration.views or saying(built, pattern)
+    asked = ask(built, keys, calibration.neighbours, pattern, views)
+    said = heard(built, asked.questions, calibration.words)
+    likely = calibration.apply(said.evidence, lineage_of(built.tree))
+    node = built.contents.labels.nodes(keys)
+    suggested, doubt = _other(built.tree, likely, node)
+    alone = np.max([_remaining(built, name, keys, node) for name in asked.questions], axis=0) <= HALF
+    doubt = np.where(alone, ALONE * doubt, doubt)
+    return Suspicions(
+        keys,
+        node,
+        suggested,
+        doubt.astype(np.float32),
+        severity(built.tree, node, suggested),
+        _saying_so(asked.questions, said.voices, suggested),
+    )
+
+
+def _remaining(built: Built, view: str, keys: Keys, node: Nodes) -> Floats:
+    """Return how many listings the category of each product has in a view beside its own: float32 (n,)."""
+    labels, counts = built.contents.labels, built.contents.views[view].prototypes.counts
+    counted = (labels.spoken(keys) == node) & built.contents.views[view].seen(keys)
+    left: Floats = counts[node] - counted
+    return left
+
+
+def _other(tree: Tree, likely: Probabilities, node: Nodes) -> tuple[Nodes, npt.NDArray[np.float64]]:
+    """Return the likeliest category that is not at or under `node` (n,), -1 for none, and the share of all those."""
+    if not likely.nodes.shape[1]:
+        return np.full(len(node), UNLABELLED, np.int32), np.zeros(len(node))
+    here = likely.nodes >= 0
+    under = tree.lineage[likely.nodes, tree.depths[node][:, None] - 1] == node[:, None]
+    other = np.where(here & ~under, likely.own, 0)
+    best = other.argmax(axis=1)
+    rows = np.arange(len(node))
+    found = other[rows, best] > 0
+    suggested = np.where(found, likely.nodes[rows, best], UNLABELLED).astype(np.int32)
+    kept = np.where(here & under, likely.own, 0).sum(axis=1, dtype=np.float64)
+    return suggested, np.where(found, np.clip(1 - kept, 0, 1), 0)
+
+
+def severity(tree: Tree, one: Nodes, other: Nodes) -> Floats:
+    """Return how far categories (n,) are apart, float32 (n,): 0 for the same or none (-1), 1 for other departments.
+
+    The part of the longer path that the deepest common node does not share.
+    """
+    if not len(tree):
+        return np.zeros(len(one), np.float32)
+    first, second = tree.lineage[one], tree.lineage[other]
+    shared = ((first == second) & (first >= 0)).sum(axis=1)
+    longest = np.maximum(tree.depths[one], tree.depths[other])
+    made: Floats = np.where((one >= 0) & (other >= 0), 1 - shared / longest, 0).astype(np.float32)
+    return made
+
+
+def _saying_so(questions: Questions, voices: Mapping[str, Floats], suggested: Nodes) -> Keys:
+    """Return the keys of the neighbours that speak for what is suggested, the loudest first: int64 (n, NEIGHBOURS)."""
+    keys = np.concatenate([each.found.keys for each in questions.values()], axis=1)
+    labels = np.concatenate([each.found.labels for each in questions.values()], axis=1)
+    loud = np.concatenate([voices[name] for name in questions], axis=1)
+    made = np.full((len(keys), NEIGHBOURS), -1, np.int64)
+    loud = np.where((labels == suggested[:, None]) & (suggested >= 0)[:, None], loud, 0)
+    for place in range(min(NEIGHBOURS, keys.shape[1])):
+        best = loud.argmax(axis=1)
+        rows = np.flatnonzero(loud[np.arange(len(keys)), best] > 0)
+        made[rows, place] = keys[rows, best[rows]]
+        loud[keys == made[:, place, None]] = 0  # in the other views as well
+    return made
