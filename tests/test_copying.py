@@ -16,6 +16,7 @@ from indexer.product import Product, content_hash
 from indexer.store import copying, engines
 from indexer.store.records import Answered, RawVectors, Receipt, Record, Records
 from indexer.store.schema import METADATA
+from indexer.store.suspects import Suspect, uphold
 from taxonomy.changes import Rename
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ def furnish(records: Records) -> None:
     records.delete(["1199"])
     records.set_fact("vocabulary", "{}")
     records.taxonomies.change([Rename(records.taxonomies.standing().tree.ids[0], "Ö")], "somebody")
+    records.suspects.replace([2], [Suspect(2, "n1", "n2", 0.9, 0.5, "slip", "", (3,), (("blue", "missing", 0.7),))])
+    with records._changing() as connection:
+        uphold(connection, ["3"], 1)
 
 
 def rows_of(where: Path | str) -> dict[str, list[dict[str, Any]]]:

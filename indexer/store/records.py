@@ -30,6 +30,7 @@ from indexer.store.refusals import refusal
 from indexer.store.requests import Answered, Receipt
 from indexer.store.rows import ANY, Entry, Outcome, Record, Stored, Unencoded, Written
 from indexer.store.schema import journal, labels, products
+from indexer.store.suspects import Suspects
 from indexer.store.taxonomies import Taxonomies
 from indexer.store.versions import AnotherTaxonomy
 
@@ -291,6 +292,11 @@ class Records:
     def taxonomies(self) -> Taxonomies:
         """The versions of the category tree."""
         return Taxonomies(self._seeing, self._changing)
+
+    @property
+    def suspects(self) -> Suspects:
+        """Labels and tags that are suspected to be wrong."""
+        return Suspects(self._reading, self._changing)
 
     def take_back(self, seq: int) -> TakenBack:
         """Make every product and label what it was after the change `seq`; raises as `history.take_back` does."""

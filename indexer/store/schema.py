@@ -240,16 +240,38 @@ suspects = sa.Table(
     "suspects",
     METADATA,
     _product_key("The product whose label is suspected."),
-    _column("stored", sa.Text(), "Path that it is labelled with."),
-    _column("suggested", sa.Text(), "Path that its neighbours speak for."),
-    sa.Column(
-        "probability", sa.Float, nullable=False, index=True, comment="Probability that the stored category is wrong."
+    _column("stored", sa.Text(), "Id of the category that it is labelled with; empty without one."),
+    _column(
+        "suggested", sa.Text(), "Id of the category that its neighbours speak for; empty where only tags are amiss."
     ),
-    _column("severity", sa.Float(), "How far the two paths are apart, from 0 to 1."),
-    _column("kind", sa.Text(), "Kind of error: slip, systematic, ambiguous, conflict."),
+    sa.Column(
+        "probability",
+        sa.Float,
+        nullable=False,
+        index=True,
+        comment="Probability that the stored category is wrong; 0 where only tags are amiss.",
+    ),
+    _column("severity", sa.Float(), "How far the two categories are apart, from 0 to 1."),
+    _column(
+        "kind", sa.Text(), "Kind of error: slip, systematic, ambiguous, conflict; empty where only tags are amiss."
+    ),
+    sa.Column("pattern", sa.Text, nullable=False, index=True, comment="The pattern that it belongs to; empty without."),
     _column("neighbours", sa.JSON(), "List of the keys of the neighbours that say so."),
-    _column("tags", sa.JSON(), "Missing and wrong tags with their probabilities."),
+    _column("tags", sa.JSON(), "List of [tag, missing or wrong, probability], the likeliest first."),
+    sa.Column(
+        "tag_probability", sa.Float, nullable=False, index=True, comment="Probability of the first of them, 0 for none."
+    ),
     comment="One row per stored product whose category or tags are suspected to be wrong.",
+)
+
+upheld = sa.Table(
+    "upheld",
+    METADATA,
+    _column("id", sa.Text(), "Id of a product.", primary_key=True),
+    _column("node_id", sa.Text(), "Category that a person found right for it."),
+    _column("content_hash", sa.Text(), "What it said then; of other content, nobody has said anything."),
+    _column("decision", _NUMBER, "The decision that said so."),
+    comment="One row per product whose label a person has looked at; by id, so that it outlives the product.",
 )
 
 meta = sa.Table(
@@ -281,7 +303,7 @@ def _findings(connection: sa.Connection) -> None:
     """Make room for facts, duplicates, suspects and what people decide about them."""
     kind = products.c.facts.type.compile(connection.dialect)
     connection.exec_driver_sql(f"ALTER TABLE products ADD COLUMN facts {kind} NOT NULL DEFAULT '[]'")
-    METADATA.create_all(connection, [decisions, settled, twins, groups, suspects])
+    METADATA.create_all(connection, [decisions, settled, twins, groups, suspects, upheld])
 
 
 MIGRATIONS: Mapping[int, Migration] = {2: _pictures, 3: _history, 4: _findings}

@@ -1,0 +1,267 @@
+"""Products whose category or tags are suspected to be wrong, and what people said to that, in the record store.
+
+Whoever audits labels replaces what is suspected of products; whoever looks at it pages through it, the worst first. A
+suspicion is about a label: it is not shown any more once the product is labelled otherwise. Categories are kept by
+their ids, so that renaming and moving one changes nothing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from indexer.store import schema
+from indexer.store.schema import chunks, labels, products, suspects, upheld
+from taxonomy.names import SEPARATOR
+
+Connecting = Callable[[], AbstractContextManager[sa.Connection]]
+TagFault = tuple[str, str, float]
+"""A tag, `missing` or `wrong`, and how likely that is."""
+
+AUDITED = "audit_seq"
+"""Fact of the store: the place in the journal up to which labels are audited; unset before the first pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """What is suspected of the product `key`.
+
+    stored, suggested: ids of categories; suggested is empty where only tags are amiss, and then `probability`, that the
+    stored one is wrong, is 0. neighbours: keys of those that say so. tags: the likeliest fault first.
+    """
+
+    key: int
+    stored: str = ""
+    suggested: str = ""
+    probability: float = 0.0
+    severity: float = 0.0
+    kind: str = ""
+    pattern: str = ""
+    neighbours: tuple[int, ...] = ()
+    tags: tuple[TagFault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Suspected:
+    """A suspect with its product as it is stored now."""
+
+    suspect: Suspect
+    id: str
+    title: str
+    version: int
+    category: str
+    provenance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which suspects are wanted: from a probability on, of one kind, of a branch (its path), of a pattern."""
+
+    least: float = 0.0
+    kind: str = ""
+    branch: str = ""
+    pattern: str = ""
+
+
+Place = tuple[float, float, int]
+"""Where a page of labels ends: probability, severity and key of its last."""
+
+
+_SEEN = sa.select(
+    suspects, products.c.id, products.c.title, products.c.version, labels.c.category, labels.c.provenance
+).select_from(suspects.join(products, products.c.key == suspects.c.key).join(labels, labels.c.key == suspects.c.key))
+
+
+class Suspects:
+    """What is suspected; `Records.suspects` gives it. Any thread may use it."""
+
+    def __init__(self, reading: Connecting, changing: Connecting) -> None:
+        self._reading = reading
+        self._changing = changing
+
+    def replace(self, keys: Collection[int], found: Sequence[Suspect]) -> None:
+        """Let `found` be all that is suspected of the products `keys`; those that are gone by now are left out."""
+        with self._changing() as connection:
+            replace(connection, keys, found)
+
+    def labels(self, wanted: Wanted, after: Place | None = None, limit: int = 50) -> list[Suspected]:
+        """Return up to `limit` suspected labels that follow `after`: likeliest first, then severest, then by key."""
+        p, s, key = suspects.c.probability, suspects.c.severity, suspects.c.key
+        query = _SEEN.where(*_conditions(wanted)).order_by(p.desc(), s.desc(), key).limit(limit)
+        if after is not None:
+            query = query.where(sa.or_(p < after[0], sa.and_(p == after[0], _after(s, key, after[1], after[2]))))
+        with self._reading() as connection:
+            return [_suspected(row) for row in connection.execute(query)]
+
+    def count(self, wanted: Wanted) -> dict[str, int]:
+        """Return how many labels are suspected, by kind."""
+        query = sa.select(suspects.c.kind, sa.func.count()).join(labels, labels.c.key == suspects.c.key)
+        with self._reading() as connection:
+            found = connection.execute(query.where(*_conditions(wanted)).group_by(suspects.c.kind).order_by("kind"))
+            return {row[0]: row[1] for row in found}
+
+    def tags(
+        self, least: float = 0.0, after: tuple[float, int] | None = None, limit: int = 50, branch: str = ""
+    ) -> list[Suspected]:
+        """Return up to `limit` products with suspected tags after a place (probability, key), the likeliest first."""
+        p, key = suspects.c.tag_probability, suspects.c.key
+        query = _SEEN.where(p > 0, p >= least, *_within(branch)).order_by(p.desc(), key).limit(limit)
+        if after is not None:
+            query = query.where(_after(p, key, *after))
+        with self._reading() as connection:
+            return [_suspected(row) for row in connection.execute(query)]
+
+    def of(self, ids: Collection[str]) -> dict[str, Suspected]:
+        """Return by id what is suspected of products and is about the label that they have now."""
+        found: dict[str, Suspected] = {}
+        with self._reading() as connection:
+            for some in chunks(ids):
+                query = _SEEN.where(products.c.id.in_(some), labels.c.node_id == suspects.c.stored)
+                found.update((row.id, _suspected(row)) for row in connection.execute(query))
+        return found
+
+    def naming(self, keys: Collection[int]) -> list[int]:
+        """Return the keys of products whose suspicion names one of `keys` as a neighbour; every suspect is read."""
+        wanted = set(keys)
+        with self._reading() as connection:
+            rows = connection.execute(sa.select(suspects.c.key, suspects.c.neighbours)).all()
+        return sorted(row.key for row in rows if not wanted.isdisjoint(row.neighbours))
+
+    def upheld(self, ids: Collection[str]) -> dict[str, tuple[str, str]]:
+        """Return by id what a person found right: category id and content hash, of those of `ids` that have any."""
+        with self._reading() as connection:
+            return upheld_of(connection, ids)
+
+    def attributes(self, after: int, limit: int) -> list[sa.Row[Any]]:
+        """Return key, brand, facts, provenance and node_id of the `limit` products whose keys follow `after`."""
+        columns = (products.c.key, products.c.brand, products.c.facts, labels.c.provenance, labels.c.node_id)
+        query = sa.select(*columns).join_from(products, labels).where(products.c.key > after)
+        with self._reading() as connection:
+            return list(connection.execute(query.order_by(products.c.key).limit(limit)).all())
+
+
+def replace(connection: sa.Connection, keys: Collection[int], found: Sequence[Suspect]) -> None:
+    """Let `found` be all that is suspected of the products `keys`, inside a transaction.
+
+    Of products that are gone by now, and of labels that a person has found right, nothing is kept.
+    """
+    for some in chunks(keys):
+        connection.execute(suspects.delete().where(suspects.c.key.in_(some)))
+    now: dict[int, Any] = {}
+    columns = (products.c.key, products.c.id, products.c.content_hash, labels.c.node_id)
+    for some in chunks(suspect.key for suspect in found):
+        query = sa.select(*columns).join_from(products, labels).where(products.c.key.in_(some))
+        now.update((row.key, row) for row in connection.execute(query))
+    right = upheld_of(connection, [row.id for row in now.values()])
+    rows = []
+    for suspect in found:
+        if (row := now.get(suspect.key)) is None:
+            continue
+        is_right = right.get(row.id) == (row.node_id, row.content_hash)
+        rows += [] if is_right and not suspect.tags else [_row(suspect, label=not is_right)]
+    if rows:
+        connection.execute(suspects.insert(), rows)
+
+
+def upheld_of(connection: sa.Connection, ids: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Return by id what a person found right, as `Suspects.upheld`."""
+    query = sa.select(upheld.c.id, upheld.c.node_id, upheld.c.content_hash)
+    return {
+        row.id: (row.node_id, row.content_hash)
+        for some in chunks(ids)
+        for row in connection.execute(query.where(upheld.c.id.in_(some)))
+    }
+
+
+def uphold(connection: sa.Connection, ids: Collection[str], decision: int) -> None:
+    """Remember that a person found the labels right that products have now, and suspect them no more."""
+    columns = (products.c.key, products.c.id, labels.c.node_id, products.c.content_hash)
+    query = sa.select(*columns).join_from(products, labels)
+    forget(connection, ids)
+    for some in chunks(ids):
+        rows = connection.execute(query.where(products.c.id.in_(some))).all()
+        new = [{"id": r.id, "node_id": r.node_id, "content_hash": r.content_hash, "decision": decision} for r in rows]
+        if new:
+            connection.execute(upheld.insert(), new)
+        keys = [row.key for row in rows]
+        bare = {name: _row(Suspect(0))[name] for name in _OF_LABEL}
+        here = suspects.c.key.in_(keys)
+        connection.execute(suspects.delete().where(here, suspects.c.tag_probability == 0))
+        connection.execute(suspects.update().where(here).values(bare))
+
+
+def forget(connection: sa.Connection, ids: Collection[str]) -> None:
+    """Forget that a person found labels right."""
+    for some in chunks(ids):
+        connection.execute(upheld.delete().where(upheld.c.id.in_(some)))
+
+
+def set_reached(connection: sa.Connection, seq: int) -> None:
+    """Say up to which place of the journal labels are audited."""
+    schema.put_meta(connection, AUDITED, str(seq))
+
+
+_OF_LABEL = ("stored", "suggested", "probability", "severity", "kind", "pattern", "neighbours")
+
+
+def _row(suspect: Suspect, *, label: bool = True) -> Mapping[str, Any]:
+    """Return the row of a suspect, without what is suspected of its label where that is right."""
+    told = suspect if label else Suspect(suspect.key, suspect.stored, tags=suspect.tags)
+    return {
+        "key": told.key,
+        "stored": told.stored,
+        "suggested": told.suggested,
+        "probability": told.probability,
+        "severity": told.severity,
+        "kind": told.kind,
+        "pattern": told.pattern,
+        "neighbours": list(told.neighbours),
+        "tags": [list(each) for each in told.tags],
+        "tag_probability": max((each[2] for each in told.tags), default=0.0),
+    }
+
+
+def _conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
+    conditions = [
+        suspects.c.suggested != "",
+        suspects.c.probability >= wanted.least,
+        labels.c.node_id == suspects.c.stored,
+        *_within(wanted.branch),
+    ]
+    if wanted.kind:
+        conditions.append(suspects.c.kind == wanted.kind)
+    if wanted.pattern:
+        conditions.append(suspects.c.pattern == wanted.pattern)
+    return conditions
+
+
+def _within(branch: str) -> list[sa.ColumnElement[bool]]:
+    """Return what holds for products that are labelled with a category or one below it, for any without a branch."""
+    if not branch:
+        return []
+    below = branch + SEPARATOR
+    return [sa.or_(labels.c.category == branch, sa.func.substr(labels.c.category, 1, len(below)) == below)]
+
+
+def _after(first: sa.Column[Any], key: sa.Column[Any], value: float, last: int) -> sa.ColumnElement[bool]:
+    return sa.or_(first < value, sa.and_(first == value, key > last))
+
+
+def _suspected(row: Any) -> Suspected:  # noqa: ANN401 - a row of _SEEN
+    tags = tuple((tag, fault, probability) for tag, fault, probability in row.tags)
+    suspect = Suspect(
+        row.key,
+        row.stored,
+        row.suggested,
+        row.probability,
+        row.severity,
+        row.kind,
+        row.pattern,
+        tuple(row.neighbours),
+        tags,
+    )
+    return Suspected(suspect, row.id, row.title, row.version, row.category, row.provenance)
