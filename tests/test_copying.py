@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 
     from tests.conftest import Database
 
+FOUND: dict[str, dict[str, Any]] = {
+    "decisions": {"number": 1, "at": "", "author": "", "kind": "label", "action": "keep", "subject": "a", "detail": {}},
+    "settled": {"left_id": "a", "right_id": "b", "verdict": "different", "decision": 1},
+    "twins": {"left_key": 1, "right_key": 2, "verdict": "variant", "probability": 0.25, "evidence": ["size 1 and 2"]},
+    "groups": {"key": 1, "group_id": "g1", "family_id": "", "survivor": True, "reasons": ["it has a picture"]},
+}
+"""A row of each table that holds what was found and decided."""
 SEEN = Picture("ab" * 16, phash=2**64 - 3, width=8, height=6, thumbnail=b"\0\xff small")
 
 
@@ -49,6 +56,8 @@ def furnish(records: Records) -> None:
     records.suspects.replace([2], [Suspect(2, "n1", "n2", 0.9, 0.5, "slip", "", (3,), (("blue", "missing", 0.7),))])
     with records._changing() as connection:
         uphold(connection, ["3"], 1)
+        for name, row in FOUND.items():
+            connection.execute(METADATA.tables[name].insert(), row)
 
 
 def rows_of(where: Path | str) -> dict[str, list[dict[str, Any]]]:

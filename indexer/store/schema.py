@@ -205,17 +205,16 @@ twins = sa.Table(
     sa.Column(
         "left_key",
         _NUMBER,
-        sa.ForeignKey("products.key", ondelete="CASCADE"),
         primary_key=True,
         autoincrement=False,
-        comment="Key of a product; the lesser of the two.",
+        comment="Key of a product, the lesser of the two; the row stays for a while when the product is deleted.",
     ),
     sa.Column(
         "right_key",
         _NUMBER,
-        sa.ForeignKey("products.key", ondelete="CASCADE"),
         primary_key=True,
         autoincrement=False,
+        nullable=False,
         index=True,
         comment="Key of the other product.",
     ),
@@ -228,12 +227,18 @@ twins = sa.Table(
 groups = sa.Table(
     "groups",
     METADATA,
-    _product_key("The product that is a member."),
+    sa.Column(
+        "key",
+        _NUMBER,
+        primary_key=True,
+        autoincrement=False,
+        comment="Key of a member; the row stays for a while after the product, to tell whose group it left.",
+    ),
     sa.Column("group_id", sa.Text, nullable=False, index=True, comment="Its group of duplicates; empty without one."),
     sa.Column("family_id", sa.Text, nullable=False, index=True, comment="Its family of variants; empty without one."),
     _column("survivor", sa.Boolean(), "Whether it is the one of its group that is best kept."),
     _column("reasons", sa.JSON(), "List of why it is the survivor; empty for the others."),
-    comment="One row per stored product with a group or family.",
+    comment="One row per product with a group or family, as of the last look at the journal.",
 )
 
 suspects = sa.Table(
