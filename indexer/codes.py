@@ -96,6 +96,11 @@ def hashed(numbers: ArticleNumbers) -> tuple[int, ...]:
     )
 
 
+def content_code(content_hash: str) -> int:
+    """Return 64 bits of a content hash: products of one content are looked up as those of one article number are."""
+    return int(content_hash[:16], 16)
+
+
 def gtin(text: str) -> str:
     """Return a GTIN of 8, 12, 13 or 14 digits or an ISBN of 10 as 14 digits, "" for what is none.
 

@@ -236,7 +236,9 @@ class Live:
                 if names is not None:
                     self.contents.grow(names)
                 self.tree = tree
-            self.contents.put(found.keys, labels, projected, found.phashes, changing=self.changing)  # piece by piece
+            self.contents.put(  # piece by piece
+                found.keys, labels, projected, found.phashes, codes=found.codes, changing=self.changing
+            )
             self.contents.drop(gone, changing=self.changing)
         except BaseException:
             self.torn = True

@@ -234,7 +234,7 @@ def test_where_no_snapshot_can_be_read_the_index_is_built_before_it_is_served(ow
         truncate(folder)
     else:
         manifest = folder / "manifest.json"
-        manifest.write_bytes(manifest.read_bytes().replace(b'"format": 4', b'"format": 3'))
+        manifest.write_bytes(manifest.read_bytes().replace(b'"format": 5', b'"format": 4'))
     said: list[str] = []
     with closing(Serving.open(ServiceSettings(index=own_index), say=said.append)) as serving:
         assert serving.live.manifest.id != folder.name

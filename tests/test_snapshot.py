@@ -132,9 +132,9 @@ def damage(folder: Path, how: str) -> None:
         manifest = folder / "manifest.json"
         manifest.write_bytes(manifest.read_bytes().replace(b'"seq": 7', b'"seq": 8'))
     elif how == "manifest cut":
-        (folder / "manifest.json").write_bytes(b'{"format": 4')
+        (folder / "manifest.json").write_bytes(b'{"format": 5')
     elif how == "manifest incomplete":
-        (folder / "manifest.json").write_bytes(b'{"format": 4}')
+        (folder / "manifest.json").write_bytes(b'{"format": 5}')
     elif how == "no folder":
         folder.rename(folder.parent / "elsewhere")
     else:
@@ -175,7 +175,7 @@ def rewritten(folder: Path, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"format": 3}, "has format 3, this aisle reads format 4"),
+        ({"format": 4}, "has format 4, this aisle reads format 5"),
         ({"space": "learnt"}, "searches in 'learnt', its files make 'raw'"),
         (
             {"views": {"text": {"dim": 2, "vectors": {"kind": "magic", "count": 3, "parameters": {}}, "learning": {}}}},

@@ -12,6 +12,7 @@ from indexer.encoders import Encoder
 from indexer.errors import RecordError
 from indexer.images.lookalikes import Lookalikes
 from indexer.intake.update import completed, labels_of
+from indexer.memory.codes import Codes
 from indexer.memory.contents import Contents, hashed
 from indexer.memory.labels import Labels
 from indexer.settings import IndexSettings
@@ -38,7 +39,7 @@ Learning = Mapping[str, Mapping[str, float]]
 class Loaded:
     """Every product of the store: keys (n,), labels, raw parts float32 (n, all parts), and counted words in batches.
 
-    lookalikes: the perceptual hashes of their pictures.
+    lookalikes: the perceptual hashes of their pictures. codes: of their contents and article numbers.
     """
 
     keys: Keys
@@ -46,6 +47,7 @@ class Loaded:
     raw: Vectors
     counted: Sequence[Rows]
     lookalikes: Lookalikes
+    codes: Codes
 
 
 def load(
@@ -59,6 +61,7 @@ def load(
 ) -> Loaded:
     """Return what the store held at `size`; what `encoder` has never seen is encoded. tell(n): n are loaded."""
     labels, counted, hashes, filled = Labels(), [], [], 0
+    codes = list[tuple[int, ...]]()
     keys = np.empty(size.products, np.int64)
     raw = np.empty((size.products, sum(encoder.parts.values())), np.float32)
     lexicon = Lexicon.blank()
@@ -75,9 +78,10 @@ def load(
         counted.append(lexicon.count(found.texts))
         labels.put(labels_of(found, tree, vocabulary))
         hashes.append(hashed(found.keys, found.phashes))
+        codes += found.codes
         tell(filled)
     lookalikes = Lookalikes(*map(np.concatenate, zip(*hashes, strict=True))) if hashes else Lookalikes()
-    return Loaded(keys[:filled], labels, raw[:filled], counted, lookalikes)
+    return Loaded(keys[:filled], labels, raw[:filled], counted, lookalikes, Codes.of(keys[:filled], codes))
 
 
 def learn(
@@ -122,7 +126,15 @@ def _fitted(
 def fill(loaded: Loaded, features: Features, views: Views, names: Names, settings: IndexSettings) -> Contents:
     """Return what the index holds: every product placed in each view, and what speaks for the categories."""
     vectors = {name: _vectors(space, loaded, features, settings) for name, space in views.spaces.items()}
-    return Contents.of(loaded.labels, features, names, loaded.lookalikes, spaces=views.spaces, vectors=vectors)
+    return Contents.of(
+        loaded.labels,
+        features,
+        names,
+        loaded.lookalikes,
+        spaces=views.spaces,
+        vectors=vectors,
+        codes=loaded.codes,
+    )
 
 
 def _vectors(space: Space, loaded: Loaded, features: Features, settings: IndexSettings) -> VectorIndex:

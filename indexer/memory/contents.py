@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.images.lookalikes import Lookalikes
+from indexer.memory.codes import Codes
 from indexer.memory.labels import Label, Labels
 from indexer.memory.view import View
 from indexer.space import Projected, Space
@@ -33,13 +34,14 @@ AT_ONCE = 16
 class Contents:
     """The stored products by key, what their categories are called, and how they are found: by view, in order.
 
-    lookalikes: the perceptual hash of each product's main picture.
+    lookalikes: the perceptual hash of each product's main picture. codes: what it is looked up by besides.
     """
 
     labels: Labels
     features: Features
     names: Names
     lookalikes: Lookalikes
+    codes: Codes
     views: Mapping[str, View]
 
     def put(
@@ -49,6 +51,7 @@ class Contents:
         projected: Projected,
         phashes: Sequence[int | None] = (),
         *,
+        codes: Sequence[tuple[int, ...]] = (),
         changing: Changing = nullcontext,
     ) -> None:
         """File products under `keys` (n,), all different, replacing what was known of each.
@@ -72,10 +75,12 @@ class Contents:
                 shown, hashes = hashed(some, phashes[rows])
                 self.lookalikes.drop(np.setdiff1d(some, shown))
                 self.lookalikes.put(shown, hashes)
+                self.codes.put(some, codes[rows] or [()] * len(some))
                 for name, view in self.views.items():
                     view.enter(some, pieces[name])
         for view in self.views.values():
             view.settle(changing)
+        self.codes.settle(changing)
 
     def grow(self, names: Floats) -> None:
         """Make room for categories that joined the tree; names: float32 (n, all parts), what they say of themselves."""
@@ -105,6 +110,7 @@ class Contents:
                 self.labels.drop(some)
                 self.features.drop(some)
                 self.lookalikes.drop(some)
+                self.codes.drop(some)
 
     @property
     def counts(self) -> Floats:
@@ -122,9 +128,8 @@ class Contents:
 
     def save(self, folder: Path) -> list[Path]:
         """Write everything into `folder`, each view into a folder of its own, and return the files written."""
-        files = [
-            file for part in (self.labels, self.features, self.names, self.lookalikes) for file in part.save(folder)
-        ]
+        parts = (self.labels, self.features, self.names, self.lookalikes, self.codes)
+        files = [file for part in parts for file in part.save(folder)]
         return files + [file for name, view in self.views.items() for file in view.save(folder / name)]
 
     @classmethod
@@ -137,13 +142,14 @@ class Contents:
         *,
         spaces: Mapping[str, Space],
         vectors: Mapping[str, VectorIndex],
+        codes: Codes | None = None,
     ) -> Self:
         """Return the contents with these labels, features and names, and in each space these vectors."""
         views = {
             name: View.of(name, space, labels, features, vectors=vectors[name], nodes=len(names))
             for name, space in spaces.items()
         }
-        return cls(labels, features, names, lookalikes, views)
+        return cls(labels, features, names, lookalikes, codes or Codes(), views)
 
     @classmethod
     def load(
@@ -155,7 +161,7 @@ class Contents:
             name: View.load(name, space, labels, features, folder=folder / name, kind=kinds[name])
             for name, space in spaces.items()
         }
-        return cls(labels, features, Names.load(folder, parts), Lookalikes.load(folder), views)
+        return cls(labels, features, Names.load(folder, parts), Lookalikes.load(folder), Codes.load(folder), views)
 
 
 def hashed(keys: Keys, phashes: Sequence[int | None]) -> tuple[Keys, npt.NDArray[np.uint64]]:

@@ -17,7 +17,7 @@ from indexer.digest import sha256_of
 from indexer.encoders import Encoder
 from indexer.errors import ModelMismatch, SnapshotDamaged, SnapshotMismatch
 
-FORMAT = 4
+FORMAT = 5
 MANIFEST = "manifest.json"
 REBUILD = "build the index again; what was encoded is kept"
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
+from indexer.codes import codes_of, content_code
 from indexer.encoders import Encoded
 from indexer.normalize import text_of
 from indexer.product import Product
@@ -22,7 +23,7 @@ from indexer.store.schema import chunks, insert_new, labels, products, vectors
 Keys = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-_TEXT = (products.c.title, products.c.description, products.c.brand, products.c.specs)
+_TEXT = (products.c.title, products.c.description, products.c.brand, products.c.specs, products.c.facts)
 _LABEL = (labels.c.category, labels.c.tags, labels.c.provenance, labels.c.weight)
 _BRIEF = sa.select(products.c.key, products.c.id, products.c.content_hash, *_TEXT, *_LABEL).join_from(products, labels)
 
@@ -42,7 +43,8 @@ class Slice:
 
     `texts` are what encoders see of each; `voices` how much each label counts, as `Product.voice` says. `encoded` has
     one row per key; `known` is False where the store has no raw vectors of that encoder. `phashes` are the perceptual
-    hashes of the first picture of each that could be read, 64 bits, unsigned; None where there is none.
+    hashes of the first picture of each that could be read, 64 bits, unsigned; None where there is none. `codes` are
+    those of the content and of the article numbers of each, by which they are looked up.
     """
 
     keys: Keys
@@ -54,6 +56,7 @@ class Slice:
     encoded: Encoded
     known: Mask
     phashes: Sequence[int | None]
+    codes: Sequence[tuple[int, ...]]
 
 
 def keep(connection: sa.Connection, raw: RawVectors) -> None:
@@ -156,6 +159,7 @@ def _slice(connection: sa.Connection, rows: Sequence[Any], encoder: str, parts: 
         encoded=encoded,
         known=there,
         phashes=[main.get(row.key) for row in rows],
+        codes=[(content_code(row.content_hash), *some) for row, some in zip(rows, codes_of(brief), strict=True)],
     )
 
 
@@ -169,4 +173,5 @@ def _brief(row: sa.Row[Any]) -> Product:
         specs=tuple((name, value) for name, value in row.specs),
         provenance=row.provenance,
         weight=row.weight,
+        facts=tuple((name, value) for name, value in row.facts),
     )
