@@ -1,0 +1,172 @@
+"""Duplicates of a whole catalogue: every product beside its neighbours, judged, and put into groups and families.
+
+read       the store -> Catalogue: content, article numbers, pictures                                [catalogue]
+candidates by vector, by words, by number, by picture -> pairs                                       [candidates]
+judge      pairs -> verdicts, kept as arrays; evidence is told when a pair is written                [judging]
+group      pairs that are the same product -> groups; groups and variants -> families                [grouping]
+
+Memory: some 200 bytes a product and 20 a pair, beside what the index holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from indexer.build import Progress, Quiet
+from indexer.live import Live
+from indexer.vectors import Keys
+from service.duplicates import candidates
+from service.duplicates.book import JUDGED, Book, Pairs, Settled
+from service.duplicates.candidates import Codes, Nearest
+from service.duplicates.catalogue import Catalogue
+from service.duplicates.grouping import NEVER, Groups, Linkage, Scores, grouped
+from service.duplicates.judging import Judging
+from service.duplicates.verdict import DIFFERENT, IDENTICAL
+
+
+@dataclass(frozen=True, slots=True)
+class Scanning:
+    """How a scan goes: what is compared, when products belong together, and by how many threads is searched."""
+
+    nearest: Nearest = field(default_factory=Nearest)
+    groups: Linkage = field(default_factory=Linkage)
+    families: Linkage = field(default_factory=lambda: Linkage(most=500))
+    threads: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What a scan found. products: that were read. compared: pairs that were judged. pairs: those not different.
+
+    groups: duplicates, by key. families: groups and single products that are variants of each other, by key of every
+    member.
+    """
+
+    products: int
+    compared: int
+    pairs: Pairs
+    groups: Groups
+    families: Groups
+
+
+def scan(
+    live: Live,
+    judging: Judging,
+    *,
+    settled: Settled | None = None,
+    scanning: Scanning | None = None,
+    progress: Progress | None = None,
+) -> Scanned:
+    """Return the duplicates among all products that are stored now. What is changed meanwhile may or may not be seen.
+
+    settled: what people said of pairs, which overrules the decider.
+    """
+    settled, scanning, progress = settled or Settled(), scanning or Scanning(), progress or Quiet()
+    catalogue = _read(live, settled, progress)
+    codes = _candidates(live, catalogue, scanning, progress)
+    book = Book(live, judging, settled)
+    progress.start("judge", len(codes), "pairs")
+    book.judge(*_keys(codes, catalogue), tell=progress.at)
+    progress.start("group", None, "")
+    first = grouped(book.same(), book.ask_same, scanning.groups)
+    groups = _with_copies(first, catalogue)
+    families = _families(book, first, catalogue, scanning.families)
+    pairs = book.pairs.take(np.flatnonzero(book.pairs.verdicts != DIFFERENT)).joined(_copies(catalogue))
+    return Scanned(len(catalogue), len(book.pairs), pairs, groups, families)
+
+
+def _read(live: Live, settled: Settled, progress: Progress) -> Catalogue:
+    with live.reading():
+        known = live.labels.known
+        size, up_to = int(known.sum()), len(known)
+    progress.start("read", size, "products")
+    apart = np.unique(np.append(settled.left, settled.right))
+    return Catalogue.read(live.records, up_to, apart, progress.at)
+
+
+def _candidates(live: Live, catalogue: Catalogue, scanning: Scanning, progress: Progress) -> Codes:
+    """Return the pairs of rows that are judged."""
+    nearest = scanning.nearest
+    found = [candidates.of_articles(catalogue), candidates.of_pictures(catalogue), candidates.of_content(catalogue)]
+    with live.reading():
+        views = dict(live.contents.views)
+    for name, view in views.items():
+        with live.reading():
+            asked = catalogue.asked[view.seen(catalogue.keys[catalogue.asked])]
+        kinds = [("vectors", candidates.by_vector(view), nearest.by_vector)]
+        if view.space.words:
+            kinds.append(("words", candidates.by_words(view), nearest.by_words))
+        for kind, search, k in kinds:
+            progress.start(f"{name} by {kind}", len(asked), "products")
+            held = _held(live, search)
+            found.append(
+                candidates.neighbours(
+                    held, catalogue, asked, k, sure=nearest.sure, threads=scanning.threads, tell=progress.at
+                )
+            )
+    return candidates.unique(found)
+
+
+def _held(live: Live, search: candidates.Search) -> candidates.Search:
+    """Return a search that holds off changes while it looks."""
+
+    def held(keys: Keys, k: int) -> Keys:
+        with live.reading():
+            return search(keys, k)
+
+    return held
+
+
+def _keys(codes: Codes, catalogue: Catalogue) -> tuple[Keys, Keys]:
+    return catalogue.keys[codes // len(catalogue)], catalogue.keys[codes % len(catalogue)]
+
+
+def _families(book: Book, groups: Groups, catalogue: Catalogue, linkage: Linkage) -> Groups:
+    """Return the families of groups and of products that are in none, each group being judged as its first member."""
+    said = book.related()
+    left, right = _named(groups, said.left), _named(groups, said.right)
+    order = np.lexsort((said.weight, np.maximum(left, right), np.minimum(left, right)))
+    left, right, weight = left[order], right[order], said.weight[order]
+    between = Scores.of(left, right, weight)
+    parted = Scores.of(left[weight == NEVER], right[weight == NEVER], weight[weight == NEVER])
+    found = grouped(between.joined(parted), book.ask_related, linkage)
+    keys = catalogue.keys
+    family = found.of(_named(groups, keys[catalogue.first]))
+    here = family >= 0
+    return Groups(keys[here], family[here], found.asked)
+
+
+def _named(groups: Groups, keys: Keys) -> Keys:
+    """Return the group of each key, or itself."""
+    name = groups.of(keys)
+    return np.where(name >= 0, name, keys)
+
+
+def _with_copies(groups: Groups, catalogue: Catalogue) -> Groups:
+    """Return groups with the copies of their members, and those of copies alone."""
+    stands = catalogue.keys[catalogue.first]
+    copied = np.bincount(catalogue.first, minlength=len(catalogue)) > 1
+    name = groups.of(stands)
+    name = np.where((name < 0) & copied[catalogue.first], stands, name)
+    here = name >= 0
+    return Groups(catalogue.keys[here], name[here], groups.asked)
+
+
+def _copies(catalogue: Catalogue) -> Pairs:
+    """Return each copy beside the first of its content."""
+    rows = np.flatnonzero(catalogue.first != np.arange(len(catalogue)))
+    left, right = catalogue.keys[catalogue.first[rows]], catalogue.keys[rows]
+    one, none = np.ones(len(rows), np.float32), np.zeros(len(rows), np.float32)
+    return Pairs(left, right, np.full(len(rows), IDENTICAL, np.int8), one, none)
+
+
+def chunks(found: Scanned, judging: Judging, size: int = JUDGED) -> Iterator[tuple[Pairs, list[tuple[str, ...]]]]:
+    """Yield the pairs of a scan with what decided, some at a time."""
+    for start in range(0, len(found.pairs), size):
+        some = found.pairs.take(np.arange(start, min(start + size, len(found.pairs))))
+        with judging.live.reading():
+            said = judging.stored(some.left, some.right)
+            yield some, said.tell(range(len(some)))
