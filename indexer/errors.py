@@ -20,6 +20,9 @@
     │   ├── RequestRunning    the request of an idempotency key has no answer yet
     │   ├── TaxonomyConflict  another version of the tree stands than whoever changes it knows
     │   ├── TaxonomyVersionNotFound  no version of the tree has that number
+    │   ├── DecisionConflict  a decision cannot be made or taken back as things are now
+    │   ├── DecisionNotFound  no decision has that number
+    │   ├── GroupNotFound     no group of duplicates or variants has that id
     │   ├── StoreFull         the disk of the record store has no room
     │   ├── StoreReadOnly     the record store can be read and not written to
     │   └── SchemaMismatch    a record store written by another version
@@ -155,6 +158,26 @@ class TaxonomyVersionNotFound(RecordError):
     def __init__(self, number: int, last: int) -> None:
         super().__init__(f"the taxonomy has no version {number}, the last one is {last}; see: aisle taxonomy history")
         self.number = number
+
+
+class DecisionConflict(RecordError):
+    """A decision cannot be made, or taken back, as things are now."""
+
+
+class DecisionNotFound(RecordError):
+    """No decision has that number."""
+
+    def __init__(self, number: int, last: int) -> None:
+        super().__init__(f"there is no decision {number}, the last one is {last}; see: GET /v1/decisions")
+        self.number = number
+
+
+class GroupNotFound(RecordError):
+    """No group of duplicates or variants has that id."""
+
+    def __init__(self, group_id: str) -> None:
+        super().__init__(f"no group with id {group_id[:80]!r}; groups change with their products: list them again")
+        self.group_id = group_id
 
 
 class StoreFull(RecordError):

@@ -35,6 +35,7 @@ from indexer.snapshots import snapshot
 from indexer.snapshots.canaries import check_model
 from indexer.snapshots.manifest import REBUILD, Manifest, check_encoder
 from indexer.snapshots.snapshot import Built, Snapshot
+from indexer.store.decisions import Act, Decided, Decision
 from indexer.store.place import open_store
 from indexer.store.raw import Keys
 from indexer.store.records import ANY, AnotherTaxonomy, Answered, Entry, Receipt, Record, Records, Written
@@ -156,6 +157,7 @@ class Live:
         *,
         expected: Mapping[str, int | None] = ANY,
         receipt: Receipt | None = None,
+        decision: Decision | None = None,
     ) -> list[Outcome]:
         """Put products, patch them and delete ids, in order and in one transaction; on return every search sees it.
 
@@ -163,6 +165,7 @@ class Live:
         its error and a patch of an unknown id as ProductNotFound: none fails the others. expected: the version that a
         product must have, 0 when it must not be there, None when it must; raises VersionConflict, and then nothing was
         changed. receipt: kept with the change, for the request that asked for it; its answer is made of all outcomes.
+        decision: of a person, recorded with the change.
         """
         while True:
             with self._turn:
@@ -173,7 +176,16 @@ class Live:
             encode = self.encode_in_pieces
             told = receipt and Receipt(receipt.key, partial(_told, receipt, ready.changes))
             try:
-                done = store(self.records, self.encoder, good, encode, expected=versions, receipt=told, planted=planted)
+                done = store(
+                    self.records,
+                    self.encoder,
+                    good,
+                    encode,
+                    expected=versions,
+                    receipt=told,
+                    planted=planted,
+                    decision=decision,
+                )
                 break
             except AnotherTaxonomy:  # somebody changed the tree since the products were placed: place them in that one
                 self.follow()
@@ -197,6 +209,12 @@ class Live:
         effect = self.records.taxonomies.undo(number, author)
         self.follow()
         return effect
+
+    def undo_decision(self, number: int, author: str = "", acts: Sequence[Act] = ()) -> Decided:
+        """Take a decision back, as `Decisions.undo` does; on return every search sees it."""
+        decided = self.records.decisions.undo(number, author, acts)
+        self.follow()
+        return decided
 
     def reach(self, seq: int, seconds: float) -> bool:
         """Follow the journal until `seq` is in memory, waiting up to `seconds` for another process to write it."""

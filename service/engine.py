@@ -20,6 +20,7 @@ from indexer.live import Change, Live, Outcome, Patch, open_index
 from indexer.normalize import text_of
 from indexer.product import Product
 from indexer.space import IMAGE, Projected
+from indexer.store.decisions import Act, Decided, Decision
 from indexer.store.records import ANY, Receipt, Records, Stored, Written
 from indexer.store.taxonomies import Effect
 from indexer.vectors import Keys
@@ -203,9 +204,10 @@ class Engine:
         *,
         expected: Mapping[str, int | None] = ANY,
         receipt: Receipt | None = None,
+        decision: Decision | None = None,
     ) -> list[Outcome]:
         """Put products, patch them and delete ids in one transaction, as `Live.change` does."""
-        return self.live.change(changes, expected=expected, receipt=receipt)
+        return self.live.change(changes, expected=expected, receipt=receipt, decision=decision)
 
     def patch(self, patches: Sequence[Patch]) -> list[Outcome]:
         """Change some fields of stored products; in order, a refused patch and one of an unknown id as errors."""
@@ -218,6 +220,10 @@ class Engine:
     def undo_taxonomy(self, number: int | None = None, author: str = "") -> Effect:
         """Take a change of the tree back, as `Live.undo_taxonomy`."""
         return self.live.undo_taxonomy(number, author)
+
+    def undo_decision(self, number: int, author: str = "", acts: Sequence[Act] = ()) -> Decided:
+        """Take a decision back, as `Live.undo_decision`."""
+        return self.live.undo_decision(number, author, acts)
 
     def get(self, product_id: str) -> Stored:
         """Return the stored product; raises ProductNotFound."""

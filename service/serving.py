@@ -25,6 +25,7 @@ from indexer.errors import AisleError, BuildUnderway, ProductError, SnapshotErro
 from indexer.live import Change, Live, Outcome
 from indexer.product import Product
 from indexer.snapshots import cutover, publication, snapshot
+from indexer.store.decisions import Act, Decided, Decision
 from indexer.store.place import open_store
 from indexer.store.records import ANY, Receipt, Records, Stored, Written
 from indexer.store.taxonomies import Effect
@@ -147,10 +148,11 @@ class Serving:
         *,
         expected: Mapping[str, int | None] = ANY,
         receipt: Receipt | None = None,
+        decision: Decision | None = None,
     ) -> list[Outcome]:
         """Change as `Engine.change`; on return every question sees it, whatever is swapped meanwhile."""
         with self._visible() as engine:
-            return engine.change(changes, expected=expected, receipt=receipt)
+            return engine.change(changes, expected=expected, receipt=receipt, decision=decision)
 
     def delete(self, ids: Sequence[str]) -> list[Written]:
         """Forget as `Engine.delete`; on return no question finds them, whatever is swapped meanwhile."""
@@ -166,6 +168,11 @@ class Serving:
         """Take a change of the tree back as `Engine.undo_taxonomy`; on return no answer is given in it."""
         with self._visible() as engine:
             return engine.undo_taxonomy(number, author)
+
+    def undo_decision(self, number: int, author: str = "", acts: Sequence[Act] = ()) -> Decided:
+        """Take a decision back as `Engine.undo_decision`; on return every question sees it."""
+        with self._visible() as engine:
+            return engine.undo_decision(number, author, acts)
 
     def get(self, product_id: str) -> Stored:
         """Return the stored product; raises ProductNotFound."""

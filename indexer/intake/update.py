@@ -24,6 +24,7 @@ from indexer.memory.labels import UNLABELLED, Label
 from indexer.normalize import normalize
 from indexer.product import Product, check, content_hash
 from indexer.space.names import spoken_names
+from indexer.store.decisions import Decision
 from indexer.store.raw import RawVectors, Slice
 from indexer.store.records import ANY, Receipt, Record, Records, Stored, Unencoded, Written
 from indexer.vectors import Vectors
@@ -73,10 +74,12 @@ def store(
     expected: Mapping[str, int | None] = ANY,
     receipt: Receipt | None = None,
     planted: int | None = None,
+    decision: Decision | None = None,
 ) -> list[Written]:
     """Put records and delete ids in one transaction, with the raw vectors of content that the encoder has not seen yet.
 
-    encode: of products that are whole. expected, receipt, planted: as for `Records.change`, which says what is raised.
+    encode: of products that are whole. expected, receipt, planted, decision: as for `Records.change`, which says what
+    is raised.
     """
     contents = {each.content_hash: each.product for each in changes if isinstance(each, Record)}
     new = contents.keys() - records.known(contents, encoder.name)
@@ -86,7 +89,13 @@ def store(
         raw = RawVectors(encoder.name, list(some), sound(encode(products))) if some else None
         try:
             return records.change(
-                changes, raw, encoder=encoder.name, expected=expected, receipt=receipt, planted=planted
+                changes,
+                raw,
+                encoder=encoder.name,
+                expected=expected,
+                receipt=receipt,
+                planted=planted,
+                decision=decision,
             )
         except Unencoded as error:  # somebody deleted the last product of that content in the meantime
             new = new | set(error.contents)

@@ -46,7 +46,7 @@ class TakenBack:
 
 
 @dataclass(frozen=True, slots=True)
-class _Past:
+class Past:
     """What one product was: `image` as `rows.image_of` makes it, None when it was not there; changed `times` since."""
 
     id: str
@@ -72,7 +72,7 @@ def take_back(connection: sa.Connection, seq: int, now: str) -> TakenBack:
     for page in _pages(connection, seq, end):
         if tree is not None:
             _rename(page, tree)
-        done, missing = _put_back(connection, page, now, left, unseen)
+        done, missing = put_back(connection, page, now, left, unseen)
         changed += done
         lost += missing
     raw.drop_orphans(connection, left)
@@ -136,7 +136,7 @@ def _replant(connection: sa.Connection, tree: Tree, seq: int, now: str) -> int:
     return before.number + 1
 
 
-def _rename(page: Sequence[_Past], tree: Tree) -> None:
+def _rename(page: Sequence[Past], tree: Tree) -> None:
     """Call the categories of what products were as `tree` does; what became of them since may bear other names."""
     texts: Mapping[str, str] = {node_id: tree.text(node) for node, node_id in enumerate(tree.ids)}
     for past in page:
@@ -145,7 +145,7 @@ def _rename(page: Sequence[_Past], tree: Tree) -> None:
             label["category"] = texts.get(label["node_id"], label["category"])
 
 
-def _pages(connection: sa.Connection, seq: int, end: int) -> Iterator[list[_Past]]:
+def _pages(connection: sa.Connection, seq: int, end: int) -> Iterator[list[Past]]:
     """Yield what each product that changed after `seq` was then, in the order in which they changed."""
     first, times = sa.func.min(journal.c.seq).label("first"), sa.func.count().label("times")
     since = sa.select(first, times).where(journal.c.seq > seq, journal.c.seq <= end, journal.c.action != "taxonomy")
@@ -154,7 +154,7 @@ def _pages(connection: sa.Connection, seq: int, end: int) -> Iterator[list[_Past
     for some in chunks(counted):
         entries = connection.execute(query.where(journal.c.seq.in_(some))).all()
         _check_known(connection, entries, seq)
-        yield [_Past(row.id, row.before, counted[row.seq]) for row in entries]
+        yield [Past(row.id, row.before, counted[row.seq]) for row in entries]
 
 
 def _check_known(connection: sa.Connection, entries: Sequence[sa.Row[Any]], seq: int) -> None:
@@ -172,8 +172,8 @@ def _check_known(connection: sa.Connection, entries: Sequence[sa.Row[Any]], seq:
             )
 
 
-def _put_back(
-    connection: sa.Connection, page: Sequence[_Past], now: str, left: set[str], unseen: set[str]
+def put_back(
+    connection: sa.Connection, page: Sequence[Past], now: str, left: set[str], unseen: set[str]
 ) -> tuple[int, int]:
     """Put products back and return how many were not so already, and how many of their pictures are lost."""
     here = {each.record.product.id: each for each in rows.find(connection, products.c.id, [past.id for past in page])}
@@ -181,7 +181,7 @@ def _put_back(
     query = sa.select(picture_table.c.hash)
     kept = {each for some in chunks(wanted) for each in connection.scalars(query.where(picture_table.c.hash.in_(some)))}
     told: dict[Action, list[tuple[int, str, Stored | None]]] = {"delete": [], "put": []}
-    new: list[tuple[int, _Past]] = []
+    new: list[tuple[int, Past]] = []
     for past in page:
         found = here.get(past.id)
         if past.image is None and found is None:
@@ -206,7 +206,7 @@ def _put_back(
     return sum(map(len, told.values())), sum(link["problem"] == LOST for link in links)
 
 
-def _product(key: int, past: _Past, now: str) -> dict[str, Any]:
+def _product(key: int, past: Past, now: str) -> dict[str, Any]:
     """Return the row of a product; its version is above every one that it had since."""
     image = past.image["product"]
     return {**image, "key": key, "version": image["version"] + past.times + 1, "updated_at": now}

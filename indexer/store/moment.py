@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -69,3 +70,8 @@ class Moment:
     def misfits(self, hashes: Collection[str], encoder: str, parts: Mapping[str, int]) -> set[str]:
         """Return those of `hashes` whose raw vectors have not the length that their part has."""
         return raw.misfits(self._connection, hashes, encoder, parts)
+
+
+def now_text() -> str:
+    """Return this moment as the store writes it: ISO 8601 in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

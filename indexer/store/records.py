@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
@@ -22,9 +22,11 @@ import sqlalchemy as sa
 from indexer.encoders import Encoded
 from indexer.errors import RecordError
 from indexer.product import Product
-from indexer.store import engines, history, pictures, raw, relabelling, requests, rows, schema, versions
+from indexer.store import decisions, engines, history, pictures, raw, relabelling, requests, rows, schema, versions
+from indexer.store.decisions import Decision, Decisions
+from indexer.store.findings import Findings
 from indexer.store.history import TakenBack
-from indexer.store.moment import Moment
+from indexer.store.moment import Moment, now_text
 from indexer.store.raw import RawVectors, Slice
 from indexer.store.refusals import refusal
 from indexer.store.requests import Answered, Receipt
@@ -32,6 +34,7 @@ from indexer.store.rows import ANY, Entry, Outcome, Record, Stored, Unencoded, W
 from indexer.store.schema import journal, labels, products
 from indexer.store.suspects import Suspects
 from indexer.store.taxonomies import Taxonomies
+from indexer.store.twins import Twins
 from indexer.store.versions import AnotherTaxonomy
 
 __all__ = [
@@ -123,21 +126,25 @@ class Records:
         expected: Mapping[str, int | None] = ANY,
         receipt: Receipt | None = None,
         planted: int | None = None,
+        decision: Decision | None = None,
     ) -> list[Written]:
         """Put records, delete ids and keep raw vectors in one transaction; the answers are in the order of `changes`.
 
         A record that equals what is stored is `unchanged` and leaves no journal entry; an id that is not stored is
         `missing`; of repeated ids the last wins. encoder: by which every content that is put must have raw vectors.
         expected: the version that a product must have now, 0 for none, None for any. receipt: of the request that asked
-        for it. planted: the version of the tree in which the records were placed. Raises Unencoded, AnotherTaxonomy,
-        VersionConflict and RecordError, with nothing changed.
+        for it. planted: the version of the tree in which the records were placed. decision: of a person, recorded with
+        what it changes. Raises Unencoded, AnotherTaxonomy, VersionConflict and RecordError, with nothing changed.
         """
         with self._changing() as connection:
             if planted is not None:
                 versions.check(connection, planted)
             if vectors is not None:
                 raw.keep(connection, vectors)
-            written = rows.change(connection, changes, _now(), encoder=encoder, expected=expected)
+            now, kept = now_text(), decisions.keep(connection, decision.keeps) if decision else {}
+            written = rows.change(connection, changes, now, encoder=encoder, expected=expected)
+            if decision is not None:
+                decisions.record(connection, decision, kept, written, now)
             if receipt is not None:
                 requests.settle(connection, receipt.key, receipt.answer(written))
             return written
@@ -149,7 +156,7 @@ class Records:
         stands for another request, and RequestRunning when the request has no answer yet.
         """
         with self._changing() as connection:
-            return requests.claim(connection, key, fingerprint, _now(), keep)
+            return requests.claim(connection, key, fingerprint, now_text(), keep)
 
     def settle(self, key: str, answered: Answered) -> None:
         """Keep what is answered to the request that claimed a key, where nothing is changed."""
@@ -159,7 +166,7 @@ class Records:
     def renew(self, key: str) -> None:
         """Keep the claim of a request that takes long; one that is not renewed can be claimed again in some minutes."""
         with self._changing() as connection:
-            requests.renew(connection, key, _now())
+            requests.renew(connection, key, now_text())
 
     def release(self, key: str) -> None:
         """Give up the claim of a request that failed, so that it can be made again."""
@@ -298,10 +305,25 @@ class Records:
         """Labels and tags that are suspected to be wrong."""
         return Suspects(self._reading, self._changing)
 
+    @property
+    def decisions(self) -> Decisions:
+        """What people decided about duplicates and wrong labels."""
+        return Decisions(self._seeing, self._changing)
+
+    @property
+    def twins(self) -> Twins:
+        """Pairs of products that are not merely different, and the groups that they are in."""
+        return Twins(self._seeing)
+
+    @property
+    def findings(self) -> Findings:
+        """What was worked out of products, and up to which change of them."""
+        return Findings(self._seeing, self._changing)
+
     def take_back(self, seq: int) -> TakenBack:
         """Make every product and label what it was after the change `seq`; raises as `history.take_back` does."""
         with self._changing() as connection:
-            return history.take_back(connection, seq, _now())
+            return history.take_back(connection, seq, now_text())
 
     @contextmanager
     def moment(self) -> Iterator[Moment]:
@@ -341,7 +363,3 @@ class Records:
             yield
         except sa.exc.DBAPIError as error:
             raise refusal(self.name, error) from error
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

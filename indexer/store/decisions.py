@@ -1,0 +1,222 @@
+"""What people decide about duplicates and wrong labels: recorded with what it does, told in order, and taken back.
+
+A decision is written in the transaction of the changes that it makes, so that both are there or neither. Taking one
+back is a decision of its own, which puts back what the other changed, as further changes that every index follows.
+Only one changes the store at a time, so what comes later in the order of decisions is also seen later.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from indexer.errors import DecisionConflict, DecisionNotFound
+from indexer.store import settlements
+from indexer.store.moment import now_text
+from indexer.store.putback import undone
+from indexer.store.rows import Written
+from indexer.store.schema import chunks, decisions, insert_new, pictures, product_pictures, products, vectors
+from indexer.store.settlements import Said
+
+Connecting = Callable[[], AbstractContextManager[sa.Connection]]
+Act = Callable[[sa.Connection, int], None]
+"""Does something more in the transaction of a decision, by its number."""
+
+UNDO = "undo"
+KEPT = "kept"
+"""Where the detail of a decision keeps what would be lost with the products that it deletes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person decides. kind: what it is about: duplicates, label or tags. subject: the group, pair or product.
+
+    detail: what else is told of it, as JSON. says: what it says of pairs. acts: what else is done with it. keeps: ids
+    whose raw vectors and thumbnails are kept with it, so that they come back when it is taken back.
+    """
+
+    kind: str
+    action: str
+    subject: str
+    author: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    says: Sequence[Said] = ()
+    acts: Sequence[Act] = ()
+    keeps: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One decision as it was recorded; undone_at: when it was taken back, None while it stands.
+
+    detail: `pairs` [[id, id, verdict]] and `seqs` [first, last] in the journal where it has them; `undoes`, the number
+    of the decision that this one takes back.
+    """
+
+    number: int
+    at: str
+    author: str
+    kind: str
+    action: str
+    subject: str
+    detail: Mapping[str, Any]
+    undone_at: str | None
+
+
+class Decisions:
+    """The decisions in one store; `Records.decisions` makes it."""
+
+    def __init__(self, reading: Connecting, changing: Connecting) -> None:
+        self._reading = reading
+        self._changing = changing
+
+    def record(self, decision: Decision) -> Decided:
+        """Record a decision that changes no product; one that does goes with `Records.change`."""
+        with self._changing() as connection:
+            return of_number(connection, record(connection, decision, {}, (), now_text()))
+
+    def get(self, number: int) -> Decided:
+        """Return one decision; raises DecisionNotFound."""
+        with self._reading() as connection:
+            return of_number(connection, number)
+
+    def page(self, before: int | None = None, limit: int = 50, kind: str = "") -> list[Decided]:
+        """Return the `limit` decisions before a number, the latest first; of one kind where it is named."""
+        query = sa.select(decisions).order_by(decisions.c.number.desc()).limit(limit)
+        if before is not None:
+            query = query.where(decisions.c.number < before)
+        if kind:
+            query = query.where(decisions.c.kind == kind)
+        with self._reading() as connection:
+            return [_decided(row) for row in connection.execute(query)]
+
+    def since(self, number: int, limit: int = 1_000) -> list[Decided]:
+        """Return the first `limit` decisions after a number, in order."""
+        query = sa.select(decisions).where(decisions.c.number > number).order_by(decisions.c.number).limit(limit)
+        with self._reading() as connection:
+            return [_decided(row) for row in connection.execute(query)]
+
+    def last(self) -> int:
+        """Return the number of the last decision, 0 before the first."""
+        with self._reading() as connection:
+            return last_number(connection)
+
+    def undo(self, number: int, author: str = "", acts: Sequence[Act] = ()) -> Decided:
+        """Take a decision back, as a further decision, which is returned.
+
+        Products that it deleted are there again, fields that it changed are what they were, and of pairs holds what was
+        said before. acts: what is done besides, by the number of the new decision. Raises DecisionNotFound, and
+        DecisionConflict, with nothing changed, when it is taken back already, or its products were changed meanwhile.
+        """
+        with self._changing() as connection:
+            now = now_text()
+            row = of_number(connection, number)
+            if row.action == UNDO or row.undone_at is not None:
+                when = f"was taken back at {row.undone_at}" if row.undone_at else "takes another one back"
+                raise DecisionConflict(f"decision {number} {when}; it cannot be undone (look at GET /v1/decisions)")
+            detail: dict[str, Any] = {"undoes": number}
+            if "seqs" in row.detail:
+                _bring_back(connection, number)
+                detail["seqs"] = list(undone(connection, row.detail["seqs"], number, now))
+            connection.execute(decisions.update().where(decisions.c.number == number).values(undone_at=now))
+            detail["pairs"] = settlements.take_back(connection, number, row.detail.get("before", ()))
+            new = _insert(connection, Decision(row.kind, UNDO, row.subject, author), detail, now)
+            for act in acts:
+                act(connection, new)
+            return of_number(connection, new)
+
+
+def record(
+    connection: sa.Connection, decision: Decision, kept: Mapping[str, Any], written: Sequence[Written], now: str
+) -> int:
+    """Record a decision inside a transaction, after what it changed, and return its number; kept: as `keep` gave it."""
+    detail = dict(decision.detail)
+    places = [each.seq for each in written if each.outcome not in {"unchanged", "missing"}]
+    if places:
+        detail["seqs"] = [min(places), max(places)]
+    if kept:
+        detail[KEPT] = kept
+    number = last_number(connection) + 1
+    if decision.says:
+        detail["pairs"] = [list(said) for said in settlements.sorted_pairs(decision.says)]
+        detail["before"] = settlements.settle(connection, decision.says, number)
+    _insert(connection, decision, detail, now)
+    for act in decision.acts:
+        act(connection, number)
+    return number
+
+
+def keep(connection: sa.Connection, ids: Collection[str]) -> dict[str, Any]:
+    """Return raw vectors and thumbnails of products as JSON can hold them, before a change that may lose them."""
+    contents: set[str] = set()
+    seen: set[str] = set()
+    for some in chunks(ids):
+        contents.update(connection.scalars(sa.select(products.c.content_hash).where(products.c.id.in_(some))))
+        query = sa.select(product_pictures.c.hash).join(products, products.c.key == product_pictures.c.key)
+        seen.update(connection.scalars(query.where(products.c.id.in_(some), product_pictures.c.hash != "")))
+    kept: dict[str, Any] = {}
+    for table, column, values in ((vectors, vectors.c.content_hash, contents), (pictures, pictures.c.hash, seen)):
+        rows = [
+            {str(name): _written(value) for name, value in row.items()}
+            for some in chunks(values)
+            for row in connection.execute(sa.select(table).where(column.in_(some))).mappings()
+        ]
+        if rows:
+            kept[str(table.name)] = rows
+    return kept
+
+
+def last_number(connection: sa.Connection) -> int:
+    """Return the number of the last decision, 0 before the first."""
+    return connection.scalar(sa.select(sa.func.max(decisions.c.number))) or 0
+
+
+def of_number(connection: sa.Connection, number: int) -> Decided:
+    """Return one decision; raises DecisionNotFound."""
+    row = connection.execute(sa.select(decisions).where(decisions.c.number == number)).one_or_none()
+    if row is None:
+        raise DecisionNotFound(number, last_number(connection))
+    return _decided(row)
+
+
+def _bring_back(connection: sa.Connection, number: int) -> None:
+    """Store again what was kept with a decision, where it is not there."""
+    detail = connection.scalar(sa.select(decisions.c.detail).where(decisions.c.number == number))
+    for table in (vectors, pictures):
+        rows = (detail or {}).get(KEPT, {}).get(table.name, [])
+        if rows:
+            new = [{name: _read(value) for name, value in row.items()} for row in rows]
+            connection.execute(insert_new(connection, table), new)
+
+
+def _written(value: object) -> object:
+    return {"base64": b64encode(bytes(value)).decode()} if isinstance(value, bytes | memoryview) else value
+
+
+def _read(value: Any) -> Any:  # noqa: ANN401 - as JSON has it
+    return b64decode(value["base64"]) if isinstance(value, dict) else value
+
+
+def _insert(connection: sa.Connection, decision: Decision, detail: Mapping[str, Any], now: str) -> int:
+    number = last_number(connection) + 1
+    row = {
+        "number": number,
+        "at": now,
+        "author": decision.author,
+        "kind": decision.kind,
+        "action": decision.action,
+        "subject": decision.subject,
+        "detail": dict(detail),
+    }
+    connection.execute(decisions.insert(), row)
+    return number
+
+
+def _decided(row: Any) -> Decided:  # noqa: ANN401 - a row of the table
+    detail = {name: value for name, value in row.detail.items() if name != KEPT}
+    return Decided(row.number, row.at, row.author, row.kind, row.action, row.subject, detail, row.undone_at)

@@ -1,0 +1,125 @@
+"""What one change, in some places of the journal, did to products: taken back where nobody changed it again since.
+
+Each entry of the journal holds what was there before. Of a product that was deleted all of that comes back; of one that
+was changed the fields that the change touched. What is put back is journalled like any change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from indexer.errors import DecisionConflict
+from indexer.store import pictures, raw, rows, versions
+from indexer.store.history import Past, put_back
+from indexer.store.relabelling import path_of
+from indexer.store.schema import chunks, journal, products
+from taxonomy.names import SEPARATOR
+
+_COUNTED = frozenset({"key", "version", "created_at", "updated_at"})
+_SHOWN = 5
+"""Conflicts that a message names."""
+
+
+def undone(connection: sa.Connection, seqs: Sequence[int], number: int, now: str) -> tuple[int, int]:
+    """Take back what was changed at places of the journal, first and last, and return those of the new changes.
+
+    number: of the decision that made it, for messages. Raises DecisionConflict, with the products, when one that it
+    deleted was stored anew, or what it changed of one was changed again.
+    """
+    first, last = seqs
+    query = sa.select(journal).where(journal.c.seq.between(first, last), journal.c.key >= 0).order_by(journal.c.seq)
+    entries: dict[str, Any] = {}
+    for entry in connection.execute(query):
+        entries.setdefault(entry.id, entry)
+    here = {each.record.product.id: rows.image_of(each) for each in rows.find(connection, products.c.id, entries)}
+    after, times = _since(connection, list(entries), first, last)
+    page, conflicts = [], []
+    for id_, entry in entries.items():
+        image = _former(entry, after.get(id_) or here.get(id_), here.get(id_))
+        if isinstance(image, str):
+            conflicts.append(f"{id_!r} {image}")
+        else:
+            page.append(Past(id_, image, times[id_]))
+    if conflicts:
+        more = f" and {len(conflicts) - _SHOWN} more" if len(conflicts) > _SHOWN else ""
+        raise DecisionConflict(
+            f"decision {number} cannot be undone: {', '.join(conflicts[:_SHOWN])}{more}; nothing was changed"
+        )
+    _name_categories(connection, page)
+    before = rows.last_seq(connection)
+    left: set[str] = set()
+    unseen: set[str] = set()
+    put_back(connection, page, now, left, unseen)
+    raw.drop_orphans(connection, left)
+    pictures.drop_orphans(connection, unseen)
+    return before + 1, rows.last_seq(connection)
+
+
+def _since(
+    connection: sa.Connection, ids: Sequence[str], first: int, last: int
+) -> tuple[dict[str, Any], dict[str, int]]:
+    """Return by id what each product was after `last` where it changed since, and how often it changed from `first`."""
+    after: dict[str, Any] = {}
+    times = dict.fromkeys(ids, 0)
+    for some in chunks(ids):
+        query = sa.select(journal.c.seq, journal.c.id, journal.c.before).where(journal.c.id.in_(some))
+        for entry in connection.execute(query.where(journal.c.seq >= first).order_by(journal.c.seq)):
+            times[entry.id] += 1
+            if entry.seq > last:
+                after.setdefault(entry.id, entry.before)
+    return after, times
+
+
+def _former(entry: Any, made: Any, now: Any) -> Any:  # noqa: ANN401 - a row, and images as JSON has them
+    """Return what a product was before an entry, or why that cannot be had; made: after the change, now: by now."""
+    if entry.action == "delete":
+        return "was stored anew meanwhile" if now is not None else entry.before
+    if now is None:
+        return "was deleted meanwhile"
+    if entry.before is None:
+        return "was new with it"
+    image = {"product": dict(now["product"]), "label": dict(now["label"]), "pictures": now["pictures"]}
+    for part in ("product", "label"):
+        for name, value in entry.before[part].items():
+            if name in _COUNTED or _same(value, made[part][name]):
+                continue
+            if not _same(now[part][name], made[part][name]) and name != "category":
+                return f"was changed meanwhile ({name})"
+            image[part][name] = value
+    if entry.before["pictures"] != made["pictures"]:
+        if now["pictures"] != made["pictures"]:
+            return "was changed meanwhile (images)"
+        image["pictures"] = entry.before["pictures"]
+    return image
+
+
+def _same(value: Any, other: Any) -> bool:  # noqa: ANN401 - as JSON has it
+    return bool(_listed(value) == _listed(other))
+
+
+def _listed(value: Any) -> Any:  # noqa: ANN401 - as JSON has it
+    return [_listed(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _name_categories(connection: sa.Connection, page: Sequence[Past]) -> None:
+    """Call the categories of what comes back as the tree does that stands; one that is gone leads where it went."""
+    labels = [past.image["label"] for past in page if past.image["label"]["category"]]
+    if not labels:
+        return
+    tree = versions.standing(connection).tree
+    texts: Mapping[str, str] = {node_id: tree.text(node) for node, node_id in enumerate(tree.ids)}
+    aliases = versions.aliases_of(connection)
+    for label in labels:
+        if label["node_id"] in texts:
+            label["category"] = texts[label["node_id"]]
+            continue
+        path = aliases.follow(tree, path_of(label["category"]))
+        if path:
+            node = tree.find(path)
+            label["category"] = SEPARATOR.join(path)
+            label["node_id"] = label["node_id"] if node is None else tree.ids[node]
+        elif path == ():
+            label["category"], label["node_id"] = "", ""
