@@ -29,7 +29,14 @@ if TYPE_CHECKING:
 FOUND: dict[str, dict[str, Any]] = {
     "decisions": {"number": 1, "at": "", "author": "", "kind": "label", "action": "keep", "subject": "a", "detail": {}},
     "settled": {"left_id": "a", "right_id": "b", "verdict": "different", "decision": 1},
-    "twins": {"left_key": 1, "right_key": 2, "verdict": "variant", "probability": 0.25, "evidence": ["size 1 and 2"]},
+    "twins": {
+        "left_key": 1,
+        "right_key": 2,
+        "verdict": "variant",
+        "probability": 0.25,
+        "variant": 0.5,
+        "evidence": ["size 1 and 2"],
+    },
     "groups": {"key": 1, "group_id": "g1", "family_id": "", "survivor": True, "reasons": ["it has a picture"]},
 }
 """A row of each table that holds what was found and decided."""

@@ -220,6 +220,7 @@ twins = sa.Table(
     ),
     _column("verdict", sa.Text(), "identical, same product, variant or same picture."),
     _column("probability", sa.Float(), "Probability that both are the same product."),
+    _column("variant", sa.Float(), "Probability that they are variants of one product."),
     _column("evidence", sa.JSON(), "List of what decided, in words."),
     comment="Pairs of stored products that are not merely different, as the machine judges them.",
 )

@@ -32,6 +32,7 @@ class Twin:
     right: int
     verdict: str
     probability: float
+    variant: float = 0.0
     evidence: tuple[str, ...] = ()
 
 
@@ -175,6 +176,7 @@ def _twin_row(twin: Twin) -> dict[str, Any]:
         "right_key": twin.right,
         "verdict": twin.verdict,
         "probability": twin.probability,
+        "variant": twin.variant,
         "evidence": list(twin.evidence),
     }
 
@@ -190,7 +192,7 @@ def _member_row(member: Member) -> dict[str, Any]:
 
 
 def _twin(row: Any) -> Twin:  # noqa: ANN401 - a row of the table
-    return Twin(row.left_key, row.right_key, row.verdict, row.probability, tuple(row.evidence))
+    return Twin(row.left_key, row.right_key, row.verdict, row.probability, row.variant, tuple(row.evidence))
 
 
 def _member(row: Any) -> Member:  # noqa: ANN401 - a row of the table
