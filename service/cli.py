@@ -12,6 +12,7 @@ import sys
 import click
 
 from service.commands.answers import classify, serve, similar
+from service.commands.auditing import audit
 from service.commands.changing import add, remove, sync
 from service.commands.evaluating import evaluate
 from service.commands.indexes import build, calibrate, info
@@ -61,6 +62,7 @@ for command in (
     *(build, add, remove, sync, calibrate, info),
     *(rebuild, publish, rollback, discard),
     *(classify, similar, evaluate, tags, taxonomy),
+    audit,
     *(serve, export, backup, restore, verify, models),
 ):
     aisle.add_command(command)

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from indexer.store import schema
-from indexer.store.schema import chunks, labels, products, suspects, upheld
+from indexer.store.schema import chunks, labels, products, suspects, twins, upheld
 from taxonomy.names import SEPARATOR
 
 Connecting = Callable[[], AbstractContextManager[sa.Connection]]
@@ -24,6 +24,11 @@ TagFault = tuple[str, str, float]
 
 AUDITED = "audit_seq"
 """Fact of the store: the place in the journal up to which labels are audited; unset before the first pass."""
+
+WRITTEN = 5_000
+"""Suspects that are written at a time."""
+ONE_PRODUCT = ("identical", "same product")
+"""Verdicts on pairs that are listings of one product."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,15 @@ class Suspected:
     version: int
     category: str
     provenance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A stored product by its name and place; `path` is empty without a category."""
+
+    id: str
+    title: str
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +145,65 @@ class Suspects:
             rows = connection.execute(sa.select(suspects.c.key, suspects.c.neighbours)).all()
         return sorted(row.key for row in rows if not wanted.isdisjoint(row.neighbours))
 
+    def renew(self, found: Sequence[Suspect], facts: Mapping[str, str]) -> None:
+        """Let `found` be all that is suspected of any product, and set facts of the store, in one transaction."""
+        with self._changing() as connection:
+            connection.execute(suspects.delete())
+            for start in range(0, len(found), WRITTEN):
+                _insert(connection, found[start : start + WRITTEN])
+            for name, value in facts.items():
+                schema.put_meta(connection, name, value)
+
+    def right(self) -> list[int]:
+        """Return the keys of products whose label, as it is now, a person has found right."""
+        same = (upheld.c.id == products.c.id, upheld.c.content_hash == products.c.content_hash)
+        query = sa.select(products.c.key).join(upheld, sa.and_(*same)).join(labels, labels.c.key == products.c.key)
+        with self._reading() as connection:
+            return list(connection.scalars(query.where(labels.c.node_id == upheld.c.node_id).order_by(products.c.key)))
+
+    def conflicts(self, keys: Collection[int] | None = None) -> list[tuple[int, int, float]]:
+        """Return the pairs of keys that are one product, as likely as that, with different categories.
+
+        keys: of which either is one; of all without.
+        """
+        left, right = labels.alias(), labels.alias()
+        query = (
+            sa.select(twins.c.left_key, twins.c.right_key, twins.c.probability)
+            .join(left, left.c.key == twins.c.left_key)
+            .join(right, right.c.key == twins.c.right_key)
+            .where(left.c.node_id != right.c.node_id, left.c.node_id != "", right.c.node_id != "")
+            .where(twins.c.verdict.in_(ONE_PRODUCT))
+        )
+        columns = (twins.c.left_key, twins.c.right_key)
+        queries = (
+            [query] if keys is None else [query.where(each.in_(some)) for some in chunks(keys) for each in columns]
+        )
+        with self._reading() as connection:
+            return sorted({(row[0], row[1], row[2]) for each in queries for row in connection.execute(each)})
+
     def upheld(self, ids: Collection[str]) -> dict[str, tuple[str, str]]:
         """Return by id what a person found right: category id and content hash, of those of `ids` that have any."""
         with self._reading() as connection:
             return upheld_of(connection, ids)
 
-    def attributes(self, after: int, limit: int) -> list[sa.Row[Any]]:
+    def listed(self, keys: Collection[int]) -> dict[int, Listed]:
+        """Return by key what products are called and where they stand; those that are gone are left out."""
+        query = sa.select(products.c.key, products.c.id, products.c.title, labels.c.category).join_from(
+            products, labels
+        )
+        with self._reading() as connection:
+            return {
+                row.key: Listed(row.id, row.title, row.category)
+                for some in chunks(keys)
+                for row in connection.execute(query.where(products.c.key.in_(some)))
+            }
+
+    def attributes(self, after: int, limit: int) -> Sequence[Any]:
         """Return key, brand, facts, provenance and node_id of the `limit` products whose keys follow `after`."""
         columns = (products.c.key, products.c.brand, products.c.facts, labels.c.provenance, labels.c.node_id)
         query = sa.select(*columns).join_from(products, labels).where(products.c.key > after)
         with self._reading() as connection:
-            return list(connection.execute(query.order_by(products.c.key).limit(limit)).all())
+            return connection.execute(query.order_by(products.c.key).limit(limit)).all()
 
 
 def replace(connection: sa.Connection, keys: Collection[int], found: Sequence[Suspect]) -> None:
@@ -151,6 +213,10 @@ def replace(connection: sa.Connection, keys: Collection[int], found: Sequence[Su
     """
     for some in chunks(keys):
         connection.execute(suspects.delete().where(suspects.c.key.in_(some)))
+    _insert(connection, found)
+
+
+def _insert(connection: sa.Connection, found: Sequence[Suspect]) -> None:
     now: dict[int, Any] = {}
     columns = (products.c.key, products.c.id, products.c.content_hash, labels.c.node_id)
     for some in chunks(suspect.key for suspect in found):

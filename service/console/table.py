@@ -7,7 +7,7 @@ stays in the table and its `aisle_problem` says why.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -133,8 +133,10 @@ def check_output(out: Path) -> None:
 
 
 @contextmanager
-def open_table(out: Path, columns: Sequence[str]) -> Iterator[Write]:
+def open_table(out: Path, columns: Sequence[str], numbers: Collection[str] = NUMBERS) -> Iterator[Write]:
     """Yield what appends rows (column -> cell, None and missing ones are empty) to a file of a format in FORMATS.
+
+    numbers: the columns of numbers, for formats that tell them from text.
 
     The file is written aside and gets its name when it is whole; on any error there is none, or the one from before.
     Only .jsonl takes cells of other columns than `columns`.
@@ -142,7 +144,7 @@ def open_table(out: Path, columns: Sequence[str]) -> Iterator[Write]:
     check_output(out)
     aside = out.with_name(f".{out.name}.writing")
     try:
-        with FORMATS[out.suffix.lower()](aside, columns) as write:
+        with FORMATS[out.suffix.lower()](aside, columns, numbers) as write:
             yield write
         aside.replace(out)
     finally:
@@ -158,15 +160,17 @@ def _cells(row: Row, answer: Answer | str, guesses: Sequence[Candidate]) -> Cell
 
 
 @contextmanager
-def _json_lines(path: Path, columns: Sequence[str]) -> Iterator[Write]:
-    del columns  # each line names its own
+def _json_lines(path: Path, columns: Sequence[str], numbers: Collection[str]) -> Iterator[Write]:
+    del columns, numbers  # each line names its own, and JSON tells numbers from text
     with path.open("wb") as file:
         yield lambda rows: file.writelines(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
 
 
 @contextmanager
-def _delimited(path: Path, columns: Sequence[str], *, delimiter: str) -> Iterator[Write]:
+def _delimited(path: Path, columns: Sequence[str], numbers: Collection[str], *, delimiter: str) -> Iterator[Write]:
     import pandas as pd
+
+    del numbers  # all is text
 
     with path.open("w", encoding="utf-8", newline="") as file:
 
@@ -183,12 +187,12 @@ def _delimited(path: Path, columns: Sequence[str], *, delimiter: str) -> Iterato
 
 
 @contextmanager
-def _parquet(path: Path, columns: Sequence[str]) -> Iterator[Write]:
+def _parquet(path: Path, columns: Sequence[str], numbers: Collection[str]) -> Iterator[Write]:
     import pandas as pd
     import pyarrow as pa
     from pyarrow.parquet import ParquetWriter
 
-    schema = pa.schema([(name, pa.float64() if name in NUMBERS else pa.string()) for name in columns])
+    schema = pa.schema([(name, pa.float64() if name in numbers else pa.string()) for name in columns])
     held: list[Cells] = []
     with ParquetWriter(path, schema) as file:
 
@@ -206,7 +210,7 @@ def _parquet(path: Path, columns: Sequence[str]) -> Iterator[Write]:
         put()
 
 
-FORMATS: Mapping[str, Callable[[Path, Sequence[str]], AbstractContextManager[Write]]] = {
+FORMATS: Mapping[str, Callable[[Path, Sequence[str], Collection[str]], AbstractContextManager[Write]]] = {
     ".csv": partial(_delimited, delimiter=","),
     ".tsv": partial(_delimited, delimiter="\t"),
     ".jsonl": _json_lines,

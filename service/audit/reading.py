@@ -1,0 +1,141 @@
+"""What is suspected, as people read it: categories by their paths, neighbours and products by their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from indexer.live import Live
+from indexer.store.suspects import Listed, Place, Suspected, TagFault, Wanted
+from taxonomy.tree import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A category."""
+
+    id: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtedLabel:
+    """A stored label that is probably wrong: with `probability`; `suggested` is where the product seems to belong.
+
+    severity: how far both categories are apart, 1 for different departments. pattern: the systematic error that it
+    belongs to, "" for none. neighbours: those that say so, the loudest first. version: of the product, for If-Match.
+    """
+
+    id: str
+    title: str
+    stored: Where
+    suggested: Where
+    probability: float
+    severity: float
+    kind: str
+    pattern: str
+    neighbours: tuple[Listed, ...]
+    provenance: str
+    version: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtedTags:
+    """A product with tags that it probably lacks (`missing`) or should not have (`wrong`), the likeliest first."""
+
+    id: str
+    title: str
+    path: str
+    faults: tuple[TagFault, ...]
+    version: int
+    place: tuple[float, int]
+
+
+class Reading:
+    """Reads what the record store of an open index suspects, in the tree as it is now."""
+
+    def __init__(self, live: Live) -> None:
+        self._suspects = live.records.suspects
+        self._tree = live.tree
+        self._paths = {node_id: Where(node_id, live.tree.text(node)) for node, node_id in enumerate(live.tree.ids)}
+
+    @property
+    def tree(self) -> Tree:
+        """The tree that it is read in."""
+        return self._tree
+
+    def where(self, node_id: str) -> Where:
+        """Return a category; one that is gone has no path."""
+        return self._paths.get(node_id) or Where(node_id, "")
+
+    def count(self, wanted: Wanted) -> dict[str, int]:
+        """Return how many labels are doubted, by kind."""
+        return self._suspects.count(wanted)
+
+    def labels(self, wanted: Wanted, after: Place | None = None, limit: int = 50) -> list[DoubtedLabel]:
+        """Return up to `limit` doubted labels after a place, the worst first."""
+        return self._told(self._suspects.labels(wanted, after, limit))
+
+    def label(self, product_id: str) -> DoubtedLabel | None:
+        """Return what is doubted of the label that a product has now, None for nothing."""
+        found = [each for each in self._suspects.of([product_id]).values() if each.suspect.suggested]
+        return self._told(found)[0] if found else None
+
+    def all_labels(self, wanted: Wanted, limit: int | None, page: int) -> Iterator[list[DoubtedLabel]]:
+        """Yield the doubted labels, the worst first, `page` at a time and `limit` in all."""
+        after, left = None, limit
+        while left is None or left > 0:
+            some = self.labels(wanted, after, page if left is None else min(page, left))
+            if not some:
+                return
+            yield some
+            after = some[-1].place
+            left = None if left is None else left - len(some)
+
+    def tags(
+        self, least: float = 0, after: tuple[float, int] | None = None, limit: int = 50, branch: str = ""
+    ) -> list[DoubtedTags]:
+        """Return up to `limit` products with doubted tags after a place, the one with the likeliest fault first."""
+        return [
+            DoubtedTags(
+                each.id,
+                each.title,
+                each.category,
+                tuple(fault for fault in each.suspect.tags if fault[2] >= least),
+                each.version,
+                (max(fault[2] for fault in each.suspect.tags), each.suspect.key),
+            )
+            for each in self._suspects.tags(least, after, limit, branch)
+        ]
+
+    def all_tags(self, least: float, limit: int | None, page: int) -> Iterator[list[DoubtedTags]]:
+        """Yield the products with doubted tags, `page` at a time and `limit` in all."""
+        after, left = None, limit
+        while left is None or left > 0:
+            some = self.tags(least, after, page if left is None else min(page, left))
+            if not some:
+                return
+            yield some
+            after = some[-1].place
+            left = None if left is None else left - len(some)
+
+    def _told(self, found: Sequence[Suspected]) -> list[DoubtedLabel]:
+        named = self._suspects.listed({key for each in found for key in each.suspect.neighbours})
+        return [
+            DoubtedLabel(
+                id=each.id,
+                title=each.title,
+                stored=self.where(each.suspect.stored),
+                suggested=self.where(each.suspect.suggested),
+                probability=each.suspect.probability,
+                severity=each.suspect.severity,
+                kind=each.suspect.kind,
+                pattern=each.suspect.pattern,
+                neighbours=tuple(named[key] for key in each.suspect.neighbours if key in named),
+                provenance=each.provenance,
+                version=each.version,
+                place=(each.suspect.probability, each.suspect.severity, each.suspect.key),
+            )
+            for each in found
+        ]

@@ -1,0 +1,79 @@
+"""The full pass of an audit: every stored label asked about, patterns found, all of it kept in the record store.
+
+    keys at one place of the journal -> suspicions, some at a time -> conflicts, patterns, kinds -> the store, at once
+
+Answers go on meanwhile. What changes during a sweep is asked about by whoever keeps the audit current: it is told the
+place at which the sweep began.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+
+from indexer.build import Progress, Quiet
+from indexer.memory.labels import UNLABELLED
+from indexer.store.suspects import AUDITED
+from service.audit.attributes import columns_of
+from service.audit.findings import FINDINGS, Findings, belonging, conflicted, kinds_of, patterns_in, suspects
+from service.audit.suspicion import Suspicions, suspicions
+from service.engine import Engine
+
+STEP = 1_024
+"""Products between two words about progress."""
+
+
+class TreeChanged(Exception):
+    """The tree was changed during a sweep: its nodes are others now."""
+
+
+def sweep(engine: Engine, progress: Progress | None = None) -> Findings:
+    """Audit every label of an open index and keep what is found in its record store; what was kept before is replaced.
+
+    A tree that is changed meanwhile lets it begin again. Memory: some hundred bytes for each labelled product.
+    """
+    progress = progress or Quiet()
+    while True:
+        try:
+            return _swept(engine, progress)
+        except TreeChanged:
+            continue
+
+
+def _swept(engine: Engine, progress: Progress) -> Findings:
+    live, records = engine.live, engine.live.records
+    live.follow()
+    with live.reading():
+        seq, planted, snapshot = live.seq, live.planted, live.manifest.id
+        known = np.flatnonzero(live.labels.known).astype(np.int64)
+        keys = known[live.labels.nodes(known) != UNLABELLED]
+    progress.start("audit", len(keys), "labels")
+    parts = []
+    for start in range(0, len(keys), STEP):
+        parts.append(suspicions(engine, keys[start : start + STEP]))
+        if live.planted != planted:
+            raise TreeChanged
+        progress.at(min(start + STEP, len(keys)))
+    tree = live.tree
+    doubts = Suspicions.joined(parts) if parts else Suspicions.none()
+    doubts, conflicts = conflicted(doubts, records.suspects.conflicts(), tree)
+    progress.start("patterns", len(doubts), "labels")
+    columns = columns_of(records, doubts.keys, progress.at)
+    found = patterns_in(tree, doubts, np.array(records.suspects.right(), np.int64), columns)
+    belongs = belonging(tree, doubts, found, columns)
+    named = kinds_of(conflicts, belongs != "", np.zeros(len(doubts), np.bool_))
+    findings = Findings(
+        seq,
+        datetime.now(UTC).isoformat(timespec="milliseconds"),
+        snapshot,
+        products=len(known),
+        audited=len(keys),
+        unlabelled=len(known) - len(keys),
+        patterns=tuple(found),
+    )
+    kept = suspects(tree, doubts, named, belongs.tolist())
+    if live.planted != planted:
+        raise TreeChanged
+    records.suspects.renew(kept, {AUDITED: str(seq), FINDINGS: findings.to_json()})
+    return findings

@@ -1,0 +1,158 @@
+"""What `aisle audit` writes and says: tables of suspected labels, tags and patterns, and a report of all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from indexer.store.suspects import Wanted
+from service.audit.findings import Findings
+from service.audit.patterns import Pattern
+from service.audit.reading import DoubtedLabel, Reading
+from service.console.table import open_table
+from service.console.words import aligned, fact, one_line
+
+COLUMNS = ("id", "stored_path", "suggested_path", "probability", "severity", "kind", "neighbours")
+"""What `aisle audit -o` writes: a contract."""
+TAG_COLUMNS = ("id", "tag", "fault", "probability")
+PATTERN_COLUMNS = (
+    *("attribute", "value", "stored_path", "suggested_path"),
+    *("support", "products", "share", "lift", "chance"),
+)
+NUMBERS = frozenset({"probability", "severity", "support", "products", "share", "lift", "chance"})
+PAGE = 1_000
+"""Products that are written at a time."""
+SHOWN = 20
+"""Patterns, or labels, that are printed."""
+VALUE = 40
+"""Characters of a value or title that are printed."""
+
+Tell = Callable[[int], None]
+
+
+def write_labels(reading: Reading, out: Path, wanted: Wanted, limit: int | None, tell: Tell) -> int:
+    """Write doubted labels, the worst first, and return how many; `tell(n)` is called as n are written."""
+    done = 0
+    with open_table(out, COLUMNS, NUMBERS) as write:
+        for page in reading.all_labels(wanted, limit, PAGE):
+            write(
+                [
+                    {
+                        "id": each.id,
+                        "stored_path": each.stored.path,
+                        "suggested_path": each.suggested.path,
+                        "probability": each.probability,
+                        "severity": each.severity,
+                        "kind": each.kind,
+                        "neighbours": "|".join(neighbour.id for neighbour in each.neighbours),
+                    }
+                    for each in page
+                ]
+            )
+            done += len(page)
+            tell(done)
+    return done
+
+
+def write_tags(reading: Reading, out: Path, least: float, limit: int | None, tell: Tell) -> int:
+    """Write missing and wrong tags, the product with the likeliest first, and return of how many products."""
+    done = 0
+    with open_table(out, TAG_COLUMNS, NUMBERS) as write:
+        for page in reading.all_tags(least, limit, PAGE):
+            write(
+                [
+                    {"id": each.id, "tag": tag, "fault": fault, "probability": probability}
+                    for each in page
+                    for tag, fault, probability in each.faults
+                ]
+            )
+            done += len(page)
+            tell(done)
+    return done
+
+
+def write_patterns(reading: Reading, out: Path, found: Sequence[Pattern]) -> int:
+    """Write patterns, those with the most products first, and return how many."""
+    with open_table(out, PATTERN_COLUMNS, NUMBERS) as write:
+        write([{name: told[name] for name in PATTERN_COLUMNS} for told in pattern_facts(reading, found)])
+    return len(found)
+
+
+def pattern_facts(reading: Reading, found: Sequence[Pattern]) -> list[dict[str, Any]]:
+    """Return patterns with the paths of their categories."""
+    return [
+        {
+            "id": each.id,
+            **asdict(each),
+            "stored_path": reading.where(each.stored).path,
+            "suggested_path": reading.where(each.suggested).path,
+        }
+        for each in found
+    ]
+
+
+def audit_facts(reading: Reading, findings: Findings, wanted: Wanted) -> dict[str, Any]:
+    """Return what an audit found: products = audited + unlabelled; `suspects` adds up over its kinds."""
+    kinds = reading.count(wanted)
+    return {
+        "seq": findings.seq,
+        "products": findings.products,
+        "audited": findings.audited,
+        "unlabelled": findings.unlabelled,
+        "suspects": sum(kinds.values()),
+        "kinds": kinds,
+        "patterns": pattern_facts(reading, findings.patterns),
+    }
+
+
+def audit_report(told: Mapping[str, Any], index: Path, written: Mapping[Path, str], least: float) -> str:
+    """Return what an audit found, with counts that add up, and what was written where."""
+    lines = [
+        f"the labels of {index} are audited",
+        fact(
+            "products", f"{told['products']:,} = {told['audited']:,} audited + {told['unlabelled']:,} without a label"
+        ),
+        fact("suspects", f"{told['suspects']:,} labels are wrong with a probability of {least:g} or more"),
+        *(fact("", f"{count:>9,}  {kind}") for kind, count in told["kinds"].items()),
+    ]
+    if told["patterns"]:
+        lines.append(fact("patterns", f"{len(told['patterns']):,}, those with the most products first"))
+        lines += pattern_lines(told["patterns"])
+    lines += [fact("written", f"{what} to {file}") for file, what in written.items()]
+    return "\n".join(lines)
+
+
+def label_table(found: Sequence[DoubtedLabel]) -> str:
+    """Return one line for each doubted label, the worst first."""
+    if not found:
+        return "no label is probably wrong"
+    cells = (
+        (
+            f"{each.probability:.3f}",
+            each.kind,
+            one_line(each.id),
+            each.stored.path,
+            each.suggested.path,
+            one_line(each.title)[:VALUE],
+        )
+        for each in found
+    )
+    return "\n".join(aligned([("wrong", "kind", "id", "stored", "suggested", "title"), *cells]))
+
+
+def pattern_lines(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return patterns as a table, the first SHOWN of them."""
+    cells = [
+        (
+            f"{each['support']:,} of {each['products']:,}",
+            f"{each['lift']:,.1f}",
+            f"{each['attribute']} {one_line(each['value'])[:VALUE]}",
+            f"{each['stored_path']} -> {each['suggested_path']}",
+        )
+        for each in found[:SHOWN]
+    ]
+    lines = aligned([("products", "times usual", "of", "stored -> suggested"), *cells])
+    rest = len(found) - SHOWN
+    return [f"  {line}" for line in lines] + ([f"  and {rest:,} more; --patterns writes all"] if rest > 0 else [])

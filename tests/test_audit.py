@@ -1,0 +1,167 @@
+"""service/audit and aisle audit: an index with labels that are wrong, from the sweep to the table."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+from indexer.live import Patch
+from indexer.settings import IndexSettings
+from indexer.sources import read
+from indexer.store.schema import twins
+from indexer.store.suspects import Suspect, Wanted
+from service.audit.reading import Reading
+from service.audit.sweep import sweep
+from service.cli import aisle
+from service.engine import Engine
+from service.rebuild import build
+from service.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SHELVES = {
+    "Kitchen > Mugs": "mug stoneware handle coffee dishwasher",
+    "Kitchen > Pans": "pan frying induction coated skillet",
+    "Garden > Pots": "planter terracotta drainage saucer frost",
+    "Garden > Pruners": "pruner bypass blade branches roses",
+}
+MUGS, PANS, POTS, PRUNERS = SHELVES
+MAKERS = ("Arbel", "Hollin", "Lind", "Norr", "Orsa")
+SERIES = ("alba", "bora", "cora", "dora")
+MISFILED = {f"pan-Hollin-{series}" for series in SERIES}
+"""All pans of Hollin, which stand with the mugs."""
+
+
+def catalogue() -> list[dict[str, Any]]:
+    """Return 80 products, twenty a shelf; Hollin's pans are under Mugs, a mug under Pots, another under none."""
+    rows = [
+        {
+            "id": f"{words.split()[0]}-{maker}-{series}",
+            "title": f"{words} {series}",
+            "brand": maker,
+            "category": path,
+            "tags": words.split()[0],
+        }
+        for path, words in SHELVES.items()
+        for maker in MAKERS
+        for series in SERIES
+    ]
+    wrong = dict.fromkeys(MISFILED, MUGS) | {"mug-Arbel-alba": POTS, "mug-Orsa-dora": ""}
+    return [row | {"category": wrong.get(row["id"], row["category"])} for row in rows]
+
+
+@pytest.fixture(scope="module")
+def doubtful(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an index of that catalogue."""
+    folder = tmp_path_factory.mktemp("doubtful")
+    (folder / "p.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in catalogue()))
+    with read(folder / "p.jsonl") as source:
+        build(source, folder / "index", settings=IndexSettings(encoder="hashing:256"))
+    return folder / "index"
+
+
+@pytest.fixture
+def engine(doubtful: Path, tmp_path: Path) -> Iterator[Engine]:
+    """Return a copy of that index, open."""
+    index = shutil.copytree(doubtful, tmp_path / "index")
+    with closing(Engine.open(ServiceSettings(index=index))) as engine:
+        yield engine
+
+
+def test_a_sweep_finds_what_stands_wrong(engine: Engine) -> None:
+    """The five first, each with where it belongs and who says so; what one brand does is a pattern."""
+    findings = sweep(engine)
+    reading = Reading(engine.live)
+    mug, *pans = reading.labels(Wanted(), limit=5)
+    assert (mug.id, mug.stored.path, mug.suggested.path) == ("mug-Arbel-alba", POTS, MUGS)
+    assert (mug.severity, mug.kind, mug.pattern, mug.provenance) == (1.0, "slip", "", "supplier")
+    assert {each.path for each in mug.neighbours} == {MUGS}
+
+    (pattern,) = findings.patterns
+    assert (pattern.attribute, pattern.value, pattern.support, pattern.products) == ("brand", "Hollin", 4, 4)
+    assert [reading.where(each).path for each in (pattern.stored, pattern.suggested)] == [MUGS, PANS]
+    assert {each.id for each in pans} == MISFILED
+    assert {(each.kind, each.pattern) for each in pans} == {("systematic", pattern.id)}
+    assert {each.severity for each in pans} == {0.5}
+    assert (findings.products, findings.audited, findings.unlabelled, findings.seq) == (80, 79, 1, 80)
+
+
+def test_a_duplicate_with_another_label_is_a_conflict(engine: Engine) -> None:
+    """The one that is doubted more for itself is probably wrong, and its rival says so."""
+    live = engine.live
+    pair = sorted(key for each in ("pan-Hollin-alba", "pan-Lind-alba") if (key := live.labels.key(each)))
+    row = dict(zip(("left_key", "right_key"), pair, strict=True))
+    with live.records._changing() as connection:
+        connection.execute(twins.insert(), row | {"verdict": "identical", "probability": 0.9, "evidence": []})
+    sweep(engine)
+    (conflict,) = Reading(live).labels(Wanted(kind="conflict", least=0.5))
+    assert (conflict.id, conflict.suggested.path) == ("pan-Hollin-alba", PANS)
+    assert [each.id for each in conflict.neighbours] == ["pan-Lind-alba"]
+
+
+def test_what_was_suspected_before_a_sweep_is_replaced(engine: Engine) -> None:
+    """A label that was put right is no suspect."""
+    sweep(engine)
+    engine.live.change([Patch("mug-Arbel-alba", {"category": MUGS})])
+    engine.live.records.suspects.replace([80], [Suspect(80, "a", "b", 1.0)])
+    findings = sweep(engine)
+    assert findings.seq == 81
+    assert {each.id for each in Reading(engine.live).labels(Wanted(), limit=4)} == MISFILED
+    assert engine.live.records.suspects.of(["mug-Arbel-alba"]) == {}
+
+
+def test_the_table_has_the_columns_of_the_contract(doubtful: Path, tmp_path: Path) -> None:
+    """The worst first, probabilities from --least on, neighbours by their ids; the counts add up."""
+    out, patterns = tmp_path / "a.csv", tmp_path / "p.jsonl"
+    options = ["-o", str(out), "--patterns", str(patterns), "--least", "0.1"]
+    done = CliRunner().invoke(aisle, ["audit", "--index", str(doubtful), *options])
+    assert done.exit_code == 0, done.output
+    rows = list(csv.DictReader(out.read_text("utf-8").splitlines()))
+    header = ["id", "stored_path", "suggested_path", "probability", "severity", "kind", "neighbours"]
+    assert list(rows[0]) == header
+    assert {row["id"] for row in rows} == MISFILED | {"mug-Arbel-alba"}
+    probabilities = [float(row["probability"]) for row in rows]
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert [rows[0][name] for name in ("stored_path", "suggested_path", "severity", "kind")] == [
+        POTS,
+        MUGS,
+        "1.0",
+        "slip",
+    ]
+    assert rows[0]["neighbours"].startswith("mug-")
+    (pattern,) = [json.loads(line) for line in patterns.read_text().splitlines()]
+    assert (pattern["value"], pattern["stored_path"], pattern["support"]) == ("Hollin", MUGS, 4)
+    assert "80 = 79 audited + 1 without a label" in done.stderr
+    assert "5 labels are wrong with a probability of 0.1 or more" in done.stderr
+
+
+def test_what_is_found_is_printed_as_json(doubtful: Path) -> None:
+    """Suspects add up over their kinds."""
+    done = CliRunner().invoke(aisle, ["audit", "--index", str(doubtful), "--least", "0.1", "--json"])
+    told = json.loads(done.stdout)
+    assert (told["products"], told["audited"], told["unlabelled"]) == (80, 79, 1)
+    assert told["kinds"] == {"slip": 1, "systematic": 4}
+    assert told["suspects"] == 5
+
+
+def test_without_a_file_the_worst_are_printed(doubtful: Path) -> None:
+    """A line for each."""
+    done = CliRunner().invoke(aisle, ["audit", "--index", str(doubtful), "--limit", "5"])
+    lines = done.stdout.splitlines()
+    assert len(lines) == 6
+    assert "mug-Arbel-alba" in lines[1]
+
+
+def test_an_output_that_cannot_be_written_is_refused_first(doubtful: Path, tmp_path: Path) -> None:
+    """Before anything is asked."""
+    done = CliRunner().invoke(aisle, ["audit", "--index", str(doubtful), "-o", str(tmp_path / "a.xlsx")])
+    assert done.exit_code == 1
+    assert "'a.xlsx' is none of .csv, .tsv, .jsonl, .parquet" in str(done.exception)
