@@ -16,8 +16,8 @@ from indexer.settings import IndexSettings
 from indexer.sources import read
 from indexer.store.schema import twins
 from indexer.store.suspects import Suspect, Wanted
+from service.audit.audit import sweep
 from service.audit.reading import Reading
-from service.audit.sweep import sweep
 from service.cli import aisle
 from service.engine import Engine
 from service.rebuild import build
@@ -100,7 +100,9 @@ def test_a_duplicate_with_another_label_is_a_conflict(engine: Engine) -> None:
     pair = sorted(key for each in ("pan-Hollin-alba", "pan-Lind-alba") if (key := live.labels.key(each)))
     row = dict(zip(("left_key", "right_key"), pair, strict=True))
     with live.records._changing() as connection:
-        connection.execute(twins.insert(), row | {"verdict": "identical", "probability": 0.9, "evidence": []})
+        connection.execute(
+            twins.insert(), row | {"verdict": "identical", "probability": 0.9, "variant": 0, "evidence": []}
+        )
     sweep(engine)
     (conflict,) = Reading(live).labels(Wanted(kind="conflict", least=0.5))
     assert (conflict.id, conflict.suggested.path) == ("pan-Hollin-alba", PANS)

@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from indexer.errors import DecisionConflict, DecisionNotFound
-from indexer.store import settlements
+from indexer.store import settlements, suspects
 from indexer.store.moment import now_text
 from indexer.store.putback import undone
 from indexer.store.rows import Written
@@ -124,6 +124,7 @@ class Decisions:
                 _bring_back(connection, number)
                 detail["seqs"] = list(undone(connection, row.detail["seqs"], number, now))
             connection.execute(decisions.update().where(decisions.c.number == number).values(undone_at=now))
+            suspects.take_back(connection, number)
             detail["pairs"] = settlements.take_back(connection, number, row.detail.get("before", ()))
             new = _insert(connection, Decision(row.kind, UNDO, row.subject, author), detail, now)
             for act in acts:

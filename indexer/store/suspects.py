@@ -7,7 +7,7 @@ their ids, so that renaming and moving one changes nothing here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -21,9 +21,6 @@ from taxonomy.names import SEPARATOR
 Connecting = Callable[[], AbstractContextManager[sa.Connection]]
 TagFault = tuple[str, str, float]
 """A tag, `missing` or `wrong`, and how likely that is."""
-
-AUDITED = "audit_seq"
-"""Fact of the store: the place in the journal up to which labels are audited; unset before the first pass."""
 
 WRITTEN = 5_000
 """Suspects that are written at a time."""
@@ -145,15 +142,6 @@ class Suspects:
             rows = connection.execute(sa.select(suspects.c.key, suspects.c.neighbours)).all()
         return sorted(row.key for row in rows if not wanted.isdisjoint(row.neighbours))
 
-    def renew(self, found: Sequence[Suspect], facts: Mapping[str, str]) -> None:
-        """Let `found` be all that is suspected of any product, and set facts of the store, in one transaction."""
-        with self._changing() as connection:
-            connection.execute(suspects.delete())
-            for start in range(0, len(found), WRITTEN):
-                _insert(connection, found[start : start + WRITTEN])
-            for name, value in facts.items():
-                schema.put_meta(connection, name, value)
-
     def right(self) -> list[int]:
         """Return the keys of products whose label, as it is now, a person has found right."""
         same = (upheld.c.id == products.c.id, upheld.c.content_hash == products.c.content_hash)
@@ -198,12 +186,13 @@ class Suspects:
                 for row in connection.execute(query.where(products.c.key.in_(some)))
             }
 
-    def attributes(self, after: int, limit: int) -> Sequence[Any]:
-        """Return key, brand, facts, provenance and node_id of the `limit` products whose keys follow `after`."""
-        columns = (products.c.key, products.c.brand, products.c.facts, labels.c.provenance, labels.c.node_id)
-        query = sa.select(*columns).join_from(products, labels).where(products.c.key > after)
-        with self._reading() as connection:
-            return connection.execute(query.order_by(products.c.key).limit(limit)).all()
+    def attributes(self, keys: Collection[int]) -> Iterator[Any]:
+        """Yield key, brand, facts and provenance of products, in no order; those that are gone are left out."""
+        columns = (products.c.key, products.c.brand, products.c.facts, labels.c.provenance)
+        query = sa.select(*columns).join_from(products, labels)
+        for some in chunks(keys):
+            with self._reading() as connection:
+                yield from connection.execute(query.where(products.c.key.in_(some))).all()
 
 
 def replace(connection: sa.Connection, keys: Collection[int], found: Sequence[Suspect]) -> None:
@@ -233,6 +222,34 @@ def _insert(connection: sa.Connection, found: Sequence[Suspect]) -> None:
         connection.execute(suspects.insert(), rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """What is suspected now of the products `keys`, as `replace` takes it; for `Findings.advance`."""
+
+    keys: Collection[int]
+    found: Sequence[Suspect]
+
+    def write(self, connection: sa.Connection) -> None:
+        """Write it inside a transaction."""
+        replace(connection, self.keys, self.found)
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """All that is suspected of any product, and facts of the store that are told with it; for `Findings.advance`."""
+
+    found: Sequence[Suspect]
+    facts: Mapping[str, str]
+
+    def write(self, connection: sa.Connection) -> None:
+        """Write it inside a transaction."""
+        connection.execute(suspects.delete())
+        for start in range(0, len(self.found), WRITTEN):
+            _insert(connection, self.found[start : start + WRITTEN])
+        for name, value in self.facts.items():
+            schema.put_meta(connection, name, value)
+
+
 def upheld_of(connection: sa.Connection, ids: Collection[str]) -> dict[str, tuple[str, str]]:
     """Return by id what a person found right, as `Suspects.upheld`."""
     query = sa.select(upheld.c.id, upheld.c.node_id, upheld.c.content_hash)
@@ -260,15 +277,15 @@ def uphold(connection: sa.Connection, ids: Collection[str], decision: int) -> No
         connection.execute(suspects.update().where(here).values(bare))
 
 
+def take_back(connection: sa.Connection, decision: int) -> None:
+    """Forget what a decision found right."""
+    connection.execute(upheld.delete().where(upheld.c.decision == decision))
+
+
 def forget(connection: sa.Connection, ids: Collection[str]) -> None:
     """Forget that a person found labels right."""
     for some in chunks(ids):
         connection.execute(upheld.delete().where(upheld.c.id.in_(some)))
-
-
-def set_reached(connection: sa.Connection, seq: int) -> None:
-    """Say up to which place of the journal labels are audited."""
-    schema.put_meta(connection, AUDITED, str(seq))
 
 
 _OF_LABEL = ("stored", "suggested", "probability", "severity", "kind", "pattern", "neighbours")

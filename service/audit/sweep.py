@@ -1,9 +1,9 @@
-"""The full pass of an audit: every stored label asked about, patterns found, all of it kept in the record store.
+"""The full pass of an audit: every stored label asked about, patterns found, and what is suspected of any product.
 
-    keys at one place of the journal -> suspicions, some at a time -> conflicts, patterns, kinds -> the store, at once
+    keys at one place of the journal -> suspicions, some at a time -> conflicts, patterns, kinds -> all at once
 
-Answers go on meanwhile. What changes during a sweep is asked about by whoever keeps the audit current: it is told the
-place at which the sweep began.
+Answers go on meanwhile. What changes during a sweep is asked about again by upkeep, which goes on from the place at
+which the sweep began.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from indexer.build import Progress, Quiet
+from indexer.build import Progress
 from indexer.memory.labels import UNLABELLED
-from indexer.store.suspects import AUDITED
+from indexer.store.suspects import Renewed
 from service.audit.attributes import columns_of
 from service.audit.findings import FINDINGS, Findings, belonging, conflicted, kinds_of, patterns_in, suspects
 from service.audit.suspicion import Suspicions, suspicions
@@ -28,35 +28,19 @@ class TreeChanged(Exception):
     """The tree was changed during a sweep: its nodes are others now."""
 
 
-def sweep(engine: Engine, progress: Progress | None = None) -> Findings:
-    """Audit every label of an open index and keep what is found in its record store; what was kept before is replaced.
+def swept(engine: Engine, progress: Progress) -> tuple[Findings, Renewed]:
+    """Ask about every label of an open index; return what was found, and what takes the place of all that was.
 
-    A tree that is changed meanwhile lets it begin again. Memory: some hundred bytes for each labelled product.
+    Memory: some hundred bytes for each labelled product. Raises TreeChanged.
     """
-    progress = progress or Quiet()
-    while True:
-        try:
-            return _swept(engine, progress)
-        except TreeChanged:
-            continue
-
-
-def _swept(engine: Engine, progress: Progress) -> Findings:
     live, records = engine.live, engine.live.records
     live.follow()
     with live.reading():
         seq, planted, snapshot = live.seq, live.planted, live.manifest.id
         known = np.flatnonzero(live.labels.known).astype(np.int64)
         keys = known[live.labels.nodes(known) != UNLABELLED]
-    progress.start("audit", len(keys), "labels")
-    parts = []
-    for start in range(0, len(keys), STEP):
-        parts.append(suspicions(engine, keys[start : start + STEP]))
-        if live.planted != planted:
-            raise TreeChanged
-        progress.at(min(start + STEP, len(keys)))
+    doubts = _asked(engine, keys, planted, progress)
     tree = live.tree
-    doubts = Suspicions.joined(parts) if parts else Suspicions.none()
     doubts, conflicts = conflicted(doubts, records.suspects.conflicts(), tree)
     progress.start("patterns", len(doubts), "labels")
     columns = columns_of(records, doubts.keys, progress.at)
@@ -75,5 +59,17 @@ def _swept(engine: Engine, progress: Progress) -> Findings:
     kept = suspects(tree, doubts, named, belongs.tolist())
     if live.planted != planted:
         raise TreeChanged
-    records.suspects.renew(kept, {AUDITED: str(seq), FINDINGS: findings.to_json()})
-    return findings
+    return findings, Renewed(kept, {FINDINGS: findings.to_json()})
+
+
+def _asked(
+    engine: Engine, keys: np.ndarray[tuple[int], np.dtype[np.int64]], planted: int, progress: Progress
+) -> Suspicions:
+    progress.start("audit", len(keys), "labels")
+    parts = []
+    for start in range(0, len(keys), STEP):
+        parts.append(suspicions(engine, keys[start : start + STEP]))
+        if engine.live.planted != planted:
+            raise TreeChanged
+        progress.at(min(start + STEP, len(keys)))
+    return Suspicions.joined(parts) if parts else Suspicions.none()

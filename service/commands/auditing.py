@@ -39,8 +39,8 @@ def audit(
 ) -> None:
     """Ask about every stored label as if it were new, and say which are probably wrong."""
     from indexer.store.suspects import Wanted
+    from service.audit.audit import sweep
     from service.audit.reading import Reading
-    from service.audit.sweep import sweep
     from service.console import audits
     from service.console.progress import Progress
     from service.console.table import check_output
