@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -83,6 +83,14 @@ class Lexicon:
         return HashingVectorizer(
             n_features=COLUMNS, ngram_range=(1, 2), alternate_sign=False, norm=None, dtype=np.float32
         )
+
+
+@lru_cache(65_536)
+def column_of(word: str) -> int:
+    """Return the column that `Lexicon.count` counts a word in small letters in."""
+    from sklearn.utils import murmurhash3_32
+
+    return abs(int(murmurhash3_32(word, seed=0))) % COLUMNS
 
 
 def none(size: int) -> Rows:

@@ -2,49 +2,168 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
+from indexer.errors import RecordError
 from indexer.live import Live
-from indexer.product import Product
-from indexer.space import Projected
+from indexer.product import Product, content_hash
+from indexer.space import IMAGE, TEXT, Projected
+from indexer.space.lexicon import Rows as Words
 from indexer.vectors import Keys
-from service.duplicates.verdict import DIFFERENT, IDENTICAL, SAME, Codes, Floats, Judgements
+from service.duplicates.comparison import FEATURES, Comparison, Side
+from service.duplicates.decider import FACT, Decided, Decider, shipped
+from service.duplicates.evidence import evidence
+from service.duplicates.stock import Stock
+from service.duplicates.traits import Said, Traits, told
+from service.duplicates.verdict import Floats, Judgements
 
-ALIKE = 0.95
+BATCH = 8_192
+"""Pairs that are compared in one step: about 40 MB with 384 dimensions."""
+
+Equal = npt.NDArray[np.bool_]
+Compared = tuple[Floats, Equal]
+Pair = Callable[[int], tuple[Said, Said]]
+"""Says what the two products of a row say, in words."""
 
 
-@dataclass(frozen=True)
 class Judging:
-    """Judges pairs of an open index. Call it while the index is being read (`live.reading()`)."""
+    """Judges pairs of an open index. Call it while the index is being read (`live.reading()`).
 
-    live: Live
+    What products say is read from the record store when they are judged. `load` reads it once, for a whole scan.
+    """
+
+    def __init__(self, live: Live, decider: Decider) -> None:
+        self.live = live
+        self.decider = decider
+        self.stock = Stock(live.records)
+        self._comparison = Comparison(live.space.lexicon.rarity)
 
     @classmethod
     def of(cls, live: Live) -> Self:
-        """Return what judges pairs of this index, by its own decider where it has one."""
-        return cls(live)
+        """Return what judges pairs of this index, by its own decider where it has one.
+
+        Raises RecordError when its own cannot be read.
+        """
+        own = live.records.fact(FACT)
+        try:
+            return cls(live, Decider.from_json(own) if own else shipped())
+        except (ValueError, KeyError, TypeError) as error:
+            raise RecordError(f"the decider of this index cannot be read: {error}") from error
+
+    def load(self, progress: Callable[[int], None] | None = None) -> Traits:
+        """Read the traits of every stored product, for a scan, and return them; `stock.keys` are theirs, in order.
+
+        About 500 bytes a product. From then on `stored` judges products as they are now. progress: called with the
+        number of products read so far.
+        """
+        return self.stock.load(progress)
 
     def stored(self, left: Keys, right: Keys) -> Judgements:
-        """Judge stored products in pairs, by key: int64 (n,) each."""
-        features = self.live.contents.features
-        return self._judged(features.cosines(features.raw(left), right[:, None])[:, 0])
+        """Judge stored products in pairs, by key: int64 (n,) each. One that is no longer stored is like nothing."""
+        decided = [
+            self._stored(left[start : start + BATCH], right[start : start + BATCH])
+            for start in range(0, len(left), BATCH)
+        ]
 
-    def asked(self, products: Sequence[Product], asked: Projected, rows: Keys, keys: Keys) -> Judgements:  # noqa: ARG002
+        def tell(rows: Sequence[int]) -> list[tuple[str, ...]]:
+            ours, theirs = left[list(rows)], right[list(rows)]
+            features, equal = self.compared(ours, theirs)
+            said = self.stock.said(np.unique(np.concatenate([ours, theirs])))
+            nothing = Said()
+            return [
+                evidence(
+                    said.get(int(ours[row]), nothing), said.get(int(theirs[row]), nothing), features[row],
+                    equal=bool(equal[row]),
+                )
+                for row in range(len(rows))
+            ]  # fmt: skip
+
+        return _judgements(decided, tell)
+
+    def asked(self, products: Sequence[Product], asked: Projected, rows: Keys, keys: Keys) -> Judgements:
         """Judge normalised products with stored ones: `products[rows[i]]` with the key `keys[i]`, int64 (n,) each.
 
         asked: the products as the index sees them, as `Engine.encode` returns them.
         """
-        raw = np.asarray(asked.raw)[rows]
-        return self._judged(self.live.contents.features.cosines(raw, keys[:, None])[:, 0])
+        said = [told(product, content_hash(product)) for product in products]
+        traits = Traits.of(said)
+        decided = []
+        for start in range(0, len(rows), BATCH):
+            some, others = rows[start : start + BATCH], keys[start : start + BATCH]
+            ours = np.asarray(asked.raw)[some], asked.words[some]
+            features, equal = self._compared(Side(traits, some), self.stock.side(others), ours, others)
+            decided.append(self.decider.decide(features, equal))
 
-    def _judged(self, alike: Floats) -> Judgements:
-        verdicts: Codes = np.where(alike > 0.9999, IDENTICAL, np.where(alike >= ALIKE, SAME, DIFFERENT)).astype(np.int8)
+        def tell(places: Sequence[int]) -> list[tuple[str, ...]]:
+            ours, theirs = rows[list(places)], keys[list(places)]
+            raw = np.asarray(asked.raw)[ours], asked.words[ours]
+            features, equal = self._compared(Side(traits, ours), self.stock.side(theirs), raw, theirs)
+            known = self.stock.said(np.unique(theirs))
+            return [
+                evidence(said[ours[row]], known.get(int(theirs[row]), Said()), features[row], equal=bool(equal[row]))
+                for row in range(len(places))
+            ]
 
-        def tell(rows: Sequence[int]) -> list[tuple[str, ...]]:
-            return [(f"similarity {alike[row]:.3f}",) for row in rows]
+        return _judgements(decided, tell)
 
-        return Judgements(verdicts, np.clip(alike, 0, 1), np.zeros_like(alike), tell)
+    def compared(self, left: Keys, right: Keys) -> Compared:
+        """Return the features of pairs of stored products, float32 (n, FEATURES), and which have equal content."""
+        if not len(left):
+            return np.zeros((0, len(FEATURES)), np.float32), np.zeros(0, bool)
+        made = [
+            self._compared_stored(left[start : start + BATCH], right[start : start + BATCH])
+            for start in range(0, len(left), BATCH)
+        ]
+        return np.concatenate([each for each, _ in made]), np.concatenate([each for _, each in made])
+
+    def _stored(self, left: Keys, right: Keys) -> Decided:
+        return self.decider.decide(*self._compared_stored(left, right))
+
+    def _compared_stored(self, left: Keys, right: Keys) -> Compared:
+        features = self.live.contents.features
+        sides = self.stock.side(np.concatenate([left, right]))
+        ours, theirs = (Side(sides.traits, rows) for rows in np.split(sides.rows, 2))
+        return self._compared(ours, theirs, (features.raw(left), features.words(left)), right)
+
+    def _compared(self, left: Side, right: Side, ours: tuple[Floats, Words], keys: Keys) -> Compared:
+        features = self.live.contents.features
+        near = self._near(ours, (features.raw(keys), features.words(keys)))
+        return self._comparison.features(left, right, near), equal_content(left, right)
+
+    def _near(self, ours: tuple[Floats, Words], theirs: tuple[Floats, Words]) -> Floats:
+        """Return cosines of text, of pictures and of words, float32 (n, 3); NaN where either has none."""
+        made = np.full((len(ours[0]), 3), np.nan, np.float32)
+        for column, view in enumerate((TEXT, IMAGE)):
+            if view in self.live.space.spaces:
+                columns = self.live.space.spaces[view].columns
+                one, other = ours[0][:, columns], theirs[0][:, columns]
+                length = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+                made[:, column] = np.where(
+                    length > 0, np.einsum("nd,nd->n", one, other) / np.maximum(length, 1e-6), np.nan
+                )
+        words = ours[1].multiply(theirs[1]).sum(axis=1)
+        both = (np.diff(ours[1].indptr) > 0) & (np.diff(theirs[1].indptr) > 0)
+        made[:, 2] = np.where(both, np.asarray(words).ravel(), np.nan)
+        return made
+
+
+def equal_content(left: Side, right: Side) -> Equal:
+    """Return which pairs say the same, whatever their signs, capitals and order of specs: bool (n,)."""
+    content = left.traits.content[left.rows] == right.traits.content[right.rows]
+    text = left.traits.text[left.rows]
+    made: Equal = (content & (left.traits.content[left.rows] > 0)) | (
+        (text == right.traits.text[right.rows]) & (text > 0)
+    )
+    return made
+
+
+def _judgements(decided: Sequence[Decided], tell: Callable[[Sequence[int]], list[tuple[str, ...]]]) -> Judgements:
+    if not decided:
+        nothing = np.zeros(0, np.float32)
+        return Judgements(nothing.astype(np.int8), nothing, nothing, tell)
+    verdicts, same, variant = (np.concatenate(some) for some in zip(*decided, strict=True))
+    return Judgements(verdicts, same, variant, tell)

@@ -1,0 +1,73 @@
+"""Growing the forests of the decider: gradient boosting by scikit-learn, taken out of it as plain numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from service.duplicates.comparison import COLUMN, FEATURES
+from service.duplicates.decider import Head
+from service.duplicates.forest import Forest, side_by_side
+
+Floats = npt.NDArray[np.float32]
+MOST = 1e30
+"""In place of a threshold that is infinite, which parts the missing from all others."""
+Doubles = npt.NDArray[np.float64]
+Hits = npt.NDArray[np.bool_]
+
+
+def grown(
+    features: Floats,
+    truth: Hits,
+    weights: Doubles | None = None,
+    *,
+    rising: Sequence[str] = (),
+    falling: Sequence[str] = (),
+    trees: int = 200,
+    leaves: int = 12,
+    rate: float = 0.05,
+    seed: int = 0,
+) -> Head:
+    """Return a forest that tells which pairs are true. rising, falling: features that only speak for it, or against."""
+    inputs = np.where(np.isnan(features).all(axis=0), 0, features)  # a column without any value cannot be cut
+    way = np.zeros(len(FEATURES), np.int8)
+    way[[COLUMN[name] for name in rising]] = 1
+    way[[COLUMN[name] for name in falling]] = -1
+    model = HistGradientBoostingClassifier(
+        max_iter=trees,
+        learning_rate=rate,
+        max_leaf_nodes=leaves,
+        min_samples_leaf=20,
+        l2_regularization=5.0,
+        monotonic_cst=way,
+        early_stopping=False,
+        random_state=seed,
+    ).fit(inputs, truth, weights)
+    return Head(forest_of(model))
+
+
+def forest_of(model: Any) -> Forest:
+    """Return a fitted HistGradientBoostingClassifier of two classes as a forest: equal scores, up to float32."""
+    trees = [
+        [
+            {"value": float(node["value"])}
+            | (
+                {}
+                if node["is_leaf"]
+                else {
+                    "feature": int(node["feature_idx"]),
+                    "threshold": float(np.clip(np.float32(node["num_threshold"]), -MOST, MOST)),
+                    "missing_left": bool(node["missing_go_to_left"]),
+                    "left": int(node["left"]),
+                    "right": int(node["right"]),
+                }
+            )
+            for node in tree[0].nodes
+        ]
+        for tree in model._predictors  # noqa: SLF001  # there is no other way to its trees
+    ]
+    return side_by_side(trees, float(model._baseline_prediction.item()))  # noqa: SLF001

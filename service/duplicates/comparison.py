@@ -1,0 +1,233 @@
+"""What two products have in common and where they contradict each other, in numbers, for many pairs at once.
+
+Every number is the same whichever of the two is the left one. One that cannot be said, since either product lacks what
+it takes, is NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from rapidfuzz import fuzz, process
+
+from service.duplicates.marks import VALUE_BITS, Marks, Rows, Values, found
+from service.duplicates.quantities import DIMENSIONS
+from service.duplicates.traits import (
+    ATTRIBUTES,
+    COLUMN_BITS,
+    NUMBER_OF,
+    SPEC,
+    SPEC_BITS,
+    TOKEN,
+    Traits,
+)
+
+Floats = npt.NDArray[np.float32]
+
+AGREEING = ("gtin", "mpn", "brand", "number", "colour", "size", *DIMENSIONS)
+"""Attributes that are agreed or contradicted: 1, -1, NaN where either lacks them."""
+
+FEATURES = (
+    *("text", "image", "words"),
+    *(
+        "overlap",
+        "contained",
+        "containing",
+        "missing",
+        "missing_both",
+        "ratio",
+        "sorted_ratio",
+        "set_ratio",
+        "proportion",
+    ),
+    *("model_shared", "model_known", "model_apart", "codes_ratio"),
+    *("numbers_shared", "numbers_apart", "numbers_more"),
+    *("quantities_shared", "quantities_apart", "quantities_known", "quantities_unknown"),
+    *("brand_named", "specs_common", "specs_equal", "price_ratio", "picture_bits"),
+    *AGREEING,
+)
+"""What is compared, in the order of the columns."""
+COLUMN = {name: number for number, name in enumerate(FEATURES)}
+
+_ONE_LETTER = 2.0
+"""Rarity of words of one letter, which no lexicon counts."""
+_MEASURED = slice(NUMBER_OF[DIMENSIONS[0]], NUMBER_OF[DIMENSIONS[-1]] + 1)
+
+
+class Side(NamedTuple):
+    """One product of each pair: traits, and in which row of them it is, int64 (n,)."""
+
+    traits: Traits
+    rows: Rows
+
+
+class _Counts(NamedTuple):
+    """Marks of each attribute that the two products of a pair have, and share: float32 (n, attributes)."""
+
+    left: Floats
+    right: Floats
+    shared: Floats
+
+    @property
+    def agreed(self) -> Floats:
+        """1 where one is shared, -1 where both have some and share none, NaN where either has none."""
+        both = (self.left > 0) & (self.right > 0)
+        return np.where(both, np.where(self.shared > 0, 1, -1), np.nan).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Compares pairs. rarity: float32 (columns,), how rare each word is, as a lexicon has it."""
+
+    rarity: Floats
+
+    def features(self, left: Side, right: Side, near: Floats) -> Floats:
+        """Return the features of n pairs, float32 (n, FEATURES). near: float32 (n, 3), cosines of the first three.
+
+        At most `marks.AT_ONCE` pairs.
+        """
+        made = np.full((len(near), len(FEATURES)), np.nan, np.float32)
+        made[:, :3] = near
+        self._titles(made, left, right)
+        _texts(made, left, right)
+        _marks(made, left, right)
+        _values(made, left, right)
+        return made
+
+    def _titles(self, made: Floats, left: Side, right: Side) -> None:
+        """Compare the words of titles, each as heavy as it is rare."""
+        tokens = [_only(side.traits.title, side.rows, TOKEN) for side in (left, right)]
+        size = len(made)
+        total, rarest, shared = [], [], np.zeros(size, np.float64)
+        for here, other in (tokens, tokens[::-1]):
+            column = (here[0] & np.uint64((1 << COLUMN_BITS) - 1)).astype(np.int64)
+            weight = np.where(column == 0, _ONE_LETTER, self.rarity[column])
+            hit, place = found(here, other), here[1].astype(np.int64)
+            total.append(np.bincount(place, weight, size))
+            shared = np.bincount(place[hit], weight[hit], size).astype(np.float64)
+            lost = np.zeros(size)
+            np.maximum.at(lost, place[~hit], weight[~hit])
+            rarest.append(lost / float(self.rarity.max()))
+        both = (total[0] > 0) & (total[1] > 0)
+        union, least, most = total[0] + total[1] - shared, np.minimum(*total), np.maximum(*total)
+        columns = (shared / np.maximum(union, 1e-6), shared / np.maximum(most, 1e-6), shared / np.maximum(least, 1e-6))
+        for name, values in zip(("overlap", "contained", "containing"), columns, strict=True):
+            made[:, COLUMN[name]] = np.where(both, values, np.nan)
+        made[:, COLUMN["missing"]] = np.where(both, np.maximum(*rarest), np.nan)
+        made[:, COLUMN["missing_both"]] = np.where(both, np.minimum(*rarest), np.nan)
+        made[:, COLUMN["proportion"]] = np.where(both, least / np.maximum(most, 1e-6), np.nan)
+
+
+def _only(marks: Marks, rows: Rows, attribute: int) -> tuple[Values, Values]:
+    values, place = marks.take(rows)
+    here = values >> np.uint64(VALUE_BITS) == attribute
+    return values[here], place[here]
+
+
+def _texts(made: Floats, left: Side, right: Side) -> None:
+    """Compare titles, and their model numbers, letter by letter."""
+    names = left.traits.names.take(left.rows), right.traits.names.take(right.rows)
+    there = np.array([bool(one and two) for one, two in zip(*names, strict=True)])
+    for column, scorer in (
+        ("ratio", fuzz.ratio),
+        ("sorted_ratio", fuzz.token_sort_ratio),
+        ("set_ratio", fuzz.token_set_ratio),
+    ):
+        made[:, COLUMN[column]] = np.where(there, _scores(names, scorer), np.nan)
+    codes = left.traits.codes.take(left.rows), right.traits.codes.take(right.rows)
+    some = np.flatnonzero([bool(one and two) for one, two in zip(*codes, strict=True)])
+    if len(some):
+        pairs = [codes[0][row] for row in some.tolist()], [codes[1][row] for row in some.tolist()]
+        made[some, COLUMN["codes_ratio"]] = np.maximum(_scores(pairs, fuzz.ratio), _scores(pairs, fuzz.token_set_ratio))
+
+
+def _scores(pairs: tuple[Sequence[str], Sequence[str]], scorer: Any) -> Floats:  # noqa: ANN401  # of rapidfuzz
+    percent = process.cpdist(pairs[0], pairs[1], scorer=scorer, dtype=np.float32, workers=1)
+    return np.asarray(percent, np.float32) / np.float32(100)
+
+
+def _counts(left: tuple[Marks, Rows], right: tuple[Marks, Rows]) -> _Counts:
+    ours, theirs = left[0].take(left[1]), right[0].take(right[1])
+    size, many = len(left[1]), len(ATTRIBUTES)
+
+    def counted(marks: tuple[Values, Values]) -> Floats:
+        cell = marks[1].astype(np.int64) * many + (marks[0] >> np.uint64(VALUE_BITS)).astype(np.int64)
+        every: Floats = np.bincount(cell, minlength=size * many).astype(np.float32)
+        return every.reshape(size, many)
+
+    hit = found(ours, theirs)
+    return _Counts(counted(ours), counted(theirs), counted((ours[0][hit], ours[1][hit])))
+
+
+def _marks(made: Floats, left: Side, right: Side) -> None:
+    """Compare what both say: identifiers, brand, numbers, quantities, sizes, colours and specs."""
+    titles = _counts((left.traits.title, left.rows), (right.traits.title, right.rows))
+    everything = _counts((left.traits.everything, left.rows), (right.traits.everything, right.rows))
+    ways = (
+        _counts((left.traits.title, left.rows), (right.traits.everything, right.rows)),
+        _counts((right.traits.title, right.rows), (left.traits.everything, left.rows)),
+    )
+    agreed = everything.agreed
+    for name in AGREEING:
+        made[:, COLUMN[name]] = agreed[:, NUMBER_OF[name]]
+    _models(made, titles, ways)
+    number = NUMBER_OF["number"]
+    shared, more = titles.shared[:, number], (titles.left[:, number], titles.right[:, number])
+    made[:, COLUMN["numbers_shared"]] = shared
+    made[:, COLUMN["numbers_apart"]] = np.minimum(*more) - shared
+    made[:, COLUMN["numbers_more"]] = np.maximum(*more) - shared
+    measured = titles.agreed[:, _MEASURED]
+    made[:, COLUMN["quantities_shared"]] = np.sum(measured == 1, axis=1)
+    made[:, COLUMN["quantities_apart"]] = np.sum(measured == -1, axis=1)
+    known = np.stack([way.agreed[:, _MEASURED] for way in ways])
+    made[:, COLUMN["quantities_known"]] = np.sum(np.any(known == 1, axis=0), axis=1)
+    made[:, COLUMN["quantities_unknown"]] = np.sum(np.any(known == -1, axis=0), axis=1)
+    _specs(made, left, right, everything)
+    _brands(made, left, right)
+
+
+def _models(made: Floats, titles: _Counts, ways: tuple[_Counts, _Counts]) -> None:
+    model = NUMBER_OF["model"]
+    shared = titles.shared[:, model]
+    known = np.maximum(*(way.shared[:, model] for way in ways))
+    apart = (np.minimum(titles.left[:, model], titles.right[:, model]) > 0) & (known == 0)
+    made[:, COLUMN["model_shared"]] = shared
+    made[:, COLUMN["model_known"]] = known
+    made[:, COLUMN["model_apart"]] = apart
+
+
+def _specs(made: Floats, left: Side, right: Side, everything: _Counts) -> None:
+    ours, theirs = _only(left.traits.everything, left.rows, SPEC), _only(right.traits.everything, right.rows, SPEC)
+    hit = found(ours, theirs, SPEC_BITS)
+    common = np.bincount(ours[1][hit].astype(np.int64), minlength=len(made))
+    made[:, COLUMN["specs_common"]] = np.minimum(common, 8)
+    made[:, COLUMN["specs_equal"]] = np.where(common > 0, everything.shared[:, SPEC] / np.maximum(common, 1), np.nan)
+
+
+def _brands(made: Floats, left: Side, right: Side) -> None:
+    """Look for the brand of either in the title of the other: 1 there, -1 not, NaN where neither has one."""
+    named = np.full(len(made), np.nan, np.float32)
+    low, many = np.uint64((1 << VALUE_BITS - COLUMN_BITS) - 1), len(made)
+    for one, other in ((left, right), (right, left)):
+        brands, place = _only(one.traits.everything, one.rows, NUMBER_OF["brand"])
+        words, at = _only(other.traits.title, other.rows, TOKEN)
+        order = np.lexsort((words >> np.uint64(COLUMN_BITS) & low, at))
+        hit = found((brands & low, place), ((words >> np.uint64(COLUMN_BITS) & low)[order], at[order]))
+        having = np.bincount(place.astype(np.int64), minlength=many) > 0
+        hits = np.bincount(place[hit].astype(np.int64), minlength=many) > 0
+        named = np.where(having, np.fmax(named, np.where(hits, 1, -1)), named)
+    made[:, COLUMN["brand_named"]] = named
+
+
+def _values(made: Floats, left: Side, right: Side) -> None:
+    """Compare prices and pictures."""
+    prices = left.traits.price[left.rows], right.traits.price[right.rows]
+    least, most = np.minimum(*prices), np.maximum(*prices)
+    made[:, COLUMN["price_ratio"]] = np.where(least > 0, least / np.maximum(most, 1e-9), np.nan)
+    bits = np.bitwise_count(left.traits.phash[left.rows] ^ right.traits.phash[right.rows])
+    both = left.traits.pictured[left.rows] & right.traits.pictured[right.rows]
+    made[:, COLUMN["picture_bits"]] = np.where(both, bits, np.nan)

@@ -1,0 +1,143 @@
+"""The decider: from what two products have in common to a verdict, with a probability that can be believed.
+
+    features -> forest `same`    -> calibrated -> probability that both are the same product
+             -> forest `variant` -> calibrated -> of those that are not, that they are variants of one
+
+A default is shipped (`decider.json`, learnt by `training`); an index may have its own, learnt from what people decided.
+Rules stand above it: content that is equal is identical, and one picture under two unlike products is told as that.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from service.duplicates.comparison import COLUMN, FEATURES
+from service.duplicates.forest import Forest
+from service.duplicates.verdict import DIFFERENT, IDENTICAL, SAME, SAME_PICTURE, VARIANT, Codes, Floats
+
+FORMAT = 1
+SHIPPED = Path(__file__).with_name("decider.json")
+FACT = "decider"
+"""Name of the fact in the record store under which an index keeps its own."""
+
+SAME_PICTURE_BITS = 4
+"""As `compose.SAME_PICTURE`."""
+CERTAIN = 0.999
+"""Least probability of what is identical."""
+
+
+class Decided(NamedTuple):
+    """What was decided of n pairs: verdicts, and the probabilities of `same product` and `variant`, (n,) each."""
+
+    verdicts: Codes
+    same: Floats
+    variant: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One question that a forest answers. slope, intercept: from its score to the logit of a probability (Platt 1999).
+
+    correction: float32 (FEATURES + 1,), what an index learnt from its people's decisions: weights of features, then a
+    constant, added to that logit; zeros without.
+    """
+
+    forest: Forest
+    slope: float = 1.0
+    intercept: float = 0.0
+    correction: Floats | None = None
+
+    def logits(self, features: Floats) -> Floats:
+        """Return float32 (n,), the logits of the probabilities."""
+        made = self.slope * self.forest.scores(features) + self.intercept
+        if self.correction is not None:
+            made = made + np.nan_to_num(features) @ self.correction[:-1] + self.correction[-1]
+        return made.astype(np.float32)
+
+    def probabilities(self, features: Floats) -> Floats:
+        """Return float32 (n,)."""
+        return sigmoid(self.logits(features))
+
+
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """Decides pairs by their features. same, variant: the two questions. taught: decisions of people it learnt from."""
+
+    same: Head
+    variant: Head
+    taught: int = 0
+
+    def decide(self, features: Floats, equal: npt.NDArray[np.bool_]) -> Decided:
+        """Return what is decided of pairs with features float32 (n, FEATURES). equal: bool (n,), of equal content."""
+        same = self.same.probabilities(features)
+        variant = (1 - same) * self.variant.probabilities(features)
+        differing = np.any(features[:, [COLUMN["gtin"], COLUMN["mpn"]]] == -1, axis=1)
+        equal = equal & ~differing
+        same = np.where(equal, np.maximum(same, CERTAIN), same)
+        variant = np.minimum(variant, 1 - same)
+        verdicts = np.where(same >= 0.5, SAME, np.where(variant >= (1 - same) / 2, VARIANT, DIFFERENT))
+        pictured = (verdicts == DIFFERENT) & (features[:, COLUMN["picture_bits"]] <= SAME_PICTURE_BITS)
+        verdicts = np.where(equal, IDENTICAL, np.where(pictured, SAME_PICTURE, verdicts))
+        return Decided(verdicts.astype(np.int8), same.astype(np.float32), variant.astype(np.float32))
+
+    def to_json(self) -> str:
+        """Return it as text."""
+        said = {"format": FORMAT, "features": list(FEATURES), "taught": self.taught}
+        for name, head in (("same", self.same), ("variant", self.variant)):
+            said[name] = {
+                "slope": round(head.slope, 6),
+                "intercept": round(head.intercept, 6),
+                "correction": [] if head.correction is None else [round(each, 6) for each in head.correction.tolist()],
+                "forest": head.forest.as_lists(),
+            }
+        return json.dumps(said, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return what `to_json` wrote; raises ValueError for anything else, and for one of other features."""
+        said = json.loads(text)
+        if not isinstance(said, dict) or said.get("format") != FORMAT:
+            raise ValueError(f"the decider is not of format {FORMAT}; train it again")
+        if said.get("features") != list(FEATURES):
+            raise ValueError("the decider was learnt from other features than this aisle has; train it again")
+        return cls(_head(said.get("same")), _head(said.get("variant")), int(said.get("taught", 0)))
+
+    def taught_by(self, same: Floats, variant: Floats, decisions: int) -> Self:
+        """Return it corrected by what was learnt from decisions: float32 (FEATURES + 1,) each."""
+        return replace(
+            self,
+            same=replace(self.same, correction=same),
+            variant=replace(self.variant, correction=variant),
+            taught=decisions,
+        )
+
+
+def _head(said: Any) -> Head:  # noqa: ANN401  # JSON
+    if not isinstance(said, Mapping):
+        raise ValueError("the decider lacks one of its two questions")
+    slope, intercept = float(said["slope"]), float(said["intercept"])
+    correction = np.array(said.get("correction") or np.zeros(0), np.float32)
+    if len(correction) not in {0, len(FEATURES) + 1} or not np.isfinite([slope, intercept, *correction.tolist()]).all():
+        raise ValueError("the decider has numbers that are none, or not one for each feature")
+    forest = Forest.from_lists(said["forest"], len(FEATURES))
+    return Head(forest, slope, intercept, correction if len(correction) else None)
+
+
+@cache
+def shipped() -> Decider:
+    """Return the decider that comes with aisle."""
+    return Decider.from_json(SHIPPED.read_text(encoding="utf-8"))
+
+
+def sigmoid(logits: Floats) -> Floats:
+    """Return the probabilities of logits."""
+    made: Floats = (1 / (1 + np.exp(-np.clip(logits, -30, 30)))).astype(np.float32)
+    return made

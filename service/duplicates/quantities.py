@@ -1,0 +1,114 @@
+"""Numbers with units in a text, in the unit of their dimension: 500 ml and 0.5 l are one volume, 64 GB a memory.
+
+Compared by size class: two numbers of one dimension are the same when they round to the same hundredth, as what was
+converted between inches and centimetres does not come out equal to the last digit.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+
+UNITS: dict[str, tuple[str, float]] = {
+    **dict.fromkeys(("kb",), ("memory", 1e-6)),
+    **dict.fromkeys(("mb", "mo", "megabyte", "megabytes"), ("memory", 1e-3)),
+    **dict.fromkeys(("gb", "go", "gig", "gigabyte", "gigabytes"), ("memory", 1.0)),
+    **dict.fromkeys(("tb", "to", "terabyte", "terabytes"), ("memory", 1e3)),
+    **dict.fromkeys(("ml", "milliliter", "millilitre"), ("volume", 1.0)),
+    **dict.fromkeys(("cl",), ("volume", 10.0)),
+    **dict.fromkeys(("l", "ltr", "ltrs", "lt", "liter", "liters", "litre", "litres"), ("volume", 1e3)),
+    **dict.fromkeys(("fl oz", "fl. oz", "fl.oz", "floz", "fluid ounces"), ("volume", 29.57)),
+    **dict.fromkeys(("gal", "gallon", "gallons"), ("volume", 3785.0)),
+    **dict.fromkeys(("cu ft", "cu. ft", "cu.ft", "cuft", "cubic feet", "cubic foot"), ("volume", 28317.0)),
+    **dict.fromkeys(("mg",), ("mass", 1e-3)),
+    **dict.fromkeys(("g", "gr", "gram", "grams", "gramm"), ("mass", 1.0)),
+    **dict.fromkeys(("kg", "kgs", "kilo", "kilos"), ("mass", 1e3)),
+    **dict.fromkeys(("oz", "ounce", "ounces"), ("mass", 28.35)),
+    **dict.fromkeys(("lb", "lbs", "pound", "pounds"), ("mass", 453.6)),
+    **dict.fromkeys(("mm",), ("length", 1.0)),
+    **dict.fromkeys(("cm",), ("length", 10.0)),
+    **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), ("length", 1e3)),
+    **dict.fromkeys(("in", "inch", "inches", "zoll", '"', "''", "pouces"), ("length", 25.4)),
+    **dict.fromkeys(("ft", "foot", "feet"), ("length", 304.8)),
+    **dict.fromkeys(("w", "watt", "watts"), ("power", 1.0)),
+    **dict.fromkeys(("kw",), ("power", 1e3)),
+    **dict.fromkeys(("hp",), ("power", 745.7)),
+    **dict.fromkeys(("btu", "btus"), ("power", 0.2931)),
+    **dict.fromkeys(("v", "volt", "volts"), ("voltage", 1.0)),
+    **dict.fromkeys(("hz",), ("frequency", 1.0)),
+    **dict.fromkeys(("khz",), ("frequency", 1e3)),
+    **dict.fromkeys(("mhz",), ("frequency", 1e6)),
+    **dict.fromkeys(("ghz",), ("frequency", 1e9)),
+    **dict.fromkeys(("mah",), ("charge", 1.0)),
+    **dict.fromkeys(("ah",), ("charge", 1e3)),
+    **dict.fromkeys(("mp", "megapixel", "megapixels"), ("pixels", 1.0)),
+    **dict.fromkeys(("rpm",), ("speed", 1.0)),
+    **dict.fromkeys(("mbps", "mb/s", "mbit", "mbit/s"), ("rate", 1.0)),
+    **dict.fromkeys(("gbps", "gb/s", "gbit", "gbit/s"), ("rate", 1e3)),
+    **dict.fromkeys(
+        ("user", "users", "u", "seat", "seats", "license", "licenses", "licence", "licences"), ("seats", 1.0)
+    ),
+    **dict.fromkeys(
+        (
+            *(
+                "pack",
+                "packs",
+                "pk",
+                "pc",
+                "pcs",
+                "pieces",
+                "piece",
+                "count",
+                "ct",
+                "er pack",
+                "er-pack",
+                "er set",
+                "stk",
+            ),
+            *("stück", "stuck", "pièces", "tabs", "tablets", "capsules", "sheets", "rolls"),
+        ),
+        ("pack", 1.0),
+    ),
+}
+"""Unit as it is written in small letters -> its dimension and how many of that dimension's unit it is."""
+
+DIMENSIONS = tuple(dict.fromkeys(dimension for dimension, _ in UNITS.values()))
+"""Memory in GB, volume in ml, mass in g, length in mm, power in W, voltage in V, frequency in Hz, charge in mAh, ..."""
+
+_CLOSE = {unit.replace(" ", ""): meant for unit, meant in UNITS.items()}
+_WRITTEN = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True)).replace(r"\ ", " ?")
+_QUANTITY = re.compile(
+    rf"(?<![\w.,-])(?:(\d+)[ -](\d)/(\d\d?)|(\d+(?:[.,]\d+)?|\.\d+))(?:\s?-\s?|\s{{0,2}})({_WRITTEN})"
+    r"(?![\w/]|-in-|\s\d\b(?!\s?x))"
+)
+_OF = re.compile(r"\b(?:pack|set|box|case|lot|paquet|satz) (?:of|de|von) (\d+)\b|(?<![\w.,])(\d{1,3}) ?[x\xd7] ?(?=\d)")
+_GENERATIONS = frozenset("2345")  # of mobile networks
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
+
+
+def quantities_in(text: str) -> Iterator[tuple[str, float, str, int]]:
+    """Yield dimension, number in the unit of the dimension, how it is written, and where it begins.
+
+    text: in small letters.
+    """
+    for match in _QUANTITY.finditer(text):
+        whole, over, under, plain, unit = match.groups()
+        if unit == "g" and plain in _GENERATIONS:
+            continue
+        dimension, factor = _CLOSE[unit.replace(" ", "")]
+        number = float(whole) + int(over) / max(1, int(under)) if whole else _number(plain)
+        if number > 0:
+            yield dimension, number * factor, match.group(), match.start()
+    for match in _OF.finditer(text):
+        if (many := int(match.group(1) or match.group(2))) > 0:
+            yield "pack", float(many), match.group().strip(), match.start()
+
+
+def size_class(number: float) -> int:
+    """Return the class of a number above 0: equal ones and those about a hundredth apart share one."""
+    return 2_000 + round(math.log(number) * 80)
+
+
+def _number(text: str) -> float:
+    return float(text.replace(",", "")) if _THOUSANDS.fullmatch(text) else float(text.replace(",", "."))

@@ -1,0 +1,325 @@
+"""What products say of themselves that another listing can agree with or contradict: traits, read once, held as arrays.
+
+product -> `told` (marks with the words they were read from) -> `Traits` of many products (arrays by row, no words)
+
+Some marks are read from the title, which names what is sold; all are read from everything that the product says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import accumulate
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.product import Product
+from indexer.space.lexicon import column_of
+from service.duplicates.colours import CODES, colours_in
+from service.duplicates.identifiers import code, gtin, gtins_in, models_in
+from service.duplicates.marks import VALUE_BITS, Marks
+from service.duplicates.quantities import DIMENSIONS, quantities_in, size_class
+from service.duplicates.sizes import NAMES, size, sizes_in
+
+ATTRIBUTES = ("gtin", "mpn", "model", "brand", "number", "colour", "size", *DIMENSIONS, "token", "spec")
+"""What marks are of; `spec` has its name in the value."""
+NUMBER_OF = {name: number for number, name in enumerate(ATTRIBUTES)}
+TOKEN, SPEC = NUMBER_OF["token"], NUMBER_OF["spec"]
+
+TITLE_CHARS, TEXT_CHARS = 300, 1_500
+"""Of a title, and of description and specs each, that are read; longer ones say no more that is compared."""
+SPECS, MODELS = 16, 12
+"""Specs and model numbers that are kept of a product: of specs those whose names come first by hash, so that two
+products keep the same ones."""
+
+SPEC_BITS, COLUMN_BITS = 24, 20
+"""Of the value of a spec: what it says, after its name. Of a word: its column in the lexicon, after its hash."""
+
+_TOKEN = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+")
+_GLUED = re.compile(
+    r"(?<![\w.])(\d+(?:[.,]\d+)?)(gb|tb|mb|ghz|mhz|hz|mm|cm|ml|cl|kg|g|l|w|kw|v|mp|mah|in|inch|oz|lb|lbs|ft|cu)\b"
+)
+_NUMBER = re.compile(r"\d+(?:\.\d+)*")
+_PUNCTUATION = re.compile(r"[\W_]+")
+_SIGNS = re.compile(r"[\s,;:!?\"'()\[\]|/*_-]+")
+_GTIN = frozenset(("gtin gtin8 gtin12 gtin13 gtin14 ean ean13 upc isbn isbn10 isbn13 barcode").split())  # noqa: SIM905
+_MPN = re.compile(
+    r"(?:mpn|model|modell|item_model_number|.*part_(?:number|no)|.*model_(?:number|no|id|name)|artikelnummer|"
+    r"herstellernummer|référence|reference|manufacturer_number|mfr.*)"
+)
+_COLOUR = re.compile(r"(?:.*_)?(?:colou?r|farbe|couleur)(?:_.*)?")
+_BRAND = frozenset(["brand", "brand_name", "marke", "marque", "manufacturer", "hersteller"])
+_PRICE = re.compile(r"\d[\d.,' ]*")
+
+Told = dict[int, str]
+"""Mark -> the words it was read from."""
+
+
+@dataclass(slots=True)
+class Said:
+    """What one product says. title, everything: its marks. codes: the model numbers of its title, in their order."""
+
+    title: Told = field(default_factory=dict)
+    everything: Told = field(default_factory=dict)
+    name: str = ""
+    codes: str = ""
+    price: float = 0.0
+    phash: int | None = None
+    content: int = 0
+    text: int = 0
+
+
+def mark(attribute: int, value: int) -> int:
+    """Return the number of a mark."""
+    return attribute << VALUE_BITS | value & (1 << VALUE_BITS) - 1
+
+
+def attribute_of(number: int) -> str:
+    """Return the name of a mark's attribute."""
+    return ATTRIBUTES[number >> VALUE_BITS]
+
+
+def told(product: Product, content: str) -> Said:
+    """Return what a normalised product says. content: its content hash."""
+    said = Said()
+    title = product.title[:TITLE_CHARS].lower()
+    words = _TOKEN.findall(_GLUED.sub(r"\1 \2", title))
+    said.name = " ".join(words)
+    for word in words:
+        said.title.setdefault(_token(word), word)
+    said.codes = " ".join(dict.fromkeys(models_in(title)))
+    _read(said.title, title, product.title)
+    for compared, written in sizes_in(title):
+        said.title.setdefault(mark(NUMBER_OF["size"], _hashed(compared)), written)
+    said.everything = {number: word for number, word in said.title.items() if number >> VALUE_BITS != TOKEN}
+    said.title = {number: word for number, word in said.title.items() if number >> VALUE_BITS != NUMBER_OF["gtin"]}
+    _read_rest(said.everything, product)
+    _read_facts(said, product)
+    said.phash = next((picture.phash for picture in product.pictures if picture.hash), None)
+    said.content, said.text = int(content[:16], 16), _text_hash(product)
+    return said
+
+
+def _read(marks: Told, text: str, shown: str, *, numbers: bool = True) -> None:
+    """Add to `marks` what running text in small letters says; shown: the same as it was written."""
+    for number in gtins_in(text):
+        marks.setdefault(mark(NUMBER_OF["gtin"], _wide(number)), str(number))
+    models = [model for _, model in zip(range(MODELS), models_in(text), strict=False)]
+    for model in models:
+        marks.setdefault(mark(NUMBER_OF["model"], _hashed(model)), model.upper())
+    taken: list[tuple[int, int]] = []
+    for dimension, much, written, start in quantities_in(text):
+        taken.append((start, start + len(written)))
+        marks.setdefault(mark(NUMBER_OF[dimension], size_class(much)), shown[start : start + len(written)].strip())
+    for name, word in colours_in(text):
+        marks.setdefault(mark(NUMBER_OF["colour"], CODES[name]), word)
+    if numbers:
+        rest = text
+        for start, end in taken:
+            rest = rest[:start] + " " * (end - start) + rest[end:]
+        for word in _TOKEN.findall(rest):
+            if word[0].isdigit() and _NUMBER.fullmatch(word) and len(word) <= 8:
+                marks.setdefault(mark(NUMBER_OF["number"], _hashed(word.lstrip("0") or "0")), word)
+
+
+def _read_rest(marks: Told, product: Product) -> None:
+    """Add to `marks` what specs and description say."""
+    specs = [(_PUNCTUATION.sub("_", name.casefold()).strip("_"), value) for name, value in product.specs]
+    kept = []
+    for name, value in specs:
+        small = value.lower()[:TITLE_CHARS]
+        _read_spec(marks, name, value, small)
+        kept.append((_hashed(name) << SPEC_BITS | _hashed(code(small)) & (1 << SPEC_BITS) - 1, value))
+    for number, value in sorted(kept)[:SPECS]:
+        marks.setdefault(mark(SPEC, number), value[:40])
+    listed = " ; ".join(value for _, value in specs)[:TEXT_CHARS]
+    for text in (listed, product.description[:TEXT_CHARS]):
+        if text:
+            _read(marks, text.lower(), text, numbers=False)
+
+
+def _read_spec(marks: Told, name: str, value: str, small: str) -> None:
+    """Add to `marks` what one spec says by its name."""
+    if name in _GTIN:
+        for each in re.split(r"[;,|/]", value):
+            if number := gtin(each.strip()):
+                marks.setdefault(mark(NUMBER_OF["gtin"], _wide(number)), str(number))
+    elif name in NAMES:
+        marks.setdefault(mark(NUMBER_OF["size"], _hashed(size(value))), value)
+    elif _COLOUR.fullmatch(name):
+        for colour, word in colours_in(small, asked=True):
+            marks.setdefault(mark(NUMBER_OF["colour"], CODES[colour]), word)
+    elif name in _BRAND:
+        marks.setdefault(mark(NUMBER_OF["brand"], _brand(value)), value)
+    elif _MPN.fullmatch(name):
+        _read_mpn(marks, value)
+
+
+def _read_mpn(marks: Told, value: str) -> None:
+    """Add an article number of the maker, which others may name as a model in their title."""
+    number = code(value)
+    if 3 <= len(number) <= 40 and any(map(str.isdigit, number)):
+        marks.setdefault(mark(NUMBER_OF["mpn"], _hashed(number)), value)
+        marks.setdefault(mark(NUMBER_OF["model"], _hashed(number)), value)
+
+
+def _read_facts(said: Said, product: Product) -> None:
+    """Add brand and facts."""
+    if product.brand:
+        said.everything.setdefault(mark(NUMBER_OF["brand"], _brand(product.brand)), product.brand)
+    for name, value in product.facts:
+        if name == "gtin" and (number := gtin(value)):
+            said.everything.setdefault(mark(NUMBER_OF["gtin"], _wide(number)), str(number))
+        elif name == "mpn":
+            _read_mpn(said.everything, value)
+        elif name == "price" and not said.price:
+            said.price = price(value)
+
+
+def price(text: str) -> float:
+    """Return the number of a price as shops write it, 0 when there is none: "1.299,00 €", "$1,299.00", "12"."""
+    match = _PRICE.search(text)
+    if not match:
+        return 0.0
+    digits = re.sub(r"[' ]", "", match.group()).rstrip(".,")
+    cut = max(digits.rfind("."), digits.rfind(","))
+    if cut >= 0 and (len(digits) - cut - 1 != 3 or digits.count(digits[cut]) == 0):
+        return float(re.sub(r"[.,]", "", digits[:cut]) + "." + digits[cut + 1 :])
+    return float(re.sub(r"[.,]", "", digits))
+
+
+@lru_cache(65_536)
+def _hashed(word: str) -> int:
+    return zlib.crc32(word.encode("utf-8", "surrogatepass"))
+
+
+@lru_cache(65_536)
+def _token(word: str) -> int:
+    return mark(TOKEN, _hashed(word) << COLUMN_BITS | (column_of(word) if len(word) > 1 else 0))
+
+
+def _wide(number: int) -> int:
+    """Return a number of 14 digits in 42 bits, by multiplicative hashing (Knuth 1998, 6.4)."""
+    return (number * 0x9E3779B97F4A7C15 & (1 << 64) - 1) >> 64 - VALUE_BITS
+
+
+def _brand(text: str) -> int:
+    """Return a brand as it is compared: its first word of three letters or more, as shops add "Inc." or a country."""
+    words = _TOKEN.findall(text.casefold())
+    return _hashed(next((word for word in words if len(word) > 2 and word != "the"), "".join(words)))
+
+
+def _text_hash(product: Product) -> int:
+    """Return 64 bits of the text in small letters without signs, specs in any order, and of the pictures; 0 without."""
+    parts = [
+        product.title,
+        product.brand,
+        product.description,
+        *sorted(f"{key}:{value}" for key, value in product.specs),
+    ]
+    pictures = [picture.hash for picture in product.pictures if picture.hash]
+    if not any(parts) and not pictures:
+        return 0
+    letters = "\0".join([*(_SIGNS.sub(" ", part.casefold()).strip() for part in parts), *pictures])
+    digest = hashlib.blake2b(letters.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "little")
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """Traits of n products by row. title, everything: their marks. names, codes: text of the title, and its models.
+
+    price: float32 (n,), 0 when unknown. phash: uint64 (n,), of those with `pictured`, bool (n,). content, text: uint64
+    (n,), hashes of all that encoders see and of the text however it is written. About 500 bytes a product.
+    """
+
+    title: Marks
+    everything: Marks
+    names: Texts
+    codes: Texts
+    price: npt.NDArray[np.float32]
+    phash: npt.NDArray[np.uint64]
+    pictured: npt.NDArray[np.bool_]
+    content: npt.NDArray[np.uint64]
+    text: npt.NDArray[np.uint64]
+
+    def __len__(self) -> int:
+        """Return the number of products."""
+        return len(self.price)
+
+    @classmethod
+    def of(cls, said: Sequence[Said]) -> Self:
+        """Return the traits of what products say, in order."""
+        size = len(said)
+        return cls(
+            title=Marks.of([sorted(each.title) for each in said]),
+            everything=Marks.of([sorted(each.everything) for each in said]),
+            names=Texts.of([each.name for each in said]),
+            codes=Texts.of([each.codes for each in said]),
+            price=np.fromiter((each.price for each in said), np.float32, size),
+            phash=np.fromiter((each.phash or 0 for each in said), np.uint64, size),
+            pictured=np.fromiter((each.phash is not None for each in said), np.bool_, size),
+            content=np.fromiter((each.content for each in said), np.uint64, size),
+            text=np.fromiter((each.text for each in said), np.uint64, size),
+        )
+
+    @classmethod
+    def joined(cls, some: Sequence[Self]) -> Self:
+        """Return the rows of several, one after the other."""
+        return cls(
+            title=Marks.joined([each.title for each in some]),
+            everything=Marks.joined([each.everything for each in some]),
+            names=Texts.joined([each.names for each in some]),
+            codes=Texts.joined([each.codes for each in some]),
+            price=np.concatenate([each.price for each in some]),
+            phash=np.concatenate([each.phash for each in some]),
+            pictured=np.concatenate([each.pictured for each in some]),
+            content=np.concatenate([each.content for each in some]),
+            text=np.concatenate([each.text for each in some]),
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory."""
+        marks = sum(each.values.nbytes + each.ends.nbytes for each in (self.title, self.everything))
+        texts = sum(len(each.letters) + each.ends.nbytes for each in (self.names, self.codes))
+        return (
+            marks
+            + texts
+            + sum(each.nbytes for each in (self.price, self.phash, self.pictured, self.content, self.text))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Texts of n rows in one, UTF-8. ends: int64 (n + 1,), where each begins."""
+
+    letters: bytes
+    ends: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> Self:
+        """Return texts in order."""
+        raw = [text.encode("utf-8", "replace") for text in texts]
+        return cls(b"".join(raw), np.fromiter(accumulate(map(len, raw), initial=0), np.int64, len(raw) + 1))
+
+    @classmethod
+    def joined(cls, some: Sequence[Self]) -> Self:
+        """Return the rows of several, one after the other."""
+        lengths = np.concatenate([np.diff(each.ends) for each in some])
+        return cls(b"".join(each.letters for each in some), np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]))
+
+    def take(self, rows: npt.NDArray[np.int64]) -> list[str]:
+        """Return the texts of rows."""
+        return list(self._each(rows))
+
+    def _each(self, rows: npt.NDArray[np.int64]) -> Iterator[str]:
+        letters = self.letters
+        for start, end in zip(self.ends[rows].tolist(), self.ends[rows + 1].tolist(), strict=True):
+            yield letters[start:end].decode()

@@ -1,0 +1,157 @@
+"""What products say of themselves: identifiers, quantities, colours, sizes, prices, and how it is held."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from indexer.product import Product, content_hash
+from service.duplicates.colours import colours_in
+from service.duplicates.identifiers import gtin, models_in
+from service.duplicates.marks import Marks, found
+from service.duplicates.quantities import quantities_in, size_class
+from service.duplicates.sizes import size, sizes_in
+from service.duplicates.traits import NUMBER_OF, Said, Traits, attribute_of, price, told
+
+
+def said(title: str, *specs: tuple[str, str], brand: str = "", facts: tuple[tuple[str, str], ...] = ()) -> Said:
+    product = Product("p", title, brand=brand, specs=specs, facts=facts)
+    return told(product, content_hash(product))
+
+
+def words(some: dict[int, str], name: str) -> list[str]:
+    return [word for number, word in some.items() if attribute_of(number) == name]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("4006381333931", 4006381333931),
+        ("4006381333932", 0),
+        ("036000291452", 36000291452),
+        ("0-036000-291452", 36000291452),
+        ("0-306-40615-2", 9780306406157),
+        ("080442957X", 9780804429573),
+        ("96385074", 96385074),
+        ("12345", 0),
+    ],
+)
+def test_gtin(text: str, number: int) -> None:
+    """A GTIN is the number without leading zeros when its check digit holds; an ISBN-10 is the EAN that it became."""
+    assert gtin(text) == number
+
+
+@given(st.integers(min_value=1, max_value=10**12 - 1), st.integers(min_value=0, max_value=12), st.integers(1, 9))
+def test_gtin_notices_a_wrong_digit(body: int, place: int, more: int) -> None:
+    """No number with one digit changed is a GTIN too."""
+    digits = f"{body:012d}"
+    check = -sum(int(digit) * (1, 3)[at % 2] for at, digit in enumerate(digits)) % 10
+    whole = digits + str(check)
+    assert gtin(whole) == int(whole)
+    changed = whole[:place] + str((int(whole[place]) + more) % 10) + whole[place + 1 :]
+    assert gtin(changed) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "models"),
+    [
+        ("philips hd7810/60 senseo", ["hd781060", "hd7810"]),
+        ("sony dsc-w150 camera", ["dscw150"]),
+        ("64gb card, 1080p, pack of 6, mp3", []),
+        ("office 2007 and 1234567", ["1234567"]),
+    ],
+)
+def test_models(text: str, models: list[str]) -> None:
+    """A model number has letters and digits, or is long; what is a quantity is none."""
+    assert list(models_in(text)) == models
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("milk 500 ml", [("volume", 500.0)]),
+        ("milk 0.5 l", [("volume", 500.0)]),
+        ("card 64gb", [("memory", 64.0)]),
+        ("disk 1 tb", [("memory", 1000.0)]),
+        ("6 x 330 ml", [("volume", 330.0), ("pack", 6.0)]),
+        ("pack of 6", [("pack", 6.0)]),
+        ("2er pack", [("pack", 2.0)]),
+        ('28-1/2" tv', [("length", 723.9)]),
+        ("5g phone, 2 in 1", []),
+    ],
+)
+def test_quantities(text: str, known: list[tuple[str, float]]) -> None:
+    """Numbers with units come in the unit of their dimension; generations of networks and `2 in 1` are no quantities."""
+    assert [(name, round(number, 3)) for name, number, _, _ in quantities_in(text)] == known
+
+
+def test_size_classes() -> None:
+    """Five inches and 12.7 cm are of one class, 64 and 128 of two."""
+    assert size_class(5 * 25.4) == size_class(12.7 * 10)
+    assert size_class(64) != size_class(128)
+
+
+def test_colours_and_sizes() -> None:
+    """Colours are one in three languages; a size stands apart in a title, and `men's` is none."""
+    assert [name for name, _ in colours_in("schwarz noir black or")] == ["black", "black", "black"]
+    assert [name for name, _ in colours_in("or", asked=True)] == ["gold"]
+    assert [name for name, _ in sizes_in("men's hoodie-xs-black")] == ["xs"]
+    assert [name for name, _ in sizes_in("shirt, size m")] == ["m"]
+    assert size("X-Large") == "xl"
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("1.299,00 €", 1299.0), ("$1,299.00", 1299.0), ("12", 12.0), ("EUR 9,99", 9.99), ("1.299", 1299.0), ("free", 0.0)],
+)
+def test_prices(text: str, number: float) -> None:
+    """Prices are read as shops write them."""
+    assert price(text) == number
+
+
+def test_told() -> None:
+    """Facts, specs and title are read together; a title's marks are told from those of the rest."""
+    some = said(
+        "Senseo HD7810 64 GB black",
+        ("EAN", "4006381333931"),
+        ("Size", "L"),
+        brand="Philips N.V.",
+        facts=(("mpn", "HD-7810/60"), ("price", "59.90")),
+    )
+    assert words(some.title, "model") == ["HD7810"]
+    assert words(some.title, "memory") == ["64 GB"]
+    assert words(some.everything, "gtin") == ["4006381333931"]
+    assert words(some.everything, "size") == ["L"]
+    assert words(some.everything, "mpn") == ["HD-7810/60"]
+    assert words(some.everything, "brand") == ["Philips N.V."]
+    assert some.price == 59.9
+
+
+def test_traits_join() -> None:
+    """Traits of some products and of others, joined, are those of all."""
+    some = [said("Senseo HD7810"), said(""), said("Milk 500 ml", brand="A")]
+    whole, joined = Traits.of(some), Traits.joined([Traits.of(some[:1]), Traits.of(some[1:])])
+    assert whole.everything.values.tolist() == joined.everything.values.tolist()
+    assert whole.title.ends.tolist() == joined.title.ends.tolist()
+    assert whole.names.take(np.array([2, 0])) == joined.names.take(np.array([2, 0])) == ["milk 500 ml", "senseo hd7810"]
+
+
+@given(st.lists(st.tuples(*[st.frozensets(st.integers(0, 2**48 - 1), max_size=5)] * 2), min_size=1, max_size=5))
+def test_found(pairs: list[tuple[frozenset[int], frozenset[int]]]) -> None:
+    """What is found of one side in the other is their common marks, pair by pair."""
+    left, right = (Marks.of([sorted(pair[side]) for pair in pairs]) for side in (0, 1))
+    rows = np.arange(len(pairs))
+    values, place = left.take(rows)
+    hits = found((values, place), right.take(rows))
+    assert {(int(at), int(value)) for value, at, hit in zip(values, place, hits, strict=True) if hit} == {
+        (row, value) for row, pair in enumerate(pairs) for value in pair[0] & pair[1]
+    }
+
+
+def test_having() -> None:
+    """Whoever has an attribute is found with its value: to look for others with the same article number."""
+    rows, values = Traits.of([said(""), said("4006381333931"), said("4006381333931")]).everything.having(
+        NUMBER_OF["gtin"]
+    )
+    assert rows.tolist() == [1, 2]
+    assert values[0] == values[1]
