@@ -81,7 +81,7 @@ def test_models(text: str, models: list[str]) -> None:
     ],
 )
 def test_quantities(text: str, known: list[tuple[str, float]]) -> None:
-    """Numbers with units come in the unit of their dimension; generations of networks and `2 in 1` are no quantities."""
+    """Numbers with units come in the unit of their dimension; `5g` of a network and `2 in 1` are no quantities."""
     assert [(name, round(number, 3)) for name, number, _, _ in quantities_in(text)] == known
 
 
@@ -102,7 +102,7 @@ def test_colours_and_sizes() -> None:
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("1.299,00 €", 1299.0), ("$1,299.00", 1299.0), ("12", 12.0), ("EUR 9,99", 9.99), ("1.299", 1299.0), ("free", 0.0)],
+    [("1.299,00 €", 1299.0), ("$1,299.00", 1299.0), ("12", 12.0), ("EUR 9,99", 9.99), ("1.299", 1299.0), ("", 0.0)],
 )
 def test_prices(text: str, number: float) -> None:
     """Prices are read as shops write them."""
@@ -150,8 +150,7 @@ def test_found(pairs: list[tuple[frozenset[int], frozenset[int]]]) -> None:
 
 def test_having() -> None:
     """Whoever has an attribute is found with its value: to look for others with the same article number."""
-    rows, values = Traits.of([said(""), said("4006381333931"), said("4006381333931")]).everything.having(
-        NUMBER_OF["gtin"]
-    )
+    some = Traits.of([said(""), said("4006381333931"), said("4006381333931")])
+    rows, values = some.everything.having(NUMBER_OF["gtin"])
     assert rows.tolist() == [1, 2]
     assert values[0] == values[1]
