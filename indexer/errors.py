@@ -22,6 +22,7 @@
     │   ├── TaxonomyVersionNotFound  no version of the tree has that number
     │   ├── DecisionConflict  a decision cannot be made or taken back as things are now
     │   ├── DecisionNotFound  no decision has that number
+    │   ├── PatternNotFound   no pattern of doubted labels has that id
     │   ├── GroupNotFound     no group of duplicates or variants has that id
     │   ├── StoreFull         the disk of the record store has no room
     │   ├── StoreReadOnly     the record store can be read and not written to
@@ -170,6 +171,15 @@ class DecisionNotFound(RecordError):
     def __init__(self, number: int, last: int) -> None:
         super().__init__(f"there is no decision {number}, the last one is {last}; see: GET /v1/decisions")
         self.number = number
+
+
+class PatternNotFound(RecordError):
+    """No pattern of doubted labels has that id."""
+
+    def __init__(self, pattern_id: str) -> None:
+        super().__init__(
+            f"no label belongs to a pattern {pattern_id[:80]!r}; patterns change with the labels: list them again"
+        )
 
 
 class GroupNotFound(RecordError):

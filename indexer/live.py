@@ -165,13 +165,15 @@ class Live:
         its error and a patch of an unknown id as ProductNotFound: none fails the others. expected: the version that a
         product must have, 0 when it must not be there, None when it must; raises VersionConflict, and then nothing was
         changed. receipt: kept with the change, for the request that asked for it; its answer is made of all outcomes.
-        decision: of a person, recorded with the change.
+        decision: of a person, recorded with the change; of its changes all can be made, or what is refused is raised.
         """
         while True:
             with self._turn:
                 planted = self._placement.number
                 ready = resolved(self.records, self.encoder, changes, self._ready)
             good = [each for each in ready.changes if isinstance(each, Record | str)]
+            if decision is not None and (refused := next((e for e in ready.changes if isinstance(e, Exception)), None)):
+                raise refused
             versions = {**ready.seen, **expected}
             encode = self.encode_in_pieces
             told = receipt and Receipt(receipt.key, partial(_told, receipt, ready.changes))

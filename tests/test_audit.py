@@ -8,15 +8,19 @@ import shutil
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from indexer.errors import DecisionConflict, PatternNotFound, ProductError, ProductNotFound, VersionConflict
 from indexer.live import Patch
+from indexer.product import Product
 from indexer.settings import IndexSettings
 from indexer.sources import read
 from indexer.store.schema import twins
 from indexer.store.suspects import Suspect, Wanted
-from service.audit.audit import sweep
+from service.audit.audit import Audit, sweep
+from service.audit.deciding import Label, decide_label, decide_pattern
 from service.audit.reading import Reading
 from service.cli import aisle
 from service.engine import Engine
@@ -118,6 +122,121 @@ def test_what_was_suspected_before_a_sweep_is_replaced(engine: Engine) -> None:
     assert findings.seq == 81
     assert {each.id for each in Reading(engine.live).labels(Wanted(), limit=4)} == MISFILED
     assert engine.live.records.suspects.of(["mug-Arbel-alba"]) == {}
+
+
+def further(engine: Engine) -> None:
+    """Bring the audit to the journal's end, as upkeep does."""
+    records = engine.live.records
+    before, after = records.findings.reached("audit"), records.findings.end()
+    assert before is not None
+    keys = np.unique([entry.key for entry in records.journal(before.seq)]).astype(np.int64)
+    result = Audit().update(engine, keys, records.decisions.since(before.decision))
+    assert records.findings.advance("audit", before, after, [result])
+
+
+def suspected(engine: Engine) -> dict[str, tuple[str, str, float, str]]:
+    """Return everything that is doubted, by id."""
+    found = Reading(engine.live).labels(Wanted(), limit=100)
+    return {each.id: (each.stored.path, each.suggested.path, each.probability, each.kind) for each in found}
+
+
+def test_what_changes_is_asked_about_again(engine: Engine) -> None:
+    """What is put on the wrong shelf is doubted, and what is put right is not; others stay as they are."""
+    sweep(engine)
+    before = suspected(engine)
+    mug = "mug stoneware handle coffee dishwasher"
+    engine.live.put([Product("new", f"{mug} eden", brand="Lind", category=PRUNERS)])
+    engine.live.change([Patch("mug-Arbel-alba", {"category": MUGS}), "pan-Hollin-alba"])
+    further(engine)
+    now = suspected(engine)
+    assert now["new"][:2] == (PRUNERS, MUGS)
+    assert now["new"][2] > 0.9
+    assert "mug-Arbel-alba" not in now
+    assert "pan-Hollin-alba" not in now
+    assert {now[id_][3] for id_ in MISFILED - {"pan-Hollin-alba"}} == {"systematic"}
+    assert before.keys() >= MISFILED
+
+
+def test_what_upkeep_finds_is_what_a_sweep_finds(engine: Engine) -> None:
+    """For the products that changed: to the last digit."""
+    sweep(engine)
+    engine.live.change([Patch("mug-Arbel-alba", {"category": PANS}), Patch("pan-Lind-bora", {"category": POTS})])
+    further(engine)
+    kept = suspected(engine)
+    sweep(engine)
+    anew = suspected(engine)
+    assert {id_: kept[id_][:3] for id_ in ("mug-Arbel-alba", "pan-Lind-bora")} == {
+        id_: anew[id_][:3] for id_ in ("mug-Arbel-alba", "pan-Lind-bora")
+    }
+
+
+def test_a_label_is_put_right_in_one_call(engine: Engine) -> None:
+    """By the suggestion, with the provenance human; it is not doubted any more, and comes back with the undo."""
+    sweep(engine)
+    settled = decide_label(engine, Label("mug-Arbel-alba"), "fix", "Ann")
+    assert (settled.decided.action, settled.decided.author, settled.decided.subject) == ("fix", "Ann", "mug-Arbel-alba")
+    assert [(each.id, each.outcome, each.version) for each in settled.written] == [("mug-Arbel-alba", "updated", 2)]
+    product = engine.get("mug-Arbel-alba").record.product
+    assert (product.category, product.provenance) == (MUGS, "human")
+    assert "mug-Arbel-alba" not in suspected(engine)
+    further(engine)
+    assert "mug-Arbel-alba" not in suspected(engine)
+
+    engine.undo_decision(settled.decided.number, "Ben")
+    product = engine.get("mug-Arbel-alba").record.product
+    assert (product.category, product.provenance) == (POTS, "supplier")
+    further(engine)
+    assert suspected(engine)["mug-Arbel-alba"][:2] == (POTS, MUGS)
+
+
+def test_a_label_that_is_found_right_is_left_alone(engine: Engine) -> None:
+    """Nothing is changed; no sweep doubts it again, until that is taken back or the product says something else."""
+    sweep(engine)
+    settled = decide_label(engine, Label("mug-Arbel-alba"), "keep")
+    assert (settled.written, settled.seq) == ([], 80)
+    further(engine)
+    sweep(engine)
+    assert "mug-Arbel-alba" not in suspected(engine)
+    engine.undo_decision(settled.decided.number)
+    further(engine)
+    assert "mug-Arbel-alba" in suspected(engine)
+
+    decide_label(engine, Label("mug-Arbel-alba"), "keep")
+    engine.live.change([Patch("mug-Arbel-alba", {"title": "mug stoneware handle coffee dishwasher fora"})])
+    further(engine)
+    assert "mug-Arbel-alba" in suspected(engine)
+
+
+def test_a_pattern_is_put_right_at_once_and_taken_back_at_once(engine: Engine) -> None:
+    """Each product goes where it is suggested; one decision, one transaction."""
+    (pattern,) = sweep(engine).patterns
+    settled = decide_pattern(engine, pattern.id, "fix")
+    assert {each.id for each in settled.written} == MISFILED
+    assert {engine.get(id_).record.product.category for id_ in MISFILED} == {PANS}
+    with pytest.raises(PatternNotFound, match="list them again"):
+        decide_pattern(engine, pattern.id, "fix")
+    engine.undo_decision(settled.decided.number)
+    assert {engine.get(id_).record.product.category for id_ in MISFILED} == {MUGS}
+
+
+def test_a_label_that_changed_meanwhile_is_not_decided_about(engine: Engine) -> None:
+    """Nothing is changed and nothing recorded."""
+    sweep(engine)
+    engine.live.change([Patch("mug-Arbel-alba", {"category": PANS})])
+    with pytest.raises(DecisionConflict, match=r"is 'Kitchen > Pans' by now, not 'Garden > Pots'; nothing was changed"):
+        decide_label(engine, Label("mug-Arbel-alba", seen=POTS), "fix")
+    with pytest.raises(DecisionConflict, match="is not doubted; name its category"):
+        decide_label(engine, Label("planter-Arbel-alba"), "fix")
+    with pytest.raises(DecisionConflict, match="has no category that could be kept"):
+        decide_label(engine, Label("mug-Orsa-dora"), "keep")
+    with pytest.raises(VersionConflict):
+        decide_label(engine, Label("mug-Arbel-alba", MUGS, version=1), "fix")
+    with pytest.raises(ProductNotFound):
+        decide_label(engine, Label("nobody"), "keep")
+    with pytest.raises(ProductError):
+        decide_label(engine, Label("mug-Arbel-alba", " > ".join("abcdefghijklmnopqrstuvwxyz" * 2)), "fix")
+    assert engine.get("mug-Arbel-alba").record.product.category == PANS
+    assert engine.live.records.decisions.page() == []
 
 
 def test_the_table_has_the_columns_of_the_contract(doubtful: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from indexer.store.schema import chunks, labels, products, suspects, twins, uphe
 from taxonomy.names import SEPARATOR
 
 Connecting = Callable[[], AbstractContextManager[sa.Connection]]
+Connection = sa.Connection
 TagFault = tuple[str, str, float]
 """A tag, `missing` or `wrong`, and how likely that is."""
 
@@ -114,6 +115,13 @@ class Suspects:
         with self._reading() as connection:
             found = connection.execute(query.where(*_conditions(wanted)).group_by(suspects.c.kind).order_by("kind"))
             return {row[0]: row[1] for row in found}
+
+    def patterns(self) -> dict[str, int]:
+        """Return how many doubted labels belong to each pattern; one to which none does is left out."""
+        query = sa.select(suspects.c.pattern, sa.func.count()).join(labels, labels.c.key == suspects.c.key)
+        query = query.where(*_conditions(Wanted()), suspects.c.pattern != "").group_by(suspects.c.pattern)
+        with self._reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     def tags(
         self, least: float = 0.0, after: tuple[float, int] | None = None, limit: int = 50, branch: str = ""

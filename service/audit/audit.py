@@ -117,7 +117,9 @@ def _suspects(engine: Engine, keys: Keys, pairs: Sequence[Conflict]) -> list[Sus
 
 
 def _decided(live: Live, decided: Sequence[Decided]) -> list[int]:
-    ids = {id_ for each in decided if each.kind == LABEL for id_ in each.detail.get("ids", ())}
+    about = [each for each in decided if each.kind == LABEL]
+    about += [live.records.decisions.get(each.detail["undoes"]) for each in about if "undoes" in each.detail]
+    ids = {id_ for each in about for id_ in each.detail.get("ids", ())}
     with live.reading():
         return [key for id_ in sorted(ids) if (key := live.labels.key(id_)) is not None]
 

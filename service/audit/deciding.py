@@ -1,0 +1,152 @@
+"""What people decide about doubted labels: put right, or found right. One call, one transaction, and taken back alike.
+
+    fix    the label becomes the suggested category, or another, with the provenance human
+    keep   the label is right: it is not doubted again until it or the content of its product changes
+
+A decision is about the label that somebody saw: when it is another one by then, nothing is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from indexer.errors import DecisionConflict, PatternNotFound, ProductNotFound, VersionConflict
+from indexer.live import Change, Live, Outcome, Patch
+from indexer.store import suspects
+from indexer.store.decisions import Decided, Decision
+from indexer.store.records import Receipt, Written
+from indexer.store.suspects import Wanted
+from service.audit.audit import LABEL
+from service.audit.reading import Reading
+
+Verb = Literal["fix", "keep"]
+
+PATTERN_LIMIT = 10_000
+"""Products of a pattern that are decided about at once: the worst, where there are more."""
+
+
+class Changing(Protocol):
+    """An engine, or what answers by the engine that is current when it is called."""
+
+    @property
+    def live(self) -> Live:
+        """The index in memory."""
+
+    def change(
+        self,
+        changes: Sequence[Change],
+        *,
+        expected: Mapping[str, int | None] = ...,
+        receipt: Receipt | None = ...,
+        decision: Decision | None = ...,
+    ) -> list[Outcome]:
+        """Change products, as `Live.change` does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A decision as it was recorded, and what became of its products; none of those where none was to be changed.
+
+    seq: the place in the journal from which on all of it is seen.
+    """
+
+    decided: Decided
+    written: Sequence[Written]
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A label that is decided about, as somebody saw it.
+
+    category: what it becomes, by path or id; "" for what is suggested. seen: its category then, by path or id, "" for
+    whatever it is. version: of the product then, None for whatever it is.
+    """
+
+    id: str
+    category: str = ""
+    seen: str = ""
+    version: int | None = None
+
+
+def decide_label(changing: Changing, label: Label, verb: Verb, author: str = "") -> Settled:
+    """Put one label right, or find it right, and record who did.
+
+    Raises ProductNotFound; DecisionConflict when the label is not the one that was seen, or nothing is suggested;
+    VersionConflict when the product has not the version that was seen; ProductError for a category that is refused.
+    """
+    live = changing.live
+    stored = live.records.get([label.id]).get(label.id)
+    if stored is None:
+        raise ProductNotFound(label.id)
+    record = stored.record
+    if label.seen and label.seen not in {record.product.category, record.node_id}:
+        raise DecisionConflict(
+            f"the label of product {label.id[:80]!r} is {record.product.category[:200]!r} by now, not "
+            f"{label.seen[:200]!r}; nothing was changed: look at it again"
+        )
+    if verb == "keep" and not record.node_id:
+        raise DecisionConflict(f"product {label.id[:80]!r} has no category that could be kept; give it one")
+    category = label.category
+    if verb == "fix" and not category:
+        doubted = Reading(live).label(label.id)
+        if doubted is None or not doubted.suggested.path:
+            raise DecisionConflict(f"the label of product {label.id[:80]!r} is not doubted; name its category")
+        category = doubted.suggested.path
+    version = stored.version if label.version is None else label.version
+    try:
+        return _carried_out(changing, verb, label.id, author, {label.id: version}, {label.id: category})
+    except VersionConflict as error:
+        if label.version is not None:
+            raise
+        raise _overtaken(error.product_id) from error
+
+
+def decide_pattern(changing: Changing, pattern: str, verb: Verb, author: str = "") -> Settled:
+    """Put all labels of a pattern right, each as it is suggested, or find them right; PATTERN_LIMIT at most.
+
+    Raises PatternNotFound, and DecisionConflict when a product was changed while it was decided about.
+    """
+    found = Reading(changing.live).labels(Wanted(pattern=pattern), limit=PATTERN_LIMIT)
+    found = [each for each in found if each.suggested.path]
+    if not found:
+        raise PatternNotFound(pattern)
+    versions = {each.id: each.version for each in found}
+    categories = {each.id: each.suggested.path for each in found}
+    try:
+        return _carried_out(changing, verb, pattern, author, versions, categories)
+    except VersionConflict as error:
+        raise _overtaken(error.product_id) from error
+
+
+def _carried_out(  # noqa: PLR0917 - what is decided about what, by whom, of which versions, to become what
+    changing: Changing,
+    verb: Verb,
+    subject: str,
+    author: str,
+    versions: Mapping[str, int],
+    categories: Mapping[str, str],
+) -> Settled:
+    ids, numbers = list(versions), [0]
+
+    def act(connection: suspects.Connection, number: int) -> None:
+        suspects.uphold(connection, ids, number)
+        numbers.append(number)
+
+    changes: list[Change] = []
+    if verb == "fix":
+        label = {"provenance": "human", "weight": 1.0}
+        changes = [Patch(id_, {"category": category, **label}) for id_, category in categories.items()]
+    decision = Decision(LABEL, verb, subject, author, {"ids": ids}, acts=[act])
+    outcomes = changing.change(changes, expected=versions, decision=decision)
+    decided = changing.live.records.decisions.get(numbers[-1])
+    written = [each for each in outcomes if isinstance(each, Written)]
+    return Settled(decided, written, max((each.seq for each in written), default=changing.live.seq))
+
+
+def _overtaken(product_id: str) -> DecisionConflict:
+    return DecisionConflict(
+        f"product {product_id[:80]!r} was changed while it was decided about; nothing was changed: look at it again"
+    )
