@@ -100,12 +100,12 @@ def splits(data: Set, seeds: int) -> Iterator[Split]:
     if data.name == "mwpd_gpc_16k":
         part = data.columns["split"].to_numpy()
         yield Split("official test", "official", np.flatnonzero(part == "train"), np.flatnonzero(part == "test"))
-    kept = _kept(data, rows)
-    groups = _groups(data, kept)
+    rows = kept(data, rows)
+    groups = _groups(data, rows)
     for seed in range(seeds):
         names = np.random.default_rng(seed).permutation(np.unique(groups))
         held = np.isin(groups, names[: len(names) // 5])
-        yield Split("leaves", f"seed {seed}", kept[~held], kept[held])
+        yield Split("leaves", f"seed {seed}", rows[~held], rows[held])
 
 
 def _levels(data: Set, rows: Numbers, seeds: int) -> Iterator[Split]:
@@ -121,13 +121,13 @@ def _levels(data: Set, rows: Numbers, seeds: int) -> Iterator[Split]:
                 yield Split(kind, f"{kind} seed {seed} fold {fold}", some[train], some[test], level)
 
 
-def _kept(data: Set, rows: Numbers) -> Numbers:
+def kept(data: Set, rows: Numbers) -> Numbers:
     """Return the rows whose title comes for the first time, in leaf paths of four of them or more."""
     titles = pd.Series([product.title for product in data.products])
     rows = rows[~titles.duplicated().to_numpy()]
     paths = pd.Series([data.products[row].category for row in rows])
-    kept: Numbers = rows[(paths.groupby(paths).transform("size") >= 4).to_numpy()]
-    return kept
+    common: Numbers = rows[(paths.groupby(paths).transform("size") >= 4).to_numpy()]
+    return common
 
 
 def _groups(data: Set, rows: Numbers) -> Numbers:

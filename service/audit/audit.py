@@ -18,7 +18,7 @@ from indexer.store.records import Records
 from indexer.store.suspects import Replaced, Suspect
 from indexer.vectors import Keys
 from service.audit.attributes import columns_of
-from service.audit.findings import FINDINGS, Conflict, Findings, belonging, conflicted, kinds_of, suspects
+from service.audit.findings import FINDINGS, Conflict, Findings, belonging, confirmed, conflicted, kinds_of, suspects
 from service.audit.suspicion import suspicions
 from service.audit.sweep import TreeChanged, swept
 from service.calibration.leave_one_out import ask, stored
@@ -112,6 +112,7 @@ def _suspects(engine: Engine, keys: Keys, pairs: Sequence[Conflict]) -> list[Sus
     findings = findings_of(records)
     patterns = findings.patterns if findings else ()
     belongs = belonging(tree, doubts, patterns, columns_of(records, doubts.keys, lambda _: None))
+    doubts = confirmed(doubts, belongs != "")
     named = kinds_of(conflicts, belongs != "", np.zeros(len(doubts), np.bool_))
     return suspects(tree, doubts, named, belongs.tolist())
 

@@ -27,6 +27,8 @@ FINDINGS = "audit_findings"
 """Fact of the store: what the last sweep found besides suspects, as `Findings.to_json` writes it."""
 FLOOR = 0.05
 """Probability from which a suspicion is kept."""
+CONFIRMED = 0.5
+"""Probability of a suspicion at least that is part of a pattern."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def patterns_in(
     tree: Tree, doubts: Suspicions, right: npt.NDArray[np.int64], columns: Sequence[Column]
 ) -> list[Pattern]:
     """Return the patterns of suspicions that are likely true; labels of the keys `right` are taken for right."""
-    wrong = (doubts.probability >= BELIEVED) & (doubts.suggested >= 0) & ~np.isin(doubts.keys, right)
+    wrong = (doubts.rival >= BELIEVED) & (doubts.suggested >= 0) & ~np.isin(doubts.keys, right)
     believed = np.where(wrong, doubts.suggested, doubts.stored).astype(np.int32)
     return patterns(Placed(tree, doubts.stored, believed, columns))
 
@@ -109,6 +111,17 @@ def belonging(
         below = (doubts.suggested >= 0) & (tree.lineage[doubts.suggested, level] == suggested)
         made[below & (doubts.stored == stored) & (column.codes == code)] = pattern.id
     return made
+
+
+def confirmed(doubts: Suspicions, systematic: Mask) -> Suspicions:
+    """Return suspicions of which those in a pattern (n,) are at least as likely true as not.
+
+    Products that stand wrong together vouch for each other, so that each is doubted little for itself; what is a
+    pattern is no chance, and a person should look at it.
+    """
+    raised = systematic & (doubts.rival >= BELIEVED)
+    least = np.where(raised, np.maximum(doubts.probability, CONFIRMED), doubts.probability)
+    return replace(doubts, probability=least.astype(np.float32))
 
 
 def kinds_of(conflicts: Mask, systematic: Mask, ambiguous: Mask) -> list[str]:

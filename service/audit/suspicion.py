@@ -1,8 +1,12 @@
 """Stored labels -> how likely each is wrong, what it should be, and who says so.
 
-Each product is asked about without itself and without its near-copies, which may have the same wrong label. What is
-thought of the question then says how likely the label is wrong: the part of the probability that is not at the stored
-category or under it. Columns, because a pass is over a million products.
+Each product is asked about without itself and without its near-copies, which may have the same wrong label. The label
+is doubted as far as another category is likelier than the stored one and what lies under it:
+
+    doubt = root of p(other) / (p(stored) + FLOOR)        p(wrong) = logistic of the logarithm of it
+
+Where a product is unlike everything, p(stored) is small and so is p(other): that is no reason to doubt its label. The
+ways that were compared are in docs/adr/0028. Columns, because a pass is over a million products.
 """
 
 from __future__ import annotations
@@ -18,24 +22,29 @@ from indexer.memory.labels import UNLABELLED
 from indexer.snapshots.snapshot import Built
 from indexer.space.prototypes import HALF
 from indexer.vectors import Keys
-from service.calibration.calibrate import Calibration, Probabilities
+from service.calibration.calibrate import Calibration
 from service.calibration.leave_one_out import ask, stored
 from service.engine import Engine
-from service.hearing import lineage_of
+from service.tags.rules import sigmoid
 from service.vote.evidence import heard
+from service.vote.mixture import mixed
 from service.vote.questions import Pattern, Questions, saying
 from taxonomy.tree import Tree
 
 Floats = npt.NDArray[np.float32]
 Nodes = npt.NDArray[np.int32]
+Doubles = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 BATCH = 128
 """Products asked about while a change waits."""
 NEIGHBOURS = 5
 """Neighbours that are named for what they say."""
-ALONE = 0.3
-"""What a suspicion counts where nobody else is in the stored category: nobody can speak for it."""
+FLOOR, FLOOR_ALONE = 0.005, 0.02
+"""Share of right labels that nothing stored speaks for; and of those in categories where nobody else is."""
+LINE = (-6.6, 1.7)
+"""Log-odds of a wrong label: the first, and the second times the logarithm of its doubt. Fitted where 1 label in 20 was
+made wrong, on flipkart_20k and mwpd_gpc_16k, whose own wrong labels counted as right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +53,9 @@ class Suspicions:
 
     keys: int64 (n,). stored, suggested: int32 (n,), nodes of the tree; suggested is -1 where nothing speaks for any
     other. probability: float32 (n,), that the stored category is wrong. severity: float32 (n,), how far both are apart:
-    1 in different departments, 0 without a suggestion. neighbours: int64 (n, NEIGHBOURS), the keys of those that speak
+    1 in different departments, 0 without a suggestion. rival: float32 (n,), the share that the suggested category has
+    of what speaks for any; high in all of a group that stands wrong together, though they vouch for each other.
+    neighbours: int64 (n, NEIGHBOURS), the keys of those that speak
     for what is suggested, the loudest first, -1 for none.
     """
 
@@ -53,6 +64,7 @@ class Suspicions:
     suggested: Nodes
     probability: Floats
     severity: Floats
+    rival: Floats
     neighbours: Keys
 
     def __len__(self) -> int:
@@ -72,7 +84,7 @@ class Suspicions:
     def none(cls) -> Self:
         """Return those of no product."""
         keys, nodes, floats = np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32)
-        return cls(keys, nodes, nodes, floats, floats, np.zeros((0, NEIGHBOURS), np.int64))
+        return cls(keys, nodes, nodes, floats, floats, floats, np.zeros((0, NEIGHBOURS), np.int64))
 
     def worst(self) -> npt.NDArray[np.int64]:
         """Return the places of all, the likeliest wrong first; of equally likely ones the farther apart."""
@@ -111,17 +123,17 @@ def _of_pattern(built: Built, calibration: Calibration, keys: Keys, pattern: Pat
     views = calibration.views or saying(built, pattern)
     asked = ask(built, keys, calibration.neighbours, pattern, views)
     said = heard(built, asked.questions, calibration.words)
-    likely = calibration.apply(said.evidence, lineage_of(built.tree))
+    likely = mixed(said.evidence, calibration.mixing(said.evidence.views))
     node = built.contents.labels.nodes(keys)
-    suggested, doubt = _other(built.tree, likely, node)
+    suggested, kept, other = _shares(built.tree, said.evidence.nodes, likely, node)
     alone = np.max([_remaining(built, name, keys, node) for name in asked.questions], axis=0) <= HALF
-    doubt = np.where(alone, ALONE * doubt, doubt)
     return Suspicions(
         keys,
         node,
         suggested,
-        doubt.astype(np.float32),
+        wrong(kept, other, alone),
         severity(built.tree, node, suggested),
+        other.astype(np.float32),
         _saying_so(asked.questions, said.voices, suggested),
     )
 
@@ -134,19 +146,32 @@ def _remaining(built: Built, view: str, keys: Keys, node: Nodes) -> Floats:
     return left
 
 
-def _other(tree: Tree, likely: Probabilities, node: Nodes) -> tuple[Nodes, npt.NDArray[np.float64]]:
-    """Return the likeliest category that is not at or under `node` (n,), -1 for none, and the share of all those."""
-    if not likely.nodes.shape[1]:
-        return np.full(len(node), UNLABELLED, np.int32), np.zeros(len(node))
-    here = likely.nodes >= 0
-    under = tree.lineage[likely.nodes, tree.depths[node][:, None] - 1] == node[:, None]
-    other = np.where(here & ~under, likely.own, 0)
-    best = other.argmax(axis=1)
-    rows = np.arange(len(node))
-    found = other[rows, best] > 0
-    suggested = np.where(found, likely.nodes[rows, best], UNLABELLED).astype(np.int32)
-    kept = np.where(here & under, likely.own, 0).sum(axis=1, dtype=np.float64)
-    return suggested, np.where(found, np.clip(1 - kept, 0, 1), 0)
+def _shares(tree: Tree, nodes: Nodes, likely: Doubles, stored: Nodes) -> tuple[Nodes, Doubles, Doubles]:
+    """Return the likeliest category that is not at or under the stored one, -1 for none, and two probabilities, (n,).
+
+    nodes, likely: (n, m), candidates and how likely each is. The first is that of the stored category with all below
+    it, the second that of the other one.
+    """
+    if not nodes.shape[1]:
+        return np.full(len(stored), UNLABELLED, np.int32), np.zeros(len(stored)), np.zeros(len(stored))
+    here = nodes >= 0
+    under = here & (tree.lineage[nodes, tree.depths[stored][:, None] - 1] == stored[:, None])
+    others = np.where(here & ~under, likely, 0)
+    best, rows = others.argmax(axis=1), np.arange(len(stored))
+    other = others[rows, best]
+    suggested = np.where(other > 0, nodes[rows, best], UNLABELLED).astype(np.int32)
+    return suggested, (likely * under).sum(axis=1), other
+
+
+def wrong(stored: Doubles, other: Doubles, alone: Mask) -> Floats:
+    """Return how likely labels are wrong, float32 (n,), by the probabilities of the stored and of another category.
+
+    alone: bool (n,), where nobody else is in the stored category, so that nobody can speak for it.
+    """
+    doubt = np.sqrt(other) / (stored + np.where(alone, FLOOR_ALONE, FLOOR))
+    odds = LINE[0] + LINE[1] * np.log(np.maximum(doubt, 1e-9))
+    made: Floats = np.where(other > 0, sigmoid(odds), 0).astype(np.float32)
+    return made
 
 
 def severity(tree: Tree, one: Nodes, other: Nodes) -> Floats:

@@ -16,7 +16,7 @@ from indexer.build import Progress
 from indexer.memory.labels import UNLABELLED
 from indexer.store.suspects import Renewed
 from service.audit.attributes import columns_of
-from service.audit.findings import FINDINGS, Findings, belonging, conflicted, kinds_of, patterns_in, suspects
+from service.audit.findings import FINDINGS, Findings, belonging, confirmed, conflicted, kinds_of, patterns_in, suspects
 from service.audit.suspicion import Suspicions, suspicions
 from service.engine import Engine
 
@@ -46,6 +46,7 @@ def swept(engine: Engine, progress: Progress) -> tuple[Findings, Renewed]:
     columns = columns_of(records, doubts.keys, progress.at)
     found = patterns_in(tree, doubts, np.array(records.suspects.right(), np.int64), columns)
     belongs = belonging(tree, doubts, found, columns)
+    doubts = confirmed(doubts, belongs != "")
     named = kinds_of(conflicts, belongs != "", np.zeros(len(doubts), np.bool_))
     findings = Findings(
         seq,

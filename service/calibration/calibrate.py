@@ -126,9 +126,11 @@ class Calibration:
 
     def apply(self, evidence: Evidence, lineage: Nodes) -> Probabilities:
         """Return calibrated probabilities; lineage: int32 (N, depth) of the tree."""
-        known = len(self.weights) == evidence.views * len(PRIOR)
-        weights = np.array(self.weights if known else prior(evidence.views))
-        return _applied(evidence, weights, self.reliability, lineage)
+        return _applied(evidence, self.mixing(evidence.views), self.reliability, lineage)
+
+    def mixing(self, views: int) -> Doubles:
+        """Return the weights of the mixture for evidence of so many views: those learnt, or what is known before."""
+        return np.array(self.weights if len(self.weights) == views * len(PRIOR) else prior(views))
 
     def to_json(self) -> str:
         """Return everything as JSON text."""
