@@ -15,7 +15,8 @@ from functools import cache, lru_cache
 from itertools import islice
 from typing import Any
 
-from indexer.product import DESCRIPTION_CHARS, TAG_CHARS, TITLE_CHARS, Product
+from indexer.price import Price
+from indexer.product import DESCRIPTION_CHARS, FACT_CHARS, FACTS, TAG_CHARS, TITLE_CHARS, Product
 
 TEXT_CHARS = 2_000
 """`text_of` is cut here; a transformer reads 128 to 512 tokens, about 500 to 2,000 characters."""
@@ -91,7 +92,8 @@ def clean_line(text: str, limit: int) -> str:
 def normalize(product: Product) -> Product:
     """Return `product` with clean text and its language; id, category and images are left as they are.
 
-    Specs without a value and empty or repeated tags go. normalize(normalize(p)) == normalize(p).
+    Specs and facts without a value and empty or repeated tags go; facts are in the order of FACTS, and a price is
+    written in one way. normalize(normalize(p)) == normalize(p).
     """
     title = clean_line(product.title, TITLE_CHARS)
     description = clean_text(product.description, DESCRIPTION_CHARS)
@@ -105,7 +107,16 @@ def normalize(product: Product) -> Product:
         specs=tuple((key, value) for key, value in specs if value),
         tags=tuple(dict.fromkeys(tag for tag in tags if tag)),
         language=language_of(f"{title} {description[:LANGUAGE_CHARS]}"),
+        facts=_facts(product.facts),
     )
+
+
+def _facts(given: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    if not given:
+        return ()
+    clean = [(name, clean_line(value, FACT_CHARS)) for name, value in given]
+    clean = [(name, str(Price.read(value) or value) if name == "price" else value) for name, value in clean if value]
+    return tuple(sorted(clean, key=lambda fact: FACTS.index(fact[0]) if fact[0] in FACTS else len(FACTS)))
 
 
 def normalize_many(products: Iterable[Product]) -> list[Product]:

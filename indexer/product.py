@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from indexer.errors import ProductError
 from indexer.picture import Picture
+from indexer.price import Price
 
 ID_CHARS = 256
 TITLE_CHARS = 4_000
@@ -44,8 +45,8 @@ class Product:
     "und" when the text is too short to tell and "" before it was looked at. `provenance` says who gave the label, and
     `weight` how much it counts beside others, 1 being a full voice; what a machine gave has none, whatever its weight.
 
-    `facts` are what is known of a listing besides what it says, by the names in FACTS: no encoder sees them, and they
-    are no part of its content.
+    `facts` are what is known of a listing besides what it says, by the names in FACTS, one value each and in that order
+    once it is normalized: no encoder sees them, and they are no part of its content.
 
     `pictures` are the images that were looked at, one for each of `images` in their order, or none when nobody has
     looked yet. `vectors` are vectors made elsewhere by the name of the part they stand for, float32 (dim,).
@@ -70,6 +71,11 @@ class Product:
     def has_text(self) -> bool:
         """Whether there is any text to encode."""
         return bool(self.title or self.description or self.brand or self.specs)
+
+    @property
+    def known(self) -> dict[str, str]:
+        """Its facts by name."""
+        return dict(self.facts)
 
     @property
     def voice(self) -> float:
@@ -101,6 +107,7 @@ def check(product: Product) -> None:
         if size > limit:
             raise ProductError(f"{name} has {size:,} {unit}, the limit is {limit:,}; shorten it", name)
     _check_label(product)
+    _check_facts(product)
 
 
 def _check_content(product: Product) -> None:
@@ -127,6 +134,26 @@ def _check_label(product: Product) -> None:
             "give 1 for a full voice; a label without any has the provenance machine",
             "weight",
         )
+
+
+def _check_facts(product: Product) -> None:
+    named: set[str] = set()
+    for name, value in product.facts:
+        if name not in FACTS:
+            raise ProductError(f"{name[:40]!r} is no fact that is kept; name one of {', '.join(FACTS)}", "facts")
+        if name in named:
+            raise ProductError(f"the fact {name} is given twice; give one value", "facts")
+        if len(value) > FACT_CHARS:
+            raise ProductError(
+                f"facts has {len(value):,} characters in {name}, the limit is {FACT_CHARS:,}; shorten it", "facts"
+            )
+        if name == "price" and value.strip() and Price.read(value) is None:
+            raise ProductError(
+                f"the price {value[:40]!r} is no number above 0 with or without a currency; write it like 12.50 EUR, "
+                "or leave it out",
+                "facts",
+            )
+        named.add(name)
 
 
 def content_hash(product: Product) -> str:

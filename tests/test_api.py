@@ -164,6 +164,7 @@ def test_a_product_is_given_back_cleaned(client: TestClient) -> None:
         "description": "Nylon",
         "brand": "",
         "specs": [],
+        "facts": {},
         "category": stored["category"],
         "category_id": stored["category_id"],
         "tags": ["dog"],

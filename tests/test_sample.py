@@ -198,5 +198,6 @@ def test_the_readme_lists_every_code_and_limit() -> None:
         ["category", f"{limits.CATEGORY_CHARS:,} characters"],
         ["tags", f"{limits.TAG_COUNT} entries of {limits.TAG_CHARS} characters"],
         ["images", f"{limits.IMAGE_COUNT}"],
+        ["facts", f"{limits.FACT_CHARS:,} characters each"],
         ["weight", f"{limits.WEIGHT_LEAST:g} to {limits.WEIGHT_MOST:g}"],
     ] == stated("limit")

@@ -313,7 +313,7 @@ def test_parquet_rows_are_numbered_and_counted(tmp_path: Path) -> None:
         rows = list(source)
     assert (source.unit, source.total, source.position, source.expected()) == ("rows", 3, 3, 3)
     assert [row.product for row in rows] == [
-        Product("1", "Mug", specs=(("size", "3"),), tags=("a", "b")),
+        Product("1", "Mug", specs=(("size", "3"),), tags=("a", "b"), facts=(("price", "1.5"),)),
         Product("2", "Jug"),
         None,
     ]

@@ -94,6 +94,7 @@ class Ingest:
         for batch in batches(looked, BATCH):
             new = self._taken(batch, tell)
             self.counts.indexed += len(new)
+            self.counts.unpriced += len({row.id for row in batch if row.unpriced} & {each.product.id for each in new})
             self.counts.read += len(batch)
             for record in new:
                 self.pictures.add(record.product)

@@ -23,7 +23,7 @@ LABEL = frozenset({"category", "tags"})
 class Patch:
     """New values of some fields of the stored product `id`, as Product has them; the others stay as they are.
 
-    A mapping of `specs` changes those it names and leaves the others: name -> value, or None to remove it.
+    A mapping of `specs` or `facts` changes those it names and leaves the others: name -> value, or None to remove it.
     One that changes the label without saying who gave it, or how much it counts, is taken for a supplier's, as a
     product is that is put.
     """
@@ -83,13 +83,14 @@ def _applied(product: Product | None, patch: Patch) -> Product | Refused:
         changes |= {"provenance": "supplier", "weight": 1.0}
     if "images" in changes and "pictures" not in changes:
         changes["pictures"] = ()
-    if isinstance(changes.get("specs"), Mapping):
-        changes["specs"] = _merged(product.specs, changes["specs"])
+    for name, pairs in (("specs", product.specs), ("facts", product.facts)):
+        if isinstance(changes.get(name), Mapping):
+            changes[name] = _merged(pairs, changes[name])
     return replace(product, **changes)
 
 
 def _merged(specs: Specs, changes: Mapping[str, str | None]) -> Specs:
-    """Return specs with new values where they stood, new ones at the end, and without those that are None now."""
+    """Return specs or facts with new values where they stood, new ones at the end, without those that are None now."""
     stood = {name for name, _ in specs}
     first = dict.fromkeys(stood & changes.keys(), True)
     merged: list[tuple[str, str]] = []

@@ -23,6 +23,7 @@ import numpy as np
 
 from indexer.errors import SettingError
 from indexer.keeping.writers import COLUMNS, FORMATS, Cells
+from indexer.product import FACTS
 from indexer.store.moment import Moment
 from indexer.store.rows import Stored
 from taxonomy.names import SEPARATOR
@@ -108,6 +109,7 @@ def cells_of(stored: Stored) -> Cells:
         "images": list(product.images),
         "label_provenance": product.provenance,
         "label_weight": product.weight,
+        **{name: _text(product.known.get(name, "")) for name in FACTS},
         "language": product.language,
         "version": stored.version,
         "created_at": stored.created_at,

@@ -10,11 +10,12 @@ from typing import Any, BinaryIO, Protocol
 
 import orjson
 
+from indexer.product import FACTS
 from taxonomy.vocabulary import split_tags
 
 COLUMNS = (
     *("id", "title", "description", "brand", "specs", "category_path", "tags", "images"),
-    *("label_provenance", "label_weight", "language", "version", "created_at", "updated_at"),
+    *("label_provenance", "label_weight", *FACTS, "language", "version", "created_at", "updated_at"),
 )
 
 Cells = dict[str, Any]

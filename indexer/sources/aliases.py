@@ -101,6 +101,33 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     # A column that is only called provenance or weight tells where a product comes from and what it weighs.
     "provenance": ("label_provenance",),
     "weight": ("label_weight",),
+    # Facts: only what no field above reads. What is only called store, domain, model or type means too many things.
+    "gtin": (
+        *("gtin", "gtin14", "gtin13", "gtin12", "gtin8", "ean", "ean13", "ean_code", "ean_upc", "upc", "upc_code"),
+        *("isbn", "isbn13", "isbn10", "barcode", "variant_barcode", "global_trade_item_number"),
+        *("EAN-Nummer", "Strichcode", "code-barres", "code EAN", "código de barras"),
+    ),
+    "mpn": (
+        *("mpn", "manufacturer_part_number", "manufacturer_number", "part_number", "part_no", "model_number"),
+        *("model_no", "model_code", "Herstellernummer", "Hersteller-Artikelnummer", "Herstellerartikelnummer"),
+        *("Modellnummer", "référence fabricant", "numéro de modèle", "referencia del fabricante", "número de modelo"),
+    ),
+    "price": (
+        *("price", "current_price", "sale_price", "selling_price", "discounted_price", "final_price", "special_price"),
+        *("regular_price", "retail_price", "list_price", "unit_price", "variant_price", "product_price", "item_price"),
+        *("Preis", "Verkaufspreis", "Bruttopreis", "prix", "prix de vente", "prix TTC", "precio", "precio de venta"),
+    ),
+    "supplier": (
+        *("supplier", "supplier_name", "supplier_id", "merchant", "merchant_name", "merchant_id"),
+        *("seller", "seller_name", "seller_id", "vendor", "vendor_name", "vendor_id", "shop", "shop_name", "shop_id"),
+        *("retailer", "distributor", "Lieferant", "Händler", "Verkäufer", "fournisseur", "vendeur", "marchand"),
+        *("proveedor", "vendedor", "tienda", "source"),
+    ),
+    "foreign_category": (
+        *("foreign_category", "merchant_category", "supplier_category", "source_category", "original_category"),
+        *("vendor_category", "seller_category", "shop_category", "external_category", "google_product_category"),
+        *("Lieferantenkategorie", "Händlerkategorie", "catégorie fournisseur", "categoría del proveedor"),
+    ),
 }
 """By field, the best first. Compared by `column_key`: only letters and digits count, not their case or accents."""
 

@@ -9,7 +9,8 @@ from functools import lru_cache
 from typing import cast
 
 from indexer.errors import ProductError
-from indexer.product import Product, Provenance, check
+from indexer.price import Price
+from indexer.product import FACTS, Product, Provenance, check
 from indexer.sources.aliases import column_key, keys, spec_name
 from indexer.sources.profile import Profile
 from indexer.sources.rows import Problem, Record, Row
@@ -17,12 +18,14 @@ from indexer.sources.seen import SeenIds
 from indexer.sources.specs import Specs, parse_specs
 from indexer.sources.vectors import PART, RowVectors, Vector, vector_in
 from taxonomy.mapping import RETIRED, CategoryMapper, Unmapped
-from taxonomy.names import path_text
+from taxonomy.names import SEPARATOR, path_text
 from taxonomy.separators import Invalid, Separators, parse_path
 from taxonomy.vocabulary import split_tags
 
 CATEGORIES = 20_000
 """Distinct category texts whose path is remembered."""
+
+Facts = tuple[tuple[str, str], ...]
 
 Standing = tuple[Provenance, float]
 """Who gave a label, and its weight."""
@@ -78,7 +81,8 @@ class Reader:
             made = Problem("repeated_id", f"row {first:,} has the id {product_id[:80]!r} already; keep one of the two")
         if isinstance(made, Problem):
             return Row(record.number, product_id, record.fields, problem=made)
-        return Row(record.number, product_id, record.fields, product=made)
+        unpriced = bool(self._only("price", record.fields)) and "price" not in made.known
+        return Row(record.number, product_id, record.fields, product=made, unpriced=unpriced)
 
     def _product(self, product_id: str, fields: Mapping[str, str]) -> Product | Problem:
         if not product_id:
@@ -107,6 +111,7 @@ class Reader:
             provenance=standing[0],
             weight=standing[1],
             vectors={} if vector is None else {PART: vector},
+            facts=self._facts(fields),
         )
         return _checked(product)
 
@@ -134,6 +139,14 @@ class Reader:
             lone = len(parsed) == 1 and not parsed[0][0] and not cell.startswith(_NAMED)
             specs += [(column, parsed[0][1])] if lone else parsed
         return tuple(specs)
+
+    def _facts(self, fields: Mapping[str, str]) -> Facts:
+        """Return what is known besides; a price that is no number above 0 is left out."""
+        texts = {name: self._only(name, fields) for name in FACTS[:-1]}
+        texts["foreign_category"] = SEPARATOR.join(map(_path, self._all("foreign_category", fields)))
+        if texts["price"] and Price.read(texts["price"]) is None:
+            texts["price"] = ""
+        return tuple((name, text) for name, text in texts.items() if text)
 
     def _category(self, fields: Mapping[str, str]) -> str | Problem:
         cells = self._all("category", fields)
@@ -207,6 +220,11 @@ def _plain(cell: str) -> str:
         parsed = parsed.get("name", parsed.get("value"))
     lines = parsed if isinstance(parsed, list) else [parsed]
     return "\n".join(lines) if all(isinstance(line, str) for line in lines) else cell
+
+
+def _path(cell: str) -> str:
+    """Return a category as it is written; the names of a JSON list as a path."""
+    return SEPARATOR.join(_plain(cell).split("\n")) if cell.startswith('["') else cell
 
 
 def _images(cell: str) -> list[str]:

@@ -11,7 +11,7 @@ found. A whole profile in TOML:
     [columns]
     id = "ArtNr"
     title = "Bezeichnung"
-    description = ["Kurztext", "Langtext"] # several columns: description, specs, category (levels), tags, image
+    description = ["Kurztext", "Langtext"] # several columns: description, specs, both categories (levels), tags, image
     specs = ["attr_*", "Farbe"]            # * stands for anything; such a column is one spec
 
     [constant]
@@ -30,14 +30,19 @@ from pathlib import Path
 from typing import Any
 
 from indexer.errors import MissingColumn, SettingError
+from indexer.product import FACTS
 from indexer.sources.aliases import column_key, keys, spec_name
 
 FIELDS = (
     *("id", "title", "description", "brand", "specs", "category", "tags", "image", "image_vector"),
     *("provenance", "weight"),
+    *FACTS,
 )
-SEVERAL = frozenset({"description", "specs", "category", "tags", "image"})
+SEVERAL = frozenset({"description", "specs", "category", "tags", "image", "foreign_category"})
 """Fields that may come from more than one column."""
+
+NUMBERS = ("gtin", "mpn")
+"""Facts that a source may use as its id."""
 
 WRITTEN = ("encoding", "delimiter", "category_separator")
 _TABLES = ("columns", "constant")
@@ -116,17 +121,19 @@ class Profile:
     def detected(self, columns: Sequence[str], *, needs_id: bool = True) -> Profile:
         """Return this profile with every pattern replaced by columns and every open field found by its aliases.
 
-        Aliases are tried in their order, best first (`sources/aliases.py`); a column serves one field. Raises
-        MissingColumn for a column that was given and is not there, for no id (if needed), for neither text nor image.
+        Aliases are tried in their order, best first (`sources/aliases.py`); a column serves one field, and facts get
+        what the others leave, but for article numbers, which the id may be as well. Raises MissingColumn for a column
+        that was given and is not there, for no id (if needed), for neither text nor image.
         """
         found = {name: _resolved(name, given, columns) for name, given in self.columns.items()}
         used = {column for given in found.values() for column in given}
         free = [c for c in columns if c not in used and not any(fnmatchcase(c, pattern) for pattern in self.ignore)]
         by_key = {column_key(column): column for column in reversed(free)}
         for name in FIELDS:
-            if name not in found:
+            if name not in found and name not in FACTS:
                 found[name] = tuple(by_key.pop(key) for key in keys(name) if key in by_key)[:1]
                 found[name] += _prefixed(free) if name == "specs" else ()
+        _find_facts(found, free)
         if needs_id and not found["id"]:
             raise MissingColumn(f"no column holds the id among {_listed(columns)}; name it, as in id = {columns[0]!r}")
         if not any(
@@ -136,6 +143,17 @@ class Profile:
                 f"no column holds a title, text or image among {_listed(columns)}; name it (title = ...)"
             )
         return replace(self, columns=found)
+
+
+def _find_facts(found: dict[str, tuple[str, ...]], free: Sequence[str]) -> None:
+    """Add the columns of facts to those found: what no other field reads, so that no text is lost to them."""
+    read = {column for name, columns in found.items() if name != "id" for column in columns}
+    for name in (name for name in FACTS if name not in found):
+        taken = set() if name in NUMBERS else set(found["id"])
+        by_key = {column_key(c): c for c in reversed(free) if c not in read | taken}
+        by_key |= {column_key(c): c for c in found["id"] if name in NUMBERS and c not in read}
+        found[name] = tuple(by_key[key] for key in keys(name) if key in by_key)[:1]
+        read.update(found[name])
 
 
 def _check_field(name: str, what: str, known: Iterable[str] = FIELDS) -> None:

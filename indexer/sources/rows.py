@@ -45,6 +45,7 @@ class Row:
 
     number: the line of the file where the row starts, its header included; for Parquet and SQL the row, from 1.
     id: as found, "" when there is none. fields: the source's columns as text; a row with a problem may lack some.
+    unpriced: whether the price of its product was left out because it is no number.
     """
 
     number: int
@@ -52,16 +53,21 @@ class Row:
     fields: dict[str, str]
     product: Product | None = None
     problem: Problem | None = None
+    unpriced: bool = False
 
 
 @dataclass(slots=True)
 class Counts:
-    """What became of the rows read; `adds_up` is the promise that none was lost."""
+    """What became of the rows read; `adds_up` is the promise that none was lost.
+
+    unpriced: of those indexed, the ones whose price was left out because it is no number.
+    """
 
     read: int = 0
     indexed: int = 0
     skipped: int = 0
     by_code: Counter[str] = field(default_factory=Counter)
+    unpriced: int = 0
 
     @property
     def quarantined(self) -> int:

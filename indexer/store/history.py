@@ -208,7 +208,7 @@ def put_back(
 
 def _product(key: int, past: Past, now: str) -> dict[str, Any]:
     """Return the row of a product; its version is above every one that it had since."""
-    image = past.image["product"]
+    image = {"facts": (), **past.image["product"]}  # one that was kept before there were facts has none
     return {**image, "key": key, "version": image["version"] + past.times + 1, "updated_at": now}
 
 
@@ -232,7 +232,7 @@ def _told(image: Any) -> Any:  # noqa: ANN401 - as JSON has it
         counted = ("key", "version", "created_at", "updated_at")
         return {name: _listed(value) for name, value in row.items() if name not in counted}
 
-    return content(image["product"]), content(image["label"]), image["pictures"]
+    return content({"facts": (), **image["product"]}), content(image["label"]), image["pictures"]
 
 
 def _listed(value: Any) -> Any:  # noqa: ANN401 - as JSON has it

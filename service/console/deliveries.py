@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from service.console.progress import seconds
-from service.console.words import commonest, fact
+from service.console.words import UNPRICED, commonest, fact
 
 if TYPE_CHECKING:
     from indexer.intake.delivery import Delivered
@@ -64,6 +64,8 @@ def delivery_report(delivered: Delivered, index: Path, quarantine: Path) -> str:
         lines.append(fact("quarantine", f"{rows.quarantined:,} rows{where}; what is stored under their ids stays"))
         meant = {code: f"{code}: {CODES.get(code, code)}" for code in rows.by_code}
         lines += commonest(Counter({meant[code]: count for code, count in rows.by_code.items()}))
+    if rows.unpriced:
+        lines.append(fact("left out", UNPRICED.format(rows.unpriced)))
     if delivered.pictures and delivered.pictures.unread:
         unread = delivered.pictures.unread
         lines += [fact("unread", f"{unread.total():,} images, each with its reason beside the product")]

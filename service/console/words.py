@@ -30,6 +30,7 @@ REASONS = 3
 """Reasons of refusal that a report names."""
 TITLE = 50
 """Characters of an example that are shown."""
+UNPRICED = "{:,} prices that are no numbers above 0; the products are there without"
 NOTES = 20
 """Oversights of a vocabulary that are named."""
 
@@ -44,6 +45,8 @@ def build_report(report: Report, index: Path) -> str:
         lines.append(fact("quarantine", f"{rows.quarantined:,} rows, each with its reason, in {report.quarantine}"))
         meant = {code: f"{code}: {CODES.get(code, code)}" for code in rows.by_code}
         lines += commonest(Counter({meant[code]: count for code, count in rows.by_code.items()}))
+    if rows.unpriced:
+        lines.append(fact("left out", UNPRICED.format(rows.unpriced)))
     if report.pictures and report.pictures.unread:
         lines.append(
             fact("unread", f"{report.pictures.unread.total():,} images, each with its reason beside the product")

@@ -11,6 +11,7 @@ from indexer.images.formats import Format
 from indexer.product import (
     CATEGORY_CHARS,
     DESCRIPTION_CHARS,
+    FACT_CHARS,
     ID_CHARS,
     IMAGE_COUNT,
     PART_COUNT,
@@ -109,6 +110,7 @@ def limits(request: Request) -> Json:
                 "description": DESCRIPTION_CHARS,
                 "brand": TITLE_CHARS,
                 "specs": SPEC_COUNT,
+                "fact": FACT_CHARS,
                 "category": CATEGORY_CHARS,
                 "tags": TAG_COUNT,
                 "tag": TAG_CHARS,

@@ -28,6 +28,7 @@ WHOLE = "product"
 
 IMAGES = ("image", "images")
 NUMBERS = ("weight", "limit")
+OBJECTS = ("vectors", "facts")
 
 CHARSETS = ("utf-8", "utf8", "us-ascii")
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([^\s;"']*)""", re.IGNORECASE)
@@ -70,7 +71,8 @@ def form_schema(model: type[BaseModel]) -> dict[str, Any]:
     return {
         "type": "object",
         "title": f"{model.__name__} as a form",
-        "description": "Fields as in JSON: `vectors` is JSON, `tags` may be given several times; an empty one is none.",
+        "description": "Fields as in JSON: `vectors` and `facts` are JSON, `tags` may be given several times; an empty "
+        "one is none.",
         "properties": model.model_json_schema()["properties"] | changed,
         "additionalProperties": False,
     }
@@ -164,7 +166,7 @@ def _value(name: str, given: list[UploadFile | str]) -> object:
         return _json(texts[0]) if len(texts) == 1 and texts[0].lstrip().startswith("[") else texts
     if len(texts) > 1:
         raise InvalidField(f"it is given {len(texts)} times; give it once", f"/{name}")
-    return _json(texts[0]) if name in NUMBERS or name == "vectors" else texts[0]
+    return _json(texts[0]) if name in (*NUMBERS, *OBJECTS) else texts[0]
 
 
 def _json(text: str) -> object:

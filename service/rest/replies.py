@@ -156,6 +156,7 @@ class StoredProduct(BaseModel):
     description: str
     brand: str
     specs: list[Spec]
+    facts: dict[str, str] = Field(description="What is known besides, by name; none that is not known.")
     category: str
     category_id: str
     tags: list[str]
@@ -308,6 +309,7 @@ def product_shown(stored: Stored) -> dict[str, Any]:
         "description": product.description,
         "brand": product.brand,
         "specs": [{"name": name, "value": value} for name, value in product.specs],
+        "facts": product.known,
         "category": product.category,
         "category_id": record.node_id,
         "tags": product.tags,

@@ -12,9 +12,12 @@ import orjson
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from indexer.intake.patch import FIELDS, Patch
+from indexer.price import Price
 from indexer.product import (
     CATEGORY_CHARS,
     DESCRIPTION_CHARS,
+    FACT_CHARS,
+    FACTS,
     ID_CHARS,
     IMAGE_COUNT,
     PART_COUNT,
@@ -30,6 +33,8 @@ from indexer.product import (
 from indexer.sources.rows import Problem
 from indexer.sources.specs import Specs, parse_specs
 from service.rest.images import ID_PATTERN, Body, ImageBody, PartName, Vector
+
+Facts = tuple[tuple[str, str], ...]
 
 SIMILAR_DEFAULT, SIMILAR_LIMIT = 10, 100
 
@@ -65,6 +70,41 @@ def read_changed_specs(given: object) -> Specs | dict[str, str | None]:
     return kept | {name: None for name, value in given.items() if value is None}
 
 
+def read_facts(given: object) -> Facts:
+    """Return facts given as an object; null is the same as absent, and a number is its text."""
+    return tuple((name, value) for name, value in dict(read_changed_facts(given)).items() if value is not None)
+
+
+def read_changed_facts(given: object) -> Facts | dict[str, str | None]:
+    """Return facts that change by name, None for one that goes; null alone takes all of them away."""
+    if given is None:
+        return ()
+    if not isinstance(given, dict):
+        raise ValueError(f"give an object with some of {', '.join(FACTS)}")
+    for name, value in given.items():
+        if name not in FACTS:
+            raise ValueError(f"{str(name)[:40]!r} is no fact that is kept; name one of {', '.join(FACTS)}")
+        if isinstance(value, bool) or not isinstance(value, str | int | float | None):
+            raise ValueError(f"{name} is neither text nor a number")
+        if len(str(value)) > FACT_CHARS:
+            raise ValueError(f"{name} has {len(str(value)):,} characters, the limit is {FACT_CHARS:,}; shorten it")
+    facts: dict[str, str | None] = {name: None if value is None else f"{value}" for name, value in given.items()}
+    if (price := facts.get("price")) and price.strip() and Price.read(price) is None:
+        raise ValueError(
+            f"the price {price[:40]!r} is no number above 0 with or without a currency; write it like 12.50 EUR"
+        )
+    return facts
+
+
+_FACTS = {
+    "type": ["object", "null"],
+    "properties": {name: {"type": ["string", "number", "null"]} for name in FACTS},
+    "additionalProperties": False,
+    "description": "What is known besides, and never encoded: article numbers, price (`12.50 EUR`), who delivers it, "
+    "and its category in another tree.",
+}
+_CHANGED_FACTS = _FACTS | {"description": "Changes the facts that it names, and null removes one."}
+
 _SPECS = {
     "anyOf": [{"type": "object"}, {"type": "array"}, {"type": "string"}, {"type": "null"}],
     "description": "Properties by name: an object, a list of `{name, value}`, or text with one `name: value` a line.",
@@ -76,6 +116,9 @@ _CHANGED_SPECS = _SPECS | {
 
 ChangedSpecs = Annotated[
     Specs | dict[str, str | None], BeforeValidator(read_changed_specs), WithJsonSchema(_CHANGED_SPECS)
+]
+ChangedFacts = Annotated[
+    Facts | dict[str, str | None], BeforeValidator(read_changed_facts), WithJsonSchema(_CHANGED_FACTS)
 ]
 Id = Annotated[str, Field(min_length=1, max_length=ID_CHARS, pattern=ID_PATTERN)]
 Tag = Annotated[str, Field(max_length=TAG_CHARS)]
@@ -99,6 +142,7 @@ class ProductFields(Body):
     description: str | None = Field(None, max_length=DESCRIPTION_CHARS, description="Plain text or HTML.")
     brand: str | None = Field(None, max_length=TITLE_CHARS)
     specs: Annotated[Specs, BeforeValidator(read_specs), WithJsonSchema(_SPECS)] = ()
+    facts: Annotated[Facts, BeforeValidator(read_facts), WithJsonSchema(_FACTS)] = ()
     category: str | None = Field(
         None,
         max_length=CATEGORY_CHARS,
@@ -134,6 +178,7 @@ class ProductFields(Body):
             description=self.description or "",
             brand=self.brand or "",
             specs=self.specs,
+            facts=self.facts,
             category=self.category or "",
             tags=tuple(self.tags or ()),
             provenance=self.provenance or "supplier",
@@ -176,6 +221,7 @@ class ProductPatch(ProductFields):
     )
 
     specs: ChangedSpecs = ()  # type: ignore[assignment]  # an object is merged here, not taken as it is
+    facts: ChangedFacts = ()  # type: ignore[assignment]  # as well
 
     def patch(self, product: Product) -> Patch:
         """Return the change; `product` has the fields of this one, and pictures where its images were looked at."""
