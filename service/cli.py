@@ -14,6 +14,7 @@ import click
 from service.commands.answers import classify, serve, similar
 from service.commands.auditing import audit
 from service.commands.changing import add, remove, sync
+from service.commands.duplicates import duplicates
 from service.commands.evaluating import evaluate
 from service.commands.indexes import build, calibrate, info
 from service.commands.keeping import backup, export, restore, verify
@@ -62,7 +63,7 @@ for command in (
     *(build, add, remove, sync, calibrate, info),
     *(rebuild, publish, rollback, discard),
     *(classify, similar, evaluate, tags, taxonomy),
-    audit,
+    *(audit, duplicates),
     *(serve, export, backup, restore, verify, models),
 ):
     aisle.add_command(command)

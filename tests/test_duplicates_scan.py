@@ -50,7 +50,7 @@ def test_copies_are_identical_and_one_group(engine: Engine) -> None:
     found = run(engine)
     assert ["pot", "pot again", "pot once more"] == members(engine, found, "pot again")
     assert 63 == found.products
-    (pairs, evidence) = next(chunks(found, Judging.of(engine.live)))
+    (pairs, evidence) = next(chunks(found))
     first, second = keys(engine, "pot", "pot again")
     row = np.flatnonzero((pairs.left == first) & (pairs.right == second))[0]
     assert (IDENTICAL, 1.0) == (pairs.verdicts[row], pairs.probability[row])

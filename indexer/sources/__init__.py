@@ -24,7 +24,7 @@ from indexer.sources.vectors import RowVectors
 from taxonomy.mapping import CategoryMapper
 from taxonomy.separators import Separators, detect_separator
 
-__all__ = ["CODES", "Counts", "Problem", "Profile", "Quarantine", "Row", "RowVectors", "Source", "read"]
+__all__ = ["CODES", "Counts", "Problem", "Profile", "Quarantine", "Row", "RowVectors", "Source", "read", "table"]
 
 SAMPLE_ROWS = 1_000
 SAMPLE_CHARS = 1 << 24
@@ -180,6 +180,14 @@ def read(
     except BaseException:
         records.close()
         raise
+
+
+def table(source: Path) -> Records:
+    """Open a file that is a table of something else than products: its rows as they are. Close it when done.
+
+    Raises SourceError and UnknownFormat.
+    """
+    return _opened(source, None, Profile())[0]
 
 
 def _opened(source: str | Path, query: str | None, profile: Profile) -> tuple[Records, str, str, Path]:

@@ -14,6 +14,7 @@ from service.duplicates.grouping import ALWAYS, NEVER, Scores
 from service.duplicates.judging import Judging
 from service.duplicates.verdict import IDENTICAL, SAME, VARIANT, Codes, Floats
 
+SETTLED = "decided by a person"
 JUDGED = 4_096
 """Pairs that are judged at a time."""
 
@@ -92,6 +93,20 @@ class Book:
         made = Pairs(left, right, codes, probability, variant)
         self.pairs = self.pairs.joined(made).joined(self._settled)
         return made
+
+    def of(self, left: Keys, right: Keys) -> Pairs:
+        """Return what is known of pairs that were judged, in their order, whichever key is left."""
+        size = int(max(self.pairs.right.max(initial=0), left.max(initial=0), right.max(initial=0))) + 1
+        codes = self.pairs.left * size + self.pairs.right
+        return self.pairs.take(np.searchsorted(codes, np.minimum(left, right) * size + np.maximum(left, right)))
+
+    def told(self, pairs: Pairs) -> list[tuple[str, ...]]:
+        """Return what decided some pairs, in words."""
+        with self._live.reading():
+            told = self._judging.stored(pairs.left, pairs.right).tell(range(len(pairs)))
+        size = int(max(self._settled.right.max(initial=0), pairs.right.max(initial=0))) + 1
+        said = np.isin(pairs.left * size + pairs.right, self._settled.left * size + self._settled.right)
+        return [(SETTLED, *each) if by_person else each for each, by_person in zip(told, said.tolist(), strict=True)]
 
     def ask_same(self, left: Keys, right: Keys) -> Floats:
         """Return how likely pairs are the same product."""

@@ -34,13 +34,15 @@ class Linkage:
     """When groups are joined.
 
     least: of the mean over all pairs between the two. floor: of each such pair. most: members of a group. rounds: how
-    often pairs are asked for; what is unknown after the last counts as unsupported.
+    often pairs are asked for, and asks: how many of one group in one round, beside those of its best match; what is
+    unknown after the last counts as unsupported.
     """
 
     least: float = 0.5
     floor: float = 0.2
-    most: int = 200
-    rounds: int = 12
+    most: int = 100
+    rounds: int = 16
+    asks: int = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,7 @@ class _Joining:
     between: dict[int, dict[int, tuple[float, int, float]]]
     group: dict[int, int] = field(default_factory=dict)
     wanted: set[Pair] = field(default_factory=set)
+    asked: dict[int, int] = field(default_factory=dict)
 
     def join(self, one: int, other: int) -> Sequence[Pair]:
         """Put `other` into `one`, the lesser name; return the pairs of groups that changed."""
@@ -189,6 +192,16 @@ class _Joining:
             link = (before[0] + total, before[1] + count, min(before[2], low))
             mine[each] = self.between[each][one] = link
         return [(min(one, each), max(one, each)) for each in its if each != one]
+
+    def ask(self, one: int, other: int, known: Known, most: int) -> None:
+        """Want the pairs between two groups that nobody judged; beyond `most` of a group those of its first match."""
+        lacking = len(self.members[one]) * len(self.members[other]) - self.between[one][other][1]
+        before = max(self.asked.get(one, 0), self.asked.get(other, 0))
+        if before and before + lacking > most:
+            return
+        self.wanted.update(self.missing(one, other, known))
+        for each in (one, other):
+            self.asked[each] = self.asked.get(each, 0) + lacking
 
     def missing(self, one: int, other: int, known: Known) -> Iterator[Pair]:
         """Yield the pairs between two groups that nobody has judged."""
@@ -220,7 +233,7 @@ def _joined(scores: Scores, linkage: Linkage) -> _Joining:
         if -mean != total / count or low < linkage.floor or sum(sizes) > linkage.most:
             continue  # as it was before one of the two was joined with another, or never to be joined
         if count < sizes[0] * sizes[1]:
-            joining.wanted.update(joining.missing(one, other, known))
+            joining.ask(one, other, known, linkage.asks)
             continue
         push(joining.join(one, other))
     joining.group = {key: name for name, some in joining.members.items() if len(some) > 1 for key in some}

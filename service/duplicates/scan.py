@@ -33,20 +33,20 @@ class Scanning:
 
     nearest: Nearest = field(default_factory=Nearest)
     groups: Linkage = field(default_factory=Linkage)
-    families: Linkage = field(default_factory=lambda: Linkage(most=500))
+    families: Linkage = field(default_factory=lambda: Linkage(most=200))
     threads: int = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """What a scan found. products: that were read. compared: pairs that were judged. pairs: those not different.
+    """What a scan found. products: that were read. book: the pairs that were judged; `pairs` are those not different.
 
-    groups: duplicates, by key. families: groups and single products that are variants of each other, by key of every
-    member.
+    groups: duplicates, by key. families: groups and single products that are variants, by key of every member.
     """
 
     products: int
     compared: int
+    book: Book
     pairs: Pairs
     groups: Groups
     families: Groups
@@ -65,7 +65,7 @@ def scan(
     settled: what people said of pairs, which overrules the decider.
     """
     settled, scanning, progress = settled or Settled(), scanning or Scanning(), progress or Quiet()
-    catalogue = _read(live, settled, progress)
+    catalogue = _read(live, judging, settled, progress)
     codes = _candidates(live, catalogue, scanning, progress)
     book = Book(live, judging, settled)
     progress.start("judge", len(codes), "pairs")
@@ -75,16 +75,15 @@ def scan(
     groups = _with_copies(first, catalogue)
     families = _families(book, first, catalogue, scanning.families)
     pairs = book.pairs.take(np.flatnonzero(book.pairs.verdicts != DIFFERENT)).joined(_copies(catalogue))
-    return Scanned(len(catalogue), len(book.pairs), pairs, groups, families)
+    return Scanned(len(catalogue), len(book.pairs), book, pairs, groups, families)
 
 
-def _read(live: Live, settled: Settled, progress: Progress) -> Catalogue:
+def _read(live: Live, judging: Judging, settled: Settled, progress: Progress) -> Catalogue:
     with live.reading():
-        known = live.labels.known
-        size, up_to = int(known.sum()), len(known)
+        size = int(live.labels.known.sum())
     progress.start("read", size, "products")
-    apart = np.unique(np.append(settled.left, settled.right))
-    return Catalogue.read(live.records, up_to, apart, progress.at)
+    traits = judging.load(progress.at)
+    return Catalogue.of(judging.stock.keys, traits, np.unique(np.append(settled.left, settled.right)))
 
 
 def _candidates(live: Live, catalogue: Catalogue, scanning: Scanning, progress: Progress) -> Codes:
@@ -163,10 +162,8 @@ def _copies(catalogue: Catalogue) -> Pairs:
     return Pairs(left, right, np.full(len(rows), IDENTICAL, np.int8), one, none)
 
 
-def chunks(found: Scanned, judging: Judging, size: int = JUDGED) -> Iterator[tuple[Pairs, list[tuple[str, ...]]]]:
+def chunks(found: Scanned, size: int = JUDGED) -> Iterator[tuple[Pairs, list[tuple[str, ...]]]]:
     """Yield the pairs of a scan with what decided, some at a time."""
     for start in range(0, len(found.pairs), size):
         some = found.pairs.take(np.arange(start, min(start + size, len(found.pairs))))
-        with judging.live.reading():
-            said = judging.stored(some.left, some.right)
-            yield some, said.tell(range(len(some)))
+        yield some, found.book.told(some)

@@ -1,0 +1,72 @@
+"""aisle duplicates: which products of an index are the same, and what given pairs are to each other."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from service.console.options import FILE, index_option, open_engine, service_settings
+
+
+@click.command()
+@click.option("-o", "--out", type=FILE, help="Table of pairs: .csv, .tsv, .jsonl or .parquet; - is stdout, as CSV.")
+@click.option("--pairs", "given", type=FILE, help="Judge the pairs left_id, right_id of this table instead.")
+@click.option("--groups", type=FILE, help="Table to write: who is in which group and family, and which one to keep.")
+@click.option(
+    "--least",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    metavar="P",
+    help="Leave out pairs that are less likely the same product.",
+)
+@index_option
+def duplicates(out: Path | None, given: Path | None, groups: Path | None, index: Path, *, least: float) -> None:
+    """Find products that are stored twice and their variants, and write the pairs that are not different."""
+    from service.console import duplicates as tables
+
+    if given is not None and (groups is not None or least):
+        raise click.UsageError("--groups and --least are for a whole index; with --pairs every row is written")
+    if given is not None:
+        _judge(given, out or tables.in_place(given), index)
+        return
+    if out is None and groups is None:
+        raise click.UsageError("name the table to write, as in -o pairs.csv")
+    for file in filter(None, (out, groups)):
+        tables.check(file)
+    _scan(out, groups, index, least)
+
+
+def _scan(out: Path | None, groups: Path | None, index: Path, least: float) -> None:
+    from service.console import duplicates as tables
+    from service.console.progress import Progress
+    from service.duplicates.judging import Judging
+    from service.duplicates.scan import scan
+
+    with closing(open_engine(service_settings(index=index))) as engine, Progress() as progress:
+        found = scan(engine.live, Judging.of(engine.live), progress=progress)
+        written, members = tables.Written(), ""
+        if out is not None:
+            progress.start("write", len(found.pairs), "pairs")
+            written = tables.write_pairs(found, engine.live, out, least, progress.at)
+        if groups is not None:
+            progress.start("keep", None, "groups")
+            members = f"{tables.write_groups(found, engine.live, groups):,} products, each with its group, in {groups}"
+    click.echo(tables.duplicates_report(found, written, out, members), err=True)
+
+
+def _judge(given: Path, out: Path, index: Path) -> None:
+    from service.console import duplicates as tables
+    from service.console.progress import Progress
+    from service.duplicates.given import Given, judged
+    from service.duplicates.judging import Judging
+
+    tables.check(out)
+    pairs = Given(given)
+    with closing(open_engine(service_settings(index=index))) as engine, Progress() as progress:
+        progress.start("judge", None, "pairs")
+        lines = judged(pairs, engine.live, Judging.of(engine.live), tell=progress.at)
+        written = tables.write_given(lines, pairs.columns, out)
+    click.echo(tables.given_report(written, out), err=True)
