@@ -22,6 +22,7 @@ from indexer.memory.labels import UNLABELLED
 from indexer.snapshots.snapshot import Built
 from indexer.space.prototypes import HALF
 from indexer.vectors import Keys
+from service.audit.screen import settled
 from service.calibration.calibrate import Calibration
 from service.calibration.leave_one_out import ask, stored
 from service.engine import Engine
@@ -92,10 +93,11 @@ class Suspicions:
         return order
 
 
-def suspicions(engine: Engine, keys: Keys) -> Suspicions:
+def suspicions(engine: Engine, keys: Keys, *, screened: bool = False) -> Suspicions:
     """Return what is thought of the labels of stored products, in the order of `keys` (n,), all different.
 
     Those that are not stored any more, or have no category, are left out. Changes are held off for BATCH at a time.
+    screened: labels that are beyond doubt (`service/audit/screen.py`) are not asked about and have the probability 0.
     """
     parts = []
     for start in range(0, len(keys), BATCH):
@@ -105,18 +107,30 @@ def suspicions(engine: Engine, keys: Keys) -> Suspicions:
             some = some[some < labels.size]
             some = some[labels.nodes(some) != UNLABELLED]
             if len(some):
-                parts.append(suspected(engine.live.built, engine.calibration, some))
+                parts.append(suspected(engine.live.built, engine.calibration, some, screened=screened))
     return Suspicions.joined(parts) if parts else Suspicions.none()
 
 
-def suspected(built: Built, calibration: Calibration, keys: Keys) -> Suspicions:
+def suspected(built: Built, calibration: Calibration, keys: Keys, *, screened: bool = False) -> Suspicions:
     """Return what an index thinks of the labels of `keys` (n,), which have one; call it while it is being read."""
-    itself = stored(built, keys)
+    itself, node = stored(built, keys), built.contents.labels.nodes(keys)
     parts, order = [], []
-    for pattern, rows in built.space.patterns(itself).items():
-        parts.append(_of_pattern(built, calibration.of(pattern), keys[rows], pattern))
-        order += rows
+    for pattern, places in built.space.patterns(itself).items():
+        rows = np.array(places)
+        if screened:
+            sure = settled(built, itself[rows], keys[rows], node[rows], pattern)
+            parts.append(_beyond_doubt(keys[rows[sure]], node[rows[sure]]))
+            order += rows[sure].tolist()
+            rows = rows[~sure]
+        if len(rows):
+            parts.append(_of_pattern(built, calibration.of(pattern), keys[rows], pattern))
+            order += rows.tolist()
     return Suspicions.joined(parts)[np.argsort(order)]
+
+
+def _beyond_doubt(keys: Keys, node: Nodes) -> Suspicions:
+    nobody, nothing = np.full(len(keys), UNLABELLED, np.int32), np.zeros(len(keys), np.float32)
+    return Suspicions(keys, node, nobody, nothing, nothing, nothing, np.full((len(keys), NEIGHBOURS), -1, np.int64))
 
 
 def _of_pattern(built: Built, calibration: Calibration, keys: Keys, pattern: Pattern) -> Suspicions:

@@ -22,6 +22,8 @@ from service.engine import Engine
 
 STEP = 1_024
 """Products between two words about progress."""
+MANY = 50_000
+"""Labels from which those beyond doubt are not asked about: with fewer every one is."""
 
 
 class TreeChanged(Exception):
@@ -69,7 +71,7 @@ def _asked(
     progress.start("audit", len(keys), "labels")
     parts = []
     for start in range(0, len(keys), STEP):
-        parts.append(suspicions(engine, keys[start : start + STEP]))
+        parts.append(suspicions(engine, keys[start : start + STEP], screened=len(keys) >= MANY))
         if engine.live.planted != planted:
             raise TreeChanged
         progress.at(min(start + STEP, len(keys)))

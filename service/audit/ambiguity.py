@@ -1,0 +1,85 @@
+"""Pairs of categories that take each other's products: nobody tells them apart, so that they should perhaps be one.
+
+Where one category is simply filled wrongly, its products belong in the other and not the other way round. In an
+ambiguous pair a good part of both is doubted for the other's sake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from service.audit.suspicion import Suspicions
+from taxonomy.tree import Tree
+
+Mask = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.int64]
+
+RIVAL = 0.3
+"""Share that the other category has of what speaks for any, from which a product counts as taken by it."""
+LEAST = 3
+"""Products that each of two categories takes of the other at least."""
+SHARE = 0.1
+"""Share of its products that this is at least, in both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two categories by their ids, and how many products each holds that seem to belong in the other.
+
+    one_of, other_of: products in each.
+    """
+
+    one: str
+    other: str
+    one_to_other: int
+    other_to_one: int
+    one_of: int
+    other_of: int
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Self:
+        """Return the pair that `dataclasses.asdict` wrote."""
+        return cls(**told)
+
+
+def pairs(tree: Tree, doubts: Suspicions) -> list[Pair]:
+    """Return the ambiguous pairs that suspicions about all labels show, those with most products first."""
+    size = max(1, len(tree))
+    taken = (doubts.rival >= RIVAL) & (doubts.suggested >= 0)
+    moves, many = np.unique(doubts.stored[taken].astype(np.int64) * size + doubts.suggested[taken], return_counts=True)
+    held = np.bincount(doubts.stored, minlength=size)
+    here, there = np.divmod(moves, size)
+    back = np.searchsorted(moves, there * size + here).clip(0, max(0, len(moves) - 1))
+    both = (here < there) & (moves[back] == there * size + here)
+    least = np.maximum(LEAST, np.ceil(SHARE * held)).astype(np.int64)
+    kept = np.flatnonzero(both & (many >= least[here]) & (many[back] >= least[there]))
+    made = [
+        Pair(
+            tree.ids[here[at]],
+            tree.ids[there[at]],
+            int(many[at]),
+            int(many[back[at]]),
+            int(held[here[at]]),
+            int(held[there[at]]),
+        )
+        for at in kept.tolist()
+    ]
+    return sorted(made, key=lambda pair: (-pair.one_to_other - pair.other_to_one, pair.one, pair.other))
+
+
+def ambiguous(tree: Tree, doubts: Suspicions, known: Sequence[Pair]) -> Mask:
+    """Return which suspicions are between the two categories of an ambiguous pair: bool (n,)."""
+    places = {node_id: node for node, node_id in enumerate(tree.ids)}
+    sides = [(places.get(pair.one, -1), places.get(pair.other, -1)) for pair in known]
+    size = max(1, len(tree))
+    codes: Numbers = np.array(
+        [code for one, other in sides if min(one, other) >= 0 for code in (one * size + other, other * size + one)],
+        np.int64,
+    )
+    made: Mask = np.isin(doubts.stored.astype(np.int64) * size + doubts.suggested, codes) & (doubts.suggested >= 0)
+    return made
