@@ -6,9 +6,8 @@ ambiguous pair a good part of both is doubted for the other's sake.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -40,11 +39,6 @@ class Pair:
     other_to_one: int
     one_of: int
     other_of: int
-
-    @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Self:
-        """Return the pair that `dataclasses.asdict` wrote."""
-        return cls(**told)
 
 
 def pairs(tree: Tree, doubts: Suspicions) -> list[Pair]:

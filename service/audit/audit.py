@@ -17,6 +17,7 @@ from indexer.store.findings import Reached, Result
 from indexer.store.records import Records
 from indexer.store.suspects import Replaced, Suspect
 from indexer.vectors import Keys
+from service.audit.ambiguity import ambiguous
 from service.audit.attributes import columns_of
 from service.audit.findings import FINDINGS, Conflict, Findings, belonging, confirmed, conflicted, kinds_of, suspects
 from service.audit.suspicion import suspicions
@@ -113,7 +114,7 @@ def _suspects(engine: Engine, keys: Keys, pairs: Sequence[Conflict]) -> list[Sus
     patterns = findings.patterns if findings else ()
     belongs = belonging(tree, doubts, patterns, columns_of(records, doubts.keys, lambda _: None))
     doubts = confirmed(doubts, belongs != "")
-    named = kinds_of(conflicts, belongs != "", np.zeros(len(doubts), np.bool_))
+    named = kinds_of(conflicts, belongs != "", ambiguous(tree, doubts, findings.ambiguous if findings else ()))
     return suspects(tree, doubts, named, belongs.tolist())
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import orjson
 
 from indexer.store.suspects import Suspect, TagFault
+from service.audit.ambiguity import Pair
 from service.audit.patterns import BELIEVED, Column, Pattern, Placed, patterns
 from service.audit.suspicion import Suspicions, severity
 from taxonomy.tree import Tree
@@ -42,6 +43,7 @@ class Findings:
     audited: int
     unlabelled: int
     patterns: tuple[Pattern, ...] = ()
+    ambiguous: tuple[Pair, ...] = ()
 
     def to_json(self) -> str:
         """Return what `from_json` reads."""
@@ -51,7 +53,9 @@ class Findings:
     def from_json(cls, text: str) -> Self:
         """Return what was written."""
         told = orjson.loads(text)
-        return cls(**{**told, "patterns": tuple(Pattern(**each) for each in told["patterns"])})
+        patterns = tuple(Pattern(**each) for each in told["patterns"])
+        ambiguous = tuple(Pair(**each) for each in told.get("ambiguous", ()))
+        return cls(**{**told, "patterns": patterns, "ambiguous": ambiguous})
 
 
 def conflicted(doubts: Suspicions, pairs: Sequence[Conflict], tree: Tree) -> tuple[Suspicions, Mask]:

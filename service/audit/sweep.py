@@ -15,6 +15,7 @@ import numpy as np
 from indexer.build import Progress
 from indexer.memory.labels import UNLABELLED
 from indexer.store.suspects import Renewed
+from service.audit.ambiguity import ambiguous, pairs
 from service.audit.attributes import columns_of
 from service.audit.findings import FINDINGS, Findings, belonging, confirmed, conflicted, kinds_of, patterns_in, suspects
 from service.audit.suspicion import Suspicions, suspicions
@@ -49,7 +50,8 @@ def swept(engine: Engine, progress: Progress) -> tuple[Findings, Renewed]:
     found = patterns_in(tree, doubts, np.array(records.suspects.right(), np.int64), columns)
     belongs = belonging(tree, doubts, found, columns)
     doubts = confirmed(doubts, belongs != "")
-    named = kinds_of(conflicts, belongs != "", np.zeros(len(doubts), np.bool_))
+    confused = pairs(tree, doubts)
+    named = kinds_of(conflicts, belongs != "", ambiguous(tree, doubts, confused))
     findings = Findings(
         seq,
         datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -58,6 +60,7 @@ def swept(engine: Engine, progress: Progress) -> tuple[Findings, Renewed]:
         audited=len(keys),
         unlabelled=len(known) - len(keys),
         patterns=tuple(found),
+        ambiguous=tuple(confused),
     )
     kept = suspects(tree, doubts, named, belongs.tolist())
     if live.planted != planted:
