@@ -30,13 +30,16 @@ from indexer.store.place import open_store
 from indexer.store.records import ANY, Receipt, Records, Stored, Written
 from indexer.store.taxonomies import Effect
 from service.answer import Answer, Neighbour
+from service.audit.audit import Audit
 from service.calibration.dial import Dial
+from service.duplicates.standing import Standing
 from service.engine import SERVICE, Engine
 from service.renewal.needs import Needs
 from service.renewal.order import Order
 from service.renewal.recovery import Say, check, log_it, opened
 from service.renewal.watch import Watch
 from service.settings import ServiceSettings
+from service.upkeep.upkeep import Upkeep
 from taxonomy.changes import Change as TreeChange
 from taxonomy.tree import Tree
 
@@ -76,9 +79,11 @@ class Serving:
         self._trouble = ""
         self.rebuilds = Watch(settings)
         self.needs = Needs(settings, self.rebuilds, lambda: self.engine)
+        self.upkeep = Upkeep(settings, records, lambda: self.engine, [Standing(), Audit()])
         # A daemon, so that a process that ends without `close` is not held back.
         self._follower = threading.Thread(target=self._run, name="aisle-follower", daemon=True)
         self._follower.start()
+        self.upkeep.start()
 
     @classmethod
     def open(cls, settings: ServiceSettings, encoder: Encoder | None = None, say: Say = log_it) -> Self:
@@ -107,6 +112,7 @@ class Serving:
         """Stop following and let go of the record store; nothing may be asked afterwards."""
         self._stopped.set()
         self.rebuilds.cancel()
+        self.upkeep.close(CLOSING_SECONDS)
         self._follower.join(CLOSING_SECONDS)  # the first to end: it begins what the others are about
         if self._loading is not None:
             self._loading.join(CLOSING_SECONDS)

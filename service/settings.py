@@ -55,6 +55,14 @@ class ServiceSettings(ImageSettings):
     reach_seconds: float = Field(
         5, ge=0, le=600, description="Seconds that a question waits for the changes up to its min_seq at most."
     )
+    upkeep: bool = Field(
+        default=True, description="Whether groups of duplicates and suspected labels are kept current by the way."
+    )
+    upkeep_products: int = Field(
+        20_000,
+        ge=0,
+        description="Products up to which the first pass over all of them is made without being asked for.",
+    )
     rebuild_threads: int = Field(
         1, ge=1, le=256, description="Threads of a rebuild beside the service; its process gives way to every other."
     )

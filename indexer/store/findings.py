@@ -21,12 +21,16 @@ from indexer.store.rows import last_seq
 Connecting = Callable[[], AbstractContextManager[sa.Connection]]
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Reached:
     """How far a finding was brought: everything up to this change and this decision is in it."""
 
     seq: int
     decision: int
+
+    def covers(self, other: Reached) -> bool:
+        """Say whether it is as far as another."""
+        return self.seq >= other.seq and self.decision >= other.decision
 
 
 class Result(Protocol):
@@ -44,7 +48,12 @@ class Findings:
         self._changing = changing
 
     def reached(self, name: str) -> Reached | None:
-        """Return how far a finding was brought; None before its first pass over all products, and while that runs."""
+        """Return how far a finding was brought; None before a pass over all products was ever written whole."""
+        place = self.place(name)
+        return place if place is not None and place.seq >= 0 else None
+
+    def place(self, name: str) -> Reached | None:
+        """Return what `advance` compares: as `reached`, but with a `seq` below 0 while a pass is being written."""
         with self._reading() as connection:
             return _reached(connection, name)
 

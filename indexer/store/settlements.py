@@ -64,6 +64,11 @@ def verdicts(connection: sa.Connection, ids: Collection[str]) -> dict[Pair, str]
     return found
 
 
+def every(connection: sa.Connection) -> dict[Pair, str]:
+    """Return all that people said of pairs."""
+    return {(row.left_id, row.right_id): row.verdict for row in connection.execute(sa.select(settled))}
+
+
 def _standing(connection: sa.Connection, former: Sequence[Any] | None) -> dict[str, Any] | None:
     """Return the row of what was said of a pair, or before that, by a decision that stands; None when there is none."""
     while former is not None:

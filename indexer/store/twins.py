@@ -6,7 +6,7 @@ nothing is told to whoever looks at groups. Whoever works them out reads by key,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -70,6 +70,8 @@ class Regrouped:
         for some in chunks(self.regrouped):
             connection.execute(groups.delete().where(groups.c.key.in_(some)))
         if self.twins:
+            pair = (twins.c.left_key == sa.bindparam("l")) & (twins.c.right_key == sa.bindparam("r"))
+            connection.execute(twins.delete().where(pair), [{"l": each.left, "r": each.right} for each in self.twins])
             connection.execute(twins.insert(), [_twin_row(each) for each in self.twins])
         if self.members:
             connection.execute(groups.insert(), [_member_row(each) for each in self.members])
@@ -120,6 +122,17 @@ class Twins:
             ]
         return sorted(found, key=lambda member: member.key)
 
+    def every(self, size: int = 10_000) -> Iterator[list[Member]]:
+        """Yield everybody who is in a group or family, in order of key, deleted products included."""
+        query, after = sa.select(groups).order_by(groups.c.key).limit(size), -1
+        while True:
+            with self._reading() as connection:
+                some = [_member(row) for row in connection.execute(query.where(groups.c.key > after))]
+            if not some:
+                return
+            yield some
+            after = some[-1].key
+
     def taken(self, ids: Collection[str]) -> set[str]:
         """Return those of `ids` that are the id of a group or family."""
         with self._reading() as connection:
@@ -160,10 +173,10 @@ class Twins:
             row = connection.execute(sa.select(sa.func.count(), sa.func.sum(each.c.members)).select_from(each)).one()
         return row[0], int(row[1] or 0)
 
-    def settled(self, ids: Collection[str]) -> Mapping[Pair, str]:
-        """Return what people said of pairs in which one of `ids` is, by ids, the lesser one first."""
+    def settled(self, ids: Collection[str] | None = None) -> Mapping[Pair, str]:
+        """Return what people said of pairs in which one of `ids` is, or of all, by ids, the lesser one first."""
         with self._reading() as connection:
-            return settlements.verdicts(connection, ids)
+            return settlements.every(connection) if ids is None else settlements.verdicts(connection, ids)
 
 
 def _column(kind: Kind) -> sa.Column[str]:

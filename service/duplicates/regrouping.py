@@ -1,0 +1,220 @@
+"""What becomes of pairs, groups and families when some products changed: these, and what hangs together with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.live import Live
+from indexer.store.twins import Kind, Member, Regrouped, Twin
+from indexer.vectors import Keys
+from service.duplicates.grouping import ALWAYS, NEVER, Floats, Groups, Linkage, Scores, grouped
+from service.duplicates.judging import Judging
+from service.duplicates.members import members_of
+from service.duplicates.nearby import Near, Shelf, nearby
+from service.duplicates.said import COPY, Pair, Said, by_key, settled_twin, twin_of
+from service.duplicates.verdict import DIFFERENT, IDENTICAL, SAME, VARIANT, VERDICTS
+
+PAIRS = 2_000
+"""Pairs that are judged at a time, while changes wait."""
+
+
+class Regrouping:
+    """One update; it only reads. Keys are plain numbers here: few products are looked at, however many there are."""
+
+    def __init__(self, live: Live, near: Near, groups: Linkage, families: Linkage) -> None:
+        self.live, self.near, self.groups, self.families = live, near, groups, families
+        self.judging = Judging.of(live)
+        self.twins = live.records.twins
+        self.shelf = Shelf(live)
+
+    def of(self, touched: set[int]) -> Regrouped:
+        """Return what is to be said once products, by key, have changed or are gone."""
+        touched = touched | self._newly_copies(touched)
+        asked, copied = self._asked(touched)
+        judged = touched | asked
+        before = {(twin.left, twin.right) for twin in self.twins.of(judged)}
+        pairs = self._standing_for(nearby(self.live, self.shelf, asked, self.near) | before)
+        new = self._linked(self._judge(pairs | set(self._said(judged))))
+        new |= {pair: twin_of(*pair, IDENTICAL, 1.0, 0.0, (COPY,)) for pair in copied}
+        around = {key for pair in (*before, *new) for key in pair} | judged
+        known, former = self._around(around, judged, new)
+        members, more = self._grouped(known, around | former.keys(), [former[key] for key in sorted(former)])
+        regrouped = {member.key for member in members} | former.keys() | around
+        return Regrouped(judged, list({**self._linked(more), **new}.values()), regrouped, members)
+
+    def _newly_copies(self, touched: set[int]) -> set[int]:
+        """Return who stood for itself, and is a copy now of one that changed."""
+        self.shelf.represent(sorted(touched))
+        stands = {copy: key for key in touched for copy in self.shelf.copies(key)}
+        pairs = [(twin.left, twin.right) for twin in self.twins.of(stands)]
+        own = {key for pair in pairs for key in pair if key in stands and set(pair) != {key, stands[key]}}
+        return own | (stands.keys() - {key for pair in pairs for key in pair})
+
+    def _asked(self, touched: set[int]) -> tuple[set[int], set[Pair]]:
+        """Return whose neighbours are looked for, and copies beside the first of their content.
+
+        These are what changed and, where others were copies of that, who stands for them now.
+        """
+        stars = [
+            twin for twin in self.twins.of(touched) if twin.verdict == VERDICTS[IDENTICAL] and twin.left in touched
+        ]
+        first = self.shelf.represent(sorted(touched | {twin.right for twin in stars}))
+        copied = {(min(key, stands), max(key, stands)) for key, stands in first.items() if key != stands}
+        asked = {key for key in touched if first.get(key) == key}
+        orphans = {first[twin.right] for twin in stars if first.get(twin.right, twin.left) != twin.left}
+        return asked | orphans, copied
+
+    def _standing_for(self, pairs: Iterable[Pair]) -> set[Pair]:
+        """Return pairs of those who stand for all of their content."""
+        pairs = list(pairs)
+        first = self.shelf.represent(sorted({key for pair in pairs for key in pair}))
+        named = ((first[left], first[right]) for left, right in pairs if left in first and right in first)
+        return {(min(pair), max(pair)) for pair in named if pair[0] != pair[1]}
+
+    def _said(self, keys: Iterable[int]) -> Said:
+        """Return what people said of pairs in which one of `keys` is, where both are stored."""
+        ids = [stored.record.product.id for stored in self.shelf.get(sorted(keys)).values()]
+        return by_key(self.live, self.twins.settled(ids))
+
+    def _judge(self, pairs: Collection[Pair]) -> dict[Pair, Twin]:
+        """Return pairs as a person or the machine judges them, without those of which one is gone."""
+        said = self._said({key for pair in pairs for key in pair})
+        made = {pair: settled_twin(pair, said[pair]) for pair in pairs if pair in said}
+        rest = np.array(sorted(set(pairs) - made.keys()), np.int64).reshape(-1, 2)
+        for start in range(0, len(rest), PAIRS):
+            some = rest[start : start + PAIRS]
+            with self.live.reading():
+                some = some[_there(self.live, some)]
+                found = self.judging.stored(some[:, 0], some[:, 1])
+                rows = np.flatnonzero(found.verdicts != DIFFERENT).tolist()
+                told = dict(zip(rows, found.tell(rows), strict=True))
+            columns = (some, found.verdicts, found.probability, found.variant)
+            for row, (pair, *told_of_it) in enumerate(zip(*(each.tolist() for each in columns), strict=True)):
+                verdict, probability, variant = told_of_it
+                made[pair[0], pair[1]] = twin_of(pair[0], pair[1], verdict, probability, variant, told.get(row, ()))
+        return made
+
+    def _around(
+        self, around: set[int], judged: set[int], new: Mapping[Pair, Twin]
+    ) -> tuple[dict[Pair, Twin], dict[int, Member]]:
+        """Return every pair that hangs together with `around`, and by key all members of its former groups."""
+        known, former = dict(new), dict[int, Member]()
+        seen, frontier = set[int](), set(around)
+        while frontier:
+            seen |= frontier
+            for twin in self.twins.of(frontier):
+                if not {twin.left, twin.right} & judged:
+                    known[twin.left, twin.right] = twin
+            was = self.twins.memberships(frontier).values()
+            for kind, ids in _KINDS:
+                former |= {member.key: member for member in self.twins.together({ids(each) for each in was}, kind)}
+            linked = (pair for pair, twin in known.items() if _related(twin) >= self._least)
+            reached = {key for pair in linked if not seen.isdisjoint(pair) for key in pair}
+            frontier = (reached | former.keys()) - seen
+        return known, former
+
+    @property
+    def _least(self) -> float:
+        return min(self.groups.least, self.families.least)
+
+    def _linked(self, twins: Mapping[Pair, Twin]) -> dict[Pair, Twin]:
+        """Return the pairs that are kept: those not different, and those by which groups may hang together."""
+        least = self._least
+        return {
+            pair: twin for pair, twin in twins.items() if twin.verdict != VERDICTS[DIFFERENT] or _related(twin) >= least
+        }
+
+    def _grouped(
+        self, known: Mapping[Pair, Twin], keys: Iterable[int], former: Sequence[Member]
+    ) -> tuple[list[Member], dict[Pair, Twin]]:
+        """Return the members of all groups among `keys`, and pairs that were judged on the way."""
+        every = sorted({key for pair in known for key in pair}.union(keys))
+        first, said = self.shelf.represent(every), self._said(every)
+        pairs = {pair: twin for pair, twin in known.items() if all(first.get(key) == key for key in pair)}
+        said = {pair: verdict for pair, verdict in said.items() if all(first.get(key) == key for key in pair)}
+        more: dict[Pair, Twin] = {}
+
+        def judge(weight: Callable[[Twin], float], left: Keys, right: Keys) -> Floats:
+            asked = list(zip(left.tolist(), right.tolist(), strict=True))
+            found = self._judge(asked)
+            more.update(found)
+            return np.array([weight(found[pair]) if pair in found else 0.0 for pair in asked], np.float32)
+
+        same = _scores(pairs, _probability, said, (IDENTICAL, SAME))
+        groups = grouped(same, partial(judge, _probability), self.groups)
+        related = _scores(pairs | more, _related, said, (IDENTICAL, SAME, VARIANT))
+        families = grouped(_between(groups, related), partial(judge, _related), self.families)
+        found = _with_copies(groups, first), _of_groups(families, groups, first)
+        return list(members_of(self.live, *found, former, self.shelf.get)), more
+
+
+_KINDS: tuple[tuple[Kind, Callable[[Member], str]], ...] = (
+    ("duplicates", lambda member: member.group),
+    ("variants", lambda member: member.family),
+)
+
+
+def _probability(twin: Twin) -> float:
+    return twin.probability
+
+
+def _related(twin: Twin) -> float:
+    return min(1.0, twin.probability + twin.variant)
+
+
+def _scores(
+    pairs: Mapping[Pair, Twin], weight: Callable[[Twin], float], said: Said, joining: Collection[int]
+) -> Scores:
+    """Return pairs as grouping takes them; what people said joins two products for good, or parts them."""
+    weights = {pair: weight(twin) for pair, twin in pairs.items()}
+    weights |= {pair: ALWAYS if verdict in joining else NEVER for pair, verdict in said.items()}
+    keys = np.array(sorted(weights), np.int64).reshape(-1, 2)
+    return Scores.of(keys[:, 0], keys[:, 1], np.array([weights[pair] for pair in sorted(weights)], np.float32))
+
+
+def _between(groups: Groups, related: Scores) -> Scores:
+    """Return pairs of groups, each named by its first member, as the surest of their pairs; who is parted stays so."""
+    left, right = (_name(groups, keys) for keys in (related.left, related.right))
+    order = np.argsort(related.weight, kind="stable")
+    left, right, weight = left[order], right[order], related.weight[order]
+    parted = weight == NEVER
+    return Scores.of(left, right, weight).joined(Scores.of(left[parted], right[parted], weight[parted]))
+
+
+def _name(groups: Groups, keys: Keys) -> Keys:
+    """Return the group of each key, or itself."""
+    name = groups.of(keys)
+    return np.where(name >= 0, name, keys)
+
+
+def _with_copies(groups: Groups, first: Mapping[int, int]) -> Groups:
+    """Return groups with the copies of their members, and those of copies alone. first: who stands for each key."""
+    keys, stands = _columns(first)
+    copied = np.isin(stands, stands[keys != stands])
+    name = groups.of(stands)
+    name = np.where((name < 0) & copied, stands, name)
+    return Groups(keys[name >= 0], name[name >= 0], groups.asked)
+
+
+def _of_groups(families: Groups, groups: Groups, first: Mapping[int, int]) -> Groups:
+    """Return the families of all members of groups, and of products that are in none."""
+    keys, stands = _columns(first)
+    name = families.of(_name(groups, stands))
+    return Groups(keys[name >= 0], name[name >= 0], families.asked)
+
+
+def _columns(first: Mapping[int, int]) -> tuple[Keys, Keys]:
+    keys = np.array(sorted(first), np.int64)
+    return keys, np.array([first[key] for key in keys.tolist()], np.int64)
+
+
+def _there(live: Live, pairs: Keys) -> npt.NDArray[np.bool_]:
+    """Return which pairs of keys (n, 2) are both in memory: bool (n,)."""
+    inside = pairs < live.labels.size
+    known = inside & live.labels.known[np.where(inside, pairs, 0)]
+    made: npt.NDArray[np.bool_] = known[:, 0] & known[:, 1]
+    return made

@@ -1,0 +1,241 @@
+"""One follower of the journal for all that is found: duplicates and suspected labels, current in every process.
+
+follow   changes and decisions since the place of a finding -> what it says of them -> written, with the new place, in
+         one transaction, when nobody else has brought it further meanwhile
+first    a pass over all products: by itself where they are few, otherwise when somebody asks for it
+
+What breaks off is begun again at the same place: a finding and its place are always of one transaction.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from indexer.build import Progress, Quiet
+from indexer.store.findings import Reached
+from indexer.store.records import Records
+from service.engine import Engine
+from service.settings import ServiceSettings
+from service.upkeep.finding import Finding
+
+BATCH = 200
+"""Changes that a finding is brought further by in one transaction."""
+PAUSE_SECONDS, REST_SECONDS = 2.0, 0.5
+"""How long a process that was just opened leaves findings alone, and how long upkeep waits when all is current."""
+LOOK_SECONDS = 0.02
+"""Seconds between two looks at what another thread or process brings further."""
+
+_log = logging.getLogger("aisle.upkeep")
+
+
+ELSEWHERE = "another process works it out for all products"
+
+
+class Overtaken(Exception):
+    """Somebody else has brought a finding further, or begun it anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A pass over all products that is going on: what is done at the moment, and how much of how much."""
+
+    stage: str
+    done: int = 0
+    total: int | None = None
+
+
+class Upkeep:
+    """Keeps findings of one record store current. Every method may be called from any thread."""
+
+    def __init__(
+        self, settings: ServiceSettings, records: Records, engine: Callable[[], Engine], findings: Sequence[Finding]
+    ) -> None:
+        self.settings = settings
+        self.passes: dict[str, Pass] = {}
+        self._records = records
+        self._engine = engine
+        self._findings: Mapping[str, Finding] = {finding.name: finding for finding in findings}
+        self._turns = {name: threading.Lock() for name in self._findings}
+        self._stopped = threading.Event()
+        self._trouble = ""
+        self._thread: threading.Thread | None = None
+        self._begun: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Keep findings current from a thread of its own from now on, where the settings say so."""
+        if self.settings.upkeep:
+            self._thread = threading.Thread(target=self._run, name="aisle-upkeep", daemon=True)
+            self._thread.start()
+
+    def close(self, seconds: float) -> None:
+        """Stop; what is being worked out is given up after its batch."""
+        self._stopped.set()
+        for thread in (self._thread, *self._begun):
+            if thread is not None:
+                thread.join(seconds)
+
+    def reached(self, name: str) -> Reached | None:
+        """Return how far a finding is; None before its first pass over all products."""
+        return self._records.findings.reached(name)
+
+    def reach(self, name: str, seconds: float) -> Reached | None:
+        """Bring a finding to the journal's end as it is now, for so many seconds at most; return how far it is then.
+
+        None when it was never begun and there are too many products to do so by the way: then `scan` is asked for.
+        """
+        deadline, end = time.monotonic() + seconds, self._records.findings.end()
+        while True:
+            now = self.reached(name)
+            if now is not None and now.covers(end):
+                return now
+            if time.monotonic() >= deadline or self._stopped.is_set():
+                return now
+            if not self._further(name, seconds=max(0.0, deadline - time.monotonic())):
+                if self.reached(name) is None:
+                    return None
+                time.sleep(LOOK_SECONDS)
+
+    def scan(self, name: str, progress: Progress | None = None) -> Reached:
+        """Work a finding out anew for all products, and return how far that is. Raises Overtaken."""
+        with self._turns[name]:
+            return self._scan(name, progress or Quiet())
+
+    def begin(self, name: str) -> bool:
+        """Begin a pass over all products in a thread of its own; False when one is going on here already."""
+        if name in self.passes:
+            return False
+        self.passes[name] = Pass("waiting")
+        thread = threading.Thread(target=self._pass, args=(name,), name=f"aisle-{name}", daemon=True)
+        self._begun = [*(each for each in self._begun if each.is_alive()), thread]
+        thread.start()
+        return True
+
+    def _pass(self, name: str) -> None:
+        try:
+            self.scan(name)
+        except Overtaken as error:
+            _log.info("%s: %s", name, error)
+        except Exception:
+            if not self._stopped.is_set():
+                _log.exception("%s: the pass over all products broke off", name)
+        finally:
+            self.passes.pop(name, None)
+
+    def _scan(self, name: str, progress: Progress) -> Reached:
+        engine, findings = self._engine(), self._records.findings
+        began, end = findings.place(name), findings.end()
+        engine.live.reach(end.seq, self.settings.reach_seconds)
+        claim: Reached | None = None
+        with self._shown(name, progress) as shown:
+            for result in self._findings[name].anew(engine, shown):
+                if self._stopped.is_set():
+                    raise Overtaken("the service is being closed")
+                before = claim or _unless_overtaken(began, findings.place(name))
+                claim = claim or Reached(-1, secrets.randbits(31))
+                if not findings.advance(name, before, claim, [result]):
+                    raise Overtaken(ELSEWHERE)
+        if claim is None or not findings.advance(name, claim, end, []):
+            raise Overtaken(ELSEWHERE)
+        return end
+
+    def _further(self, name: str, seconds: float = -1) -> bool:
+        """Bring a finding one batch further; False when there is nothing to do, or nothing that may be done here now.
+
+        seconds: how long is waited for another thread that is about it.
+        """
+        if not self._turns[name].acquire(timeout=max(0.0, seconds)):
+            return False
+        try:
+            before = self._records.findings.place(name)
+            if before is None or before.seq < 0:
+                return self._first(name, before)
+            return self._batch(name, before)
+        finally:
+            self._turns[name].release()
+
+    def _first(self, name: str, before: Reached | None) -> bool:
+        if self._records.counts().products > self.settings.upkeep_products:
+            return False
+        if before is not None and name in self.passes:
+            return False
+        try:
+            self._scan(name, Quiet())
+        except Overtaken:
+            return False
+        return True
+
+    def _batch(self, name: str, before: Reached) -> bool:
+        entries = self._records.journal(before.seq, BATCH)
+        decided = self._records.decisions.since(before.decision, BATCH)
+        if not entries and not decided:
+            return False
+        after = Reached(entries[-1].seq if entries else before.seq, decided[-1].number if decided else before.decision)
+        engine = self._engine()
+        if not engine.live.reach(after.seq, self.settings.reach_seconds):
+            return False
+        keys = np.unique(np.array([entry.key for entry in entries if entry.key >= 0], np.int64))
+        result = self._findings[name].update(engine, keys, decided)
+        self._records.findings.advance(name, before, after, [result])  # or somebody else did, which is as well
+        return True
+
+    @contextmanager
+    def _shown(self, name: str, progress: Progress) -> Iterator[Progress]:
+        self.passes[name] = Pass("waiting")
+        try:
+            yield _Shown(self.passes, name, progress)
+        finally:
+            self.passes.pop(name, None)
+
+    def _run(self) -> None:
+        self._stopped.wait(PAUSE_SECONDS)
+        while not self._stopped.is_set():
+            busy = False
+            for name in self._findings:
+                try:
+                    busy |= self._further(name)
+                    self._trouble = ""
+                except Exception as error:  # whatever it is, the next look may find it gone
+                    self._say_trouble(name, error)
+            self._stopped.wait(LOOK_SECONDS if busy else max(REST_SECONDS, self.settings.follow_seconds))
+
+    def _say_trouble(self, name: str, error: Exception) -> None:
+        """Log a trouble once, however often it comes back."""
+        if str(error) != self._trouble:
+            self._trouble = str(error)
+            _log.warning("%s cannot be kept current for now: %s", name, error)
+
+
+def _unless_overtaken(began: Reached | None, now: Reached | None) -> Reached | None:
+    """Return where a finding is by now, unless another pass over all products was written since this one began.
+
+    One that was there before may have been brought further meanwhile: the pass begins before that.
+    """
+    if now != began and (began is None or now is None or min(began.seq, now.seq) < 0):
+        raise Overtaken(ELSEWHERE)
+    return now
+
+
+class _Shown:
+    """Tells how far a pass is, to whoever looks and to whoever asked for it."""
+
+    def __init__(self, passes: dict[str, Pass], name: str, progress: Progress) -> None:
+        self._passes, self._name, self._progress = passes, name, progress
+
+    def start(self, stage: str, total: int | None, unit: str) -> None:
+        """Begin a stage."""
+        self._passes[self._name] = Pass(stage, 0, total)
+        self._progress.start(stage, total, unit)
+
+    def at(self, done: int) -> None:
+        """Say how much of the stage is done."""
+        now = self._passes[self._name]
+        self._passes[self._name] = Pass(now.stage, done, now.total)
+        self._progress.at(done)
