@@ -49,7 +49,7 @@ def tag_rules_of(built: Built, weight: float, read: Read, *, seed: int = 0) -> T
     some.sort()
     words = TagWords.of(tags, {word: built.vocabulary.canonical(tag) for word, tag in built.vocabulary.aliases.items()})
     alike = kernel(built, weight)
-    parts = [_asked(built, some[start : start + BATCH], alike, words, read) for start in range(0, len(some), BATCH)]
+    parts = [said_of(built, some[start : start + BATCH], alike, words, read) for start in range(0, len(some), BATCH)]
     said = Weighed(
         np.concatenate([part.row + place * BATCH for place, part in enumerate(parts)]),
         *(np.concatenate([getattr(part, name) for part in parts]) for name in ("tag", "share", "level")),
@@ -80,7 +80,8 @@ def tags_of_neighbours(
     return voted(spoken, carried.row, carried.tag)
 
 
-def _asked(built: Built, keys: Keys, alike: Kernel, words: TagWords, read: Read) -> Weighed:
+def said_of(built: Built, keys: Keys, alike: Kernel, words: TagWords, read: Read) -> Weighed:
+    """Return the tags that neighbours of stored products (n,) carry or that they name, each without its like."""
     projected = stored(built, keys)
     votes = [
         _votes(built, projected[np.array(rows)], keys[rows], alike, pattern).moved(np.array(rows))
