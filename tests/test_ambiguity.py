@@ -18,7 +18,15 @@ def doubts(moves: dict[tuple[int, int], int], rival: float = 0.4) -> Suspicions:
     size = len(stored)
     share = np.where(suggested >= 0, rival, 0).astype(np.float32)
     nobody = np.full((size, NEIGHBOURS), -1, np.int64)
-    return Suspicions(np.arange(size), stored, suggested, share / 10, severity(TREE, stored, suggested), share, nobody)
+    return Suspicions(
+        np.arange(size),
+        stored,
+        suggested,
+        (share / 10).astype(np.float32),
+        severity(TREE, stored, suggested),
+        share,
+        nobody,
+    )
 
 
 def test_two_that_take_from_each_other_are_ambiguous() -> None:
