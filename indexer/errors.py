@@ -8,6 +8,7 @@
     │   ├── MissingColumn     no column holds the id, or neither text nor image
     │   └── SyncRefused       it lacks more of an index than a sync may delete
     ├── ProductError          one product that cannot be accepted (bad id, too long, unknown category)
+    │   └── ProductDuplicate  it is stored already under another id, and whoever stores it wants no duplicates
     ├── EncoderError
     │   ├── ModelNotFound     no such model on this machine
     │   └── ModelMismatch     the model is not the one that the hash or the index names
@@ -39,6 +40,10 @@ Each message names the value, the limit and the remedy. Expected outcomes (a bad
 are values that are counted and reported, not exceptions. `taxonomy.tree.TaxonomyError` is a root of its own, because
 the taxonomy knows nothing of the layers above it. HTTP status codes are given in one table, `service/rest/problems.py`.
 """
+
+from __future__ import annotations
+
+from typing import Any
 
 
 class AisleError(Exception):
@@ -78,6 +83,14 @@ class ProductError(AisleError):
     def __init__(self, message: str, field: str = "") -> None:
         super().__init__(message)
         self.field = field
+
+
+class ProductDuplicate(ProductError):
+    """A product is stored already under another id; `duplicates` are the products that it is the same as."""
+
+    def __init__(self, message: str, duplicates: tuple[Any, ...]) -> None:
+        super().__init__(message)
+        self.duplicates = duplicates
 
 
 class EncoderError(AisleError):

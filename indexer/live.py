@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -21,9 +22,10 @@ import numpy as np
 
 from indexer import encoders
 from indexer.encoders import Encoded, Encoder, given_parts, sound, stacked
-from indexer.errors import ProductError, ProductNotFound, SnapshotMismatch, StoreMismatch, VersionConflict
-from indexer.intake.patch import Change, Patch, Refused, resolved
+from indexer.errors import ProductError, ProductNotFound, RecordError, SnapshotMismatch, StoreMismatch, VersionConflict
+from indexer.intake.patch import Change, Patch, resolved
 from indexer.intake.placement import Placement
+from indexer.intake.screen import Encodings, Screen, Screened
 from indexer.intake.update import completed, labels_of, named, path_of, prepare, store
 from indexer.memory.labels import Labels
 from indexer.memory.replanting import places_of, replanted
@@ -38,7 +40,7 @@ from indexer.snapshots.snapshot import Built, Snapshot
 from indexer.store.decisions import Act, Decided, Decision
 from indexer.store.place import open_store
 from indexer.store.raw import Keys
-from indexer.store.records import ANY, AnotherTaxonomy, Answered, Entry, Receipt, Record, Records, Written
+from indexer.store.records import ANY, AnotherTaxonomy, Answered, Entry, Overtaken, Receipt, Record, Records, Written
 from indexer.store.taxonomies import Effect
 from taxonomy.changes import Change as TreeChange
 from taxonomy.tree import Tree
@@ -50,6 +52,9 @@ REACH_STEP = 0.02
 
 PIECE_SECONDS, PIECE_LEAST = 0.05, 8
 """How long what is changed keeps the encoder from questions at a time, and the fewest products it encodes then."""
+
+OVERTAKEN_MOST = 20
+"""How often changes are screened anew because others changed the store meanwhile, before they are refused."""
 
 Outcome = Written | ProductError | ProductNotFound
 """What became of one change."""
@@ -158,6 +163,7 @@ class Live:
         expected: Mapping[str, int | None] = ANY,
         receipt: Receipt | None = None,
         decision: Decision | None = None,
+        screen: Screen | None = None,
     ) -> list[Outcome]:
         """Put products, patch them and delete ids, in order and in one transaction; on return every search sees it.
 
@@ -166,17 +172,20 @@ class Live:
         product must have, 0 when it must not be there, None when it must; raises VersionConflict, and then nothing was
         changed. receipt: kept with the change, for the request that asked for it; its answer is made of all outcomes.
         decision: of a person, recorded with the change; of its changes all can be made, or what is refused is raised.
+        screen: looks at what is put before it is stored, and nobody changes the store between the two; raises
+        RecordError, with nothing changed, when others write too fast for it.
         """
+        encode, overtaken = Encodings(self.encode_in_pieces) if screen else self.encode_in_pieces, 0
         while True:
             with self._turn:
                 planted = self._placement.number
                 ready = resolved(self.records, self.encoder, changes, self._ready)
-            good = [each for each in ready.changes if isinstance(each, Record | str)]
-            if decision is not None and (refused := next((e for e in ready.changes if isinstance(e, Exception)), None)):
+            seen = screen(changes, ready.changes, encode) if screen else Screened(ready.changes)
+            good = [each for each in seen.changes if isinstance(each, Record | str)]
+            if decision is not None and (refused := next((e for e in seen.changes if isinstance(e, Exception)), None)):
                 raise refused
             versions = {**ready.seen, **expected}
-            encode = self.encode_in_pieces
-            told = receipt and Receipt(receipt.key, partial(_told, receipt, ready.changes))
+            told = receipt and Receipt(receipt.key, partial(_told, receipt, seen))
             try:
                 done = store(
                     self.records,
@@ -187,15 +196,24 @@ class Live:
                     receipt=told,
                     planted=planted,
                     decision=decision,
+                    seq=seen.seq,
                 )
                 break
+            except Overtaken as error:
+                overtaken += 1
+                if overtaken > OVERTAKEN_MOST:
+                    raise RecordError(
+                        f"others changed {self.records.name} {overtaken} times while duplicates were looked for; "
+                        "nothing was changed: try again when less is written, or take duplicates in"
+                    ) from error
+                self.follow()
             except AnotherTaxonomy:  # somebody changed the tree since the products were placed: place them in that one
                 self.follow()
             except VersionConflict as error:
                 if error.product_id in expected or error.product_id not in ready.seen:
                     raise  # otherwise somebody changed, since it was read, what is patched: read it again
         self.follow()
-        return _whole(ready.changes, done)
+        return _whole(seen, done)
 
     def _ready(self, products: Sequence[Product]) -> list[Record | ProductError]:
         return prepare(products, self._placement, given_parts(self.encoder))
@@ -338,11 +356,16 @@ def check_store(manifest: Manifest, records: Records) -> None:
         )
 
 
-def _whole(changes: Sequence[Record | str | Refused], done: Sequence[Written | Exception]) -> list[Outcome]:
+def _whole(seen: Screened, done: Sequence[Written | Exception]) -> list[Outcome]:
     """Return the outcomes of changes in their order, of which `done` are those that the store was asked for."""
     written = iter(done)
-    return [cast("Written", next(written)) if isinstance(each, Record | str) else each for each in changes]
+    made: list[Outcome] = []
+    for place, each in enumerate(seen.changes):
+        one = cast("Written", next(written)) if isinstance(each, Record | str) else each
+        remarks = seen.remarks.get(place)
+        made.append(replace(one, duplicates=remarks) if remarks and isinstance(one, Written) else one)
+    return made
 
 
-def _told(receipt: Receipt, changes: Sequence[Record | str | Refused], done: Sequence[Written | Exception]) -> Answered:
-    return receipt.answer(_whole(changes, done))
+def _told(receipt: Receipt, seen: Screened, done: Sequence[Written | Exception]) -> Answered:
+    return receipt.answer(_whole(seen, done))

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from service.duplicates.verdict import Verdict
+
 Decision = Literal["auto", "suggest", "abstain"]
 
 
@@ -66,12 +68,22 @@ class Otherwise:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """A stored product so close that it may be the same; the verdict is "identical" when its content is equal."""
+    """A stored product that may be the same, or is a variant of it, or has the same picture.
+
+    similarity: mean cosine of the parts that both have. probability: that both are the same product, whatever the
+    verdict, which is one of `service.duplicates.verdict`. evidence: what decided, the weightiest first.
+    """
 
     id: str
     similarity: float
-    verdict: str
+    verdict: Verdict
+    probability: float
     evidence: tuple[str, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether it is taken for the same product."""
+        return self.verdict in {"identical", "same product"}
 
 
 @dataclass(frozen=True, slots=True)

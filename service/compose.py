@@ -11,31 +11,33 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from indexer.images.lookalikes import BITS
 from indexer.live import Live
 from indexer.product import Product, content_hash
 from indexer.space import IMAGE, TEXT, present
 from indexer.store.records import Stored
 from indexer.vectors import Keys
-from service.answer import Answer, Candidate, Decision, Duplicate, Level, Neighbour, TaxonomyVersion
+from service.answer import Answer, Candidate, Decision, Level, Neighbour, TaxonomyVersion
 from service.calibration.dial import Dial
 from service.decision import KINDS, reason
 from service.hearing import Hearing, brought_by, lineage_of, shares, think
 from service.settings import ServiceSettings
 from service.vote.evidence import Floats, Nodes
 
-SAME_PICTURE = 4
-"""Bits of 64 in which the perceptual hashes of one picture differ at most: decoded smaller, 42 of 300 photos differed
-in 2 and one in 4 (benchmarks/images.py)."""
-
 LEAVES = 3
 """Categories named at least, so that the file columns for them are always filled."""
 
 
 def compose(
-    live: Live, settings: ServiceSettings, products: Sequence[Product], hearing: Hearing, dial: Dial
+    live: Live,
+    settings: ServiceSettings,
+    products: Sequence[Product],
+    hearing: Hearing,
+    dial: Dial,
 ) -> list[Answer]:
-    """Return the answer for each product from its hearing, in order; call it while the index is being read."""
+    """Return the answer for each product from its hearing, in order, but for its duplicates (`duplicates.lookup`).
+
+    Call it while the index is being read.
+    """
     composition = _Composition(live, settings, products, hearing, dial)
     return [composition.answer(row) for row in range(len(products))]
 
@@ -58,7 +60,6 @@ class _Composition:
         self.likely, self.decided = self.thought.likely, self.thought.decided
         self.shown = _Shown.of(live, hearing, settings.shown)
         self.pictured = present(hearing.asked.vectors[IMAGE]) if IMAGE in hearing.asked.vectors else None
-        self.closeness = live.contents.features.cosines(hearing.asked.raw, self.shown.keys)
 
     def answer(self, row: int) -> Answer:
         product = self.products[row]
@@ -75,7 +76,7 @@ class _Composition:
             alternatives=self._alternatives(row),
             tags=tuple(self.thought.tags[row]),
             neighbours=tuple(self.shown.neighbours(self.live, row)),
-            duplicates=self._duplicates(row, digest),
+            duplicates=(),
             used=self._used(row),
             language=product.language,
             snapshot=manifest.id,
@@ -115,11 +116,6 @@ class _Composition:
         )
         return f"there is nothing to compare with: {lacking}"
 
-    def _compared(self, row: int) -> str:
-        """Return in a word by what a product is compared."""
-        used = self._used(row)
-        return "text and picture" if all(used.values()) else "picture" if used[IMAGE] else "text"
-
     def _category(self, row: int) -> Candidate:
         return self._candidate(int(self.decided.node[row]), float(self.decided.likely[row]))
 
@@ -154,34 +150,6 @@ class _Composition:
     @cached_property
     def _labelled(self) -> Nodes:
         return np.flatnonzero(self._sizes).astype(np.int32)
-
-    def _duplicates(self, row: int, digest: str) -> tuple[Duplicate, ...]:
-        shown, duplicates = self.shown, []
-        for place in np.flatnonzero(shown.present[row]).tolist():
-            similarity = float(self.closeness[row, place])
-            stored = shown.stored.get(int(shown.keys[row, place]))
-            if stored is None:
-                continue
-            if stored.record.content_hash == digest:
-                evidence = ("equal text",) if not stored.record.product.pictures else ("equal text and pictures",)
-                duplicates.append(Duplicate(stored.record.product.id, round(similarity, 6), "identical", evidence))
-            elif similarity >= self.settings.duplicate_similarity:
-                evidence = (f"{self._compared(row)} similarity {similarity:.3f}",)
-                duplicates.append(Duplicate(stored.record.product.id, round(similarity, 6), "similar", evidence))
-        known = {each.id for each in duplicates} | {self.products[row].id}
-        return (*duplicates, *(each for each in self._lookalikes(row) if each.id not in known))
-
-    def _lookalikes(self, row: int) -> list[Duplicate]:
-        """Return the stored products whose main picture looks the same, nearest first, as many as are shown at most."""
-        picture = next((each for each in self.products[row].pictures if each.hash), None)
-        if picture is None:
-            return []
-        keys, bits = self.live.contents.lookalikes.search(picture.phash, SAME_PICTURE)
-        ids = self.live.labels.ids(keys[: self.settings.shown])
-        return [
-            Duplicate(each, round(1 - many / BITS, 6), "same picture", (f"pictures differ in {many} of {BITS} bits",))
-            for each, many in zip(ids, bits.tolist(), strict=False)
-        ]
 
 
 def commonest(live: Live, limit: int) -> list[Candidate]:

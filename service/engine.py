@@ -24,15 +24,20 @@ from indexer.store.decisions import Act, Decided, Decision
 from indexer.store.records import ANY, Receipt, Records, Stored, Written
 from indexer.store.taxonomies import Effect
 from indexer.vectors import Keys
-from service.answer import Answer, Candidate, Neighbour, Otherwise
+from service.answer import Answer, Candidate, Duplicate, Neighbour, Otherwise
 from service.calibration.calibrate import Calibration
 from service.calibration.dial import Dial
 from service.calibration.tagging import VOTERS
 from service.compose import commonest, compose, neighbour_lists
+from service.duplicates.decider import FACT
+from service.duplicates.judging import Judging
+from service.duplicates.lookup import NEAREST, Asked, Wanted, look_up
+from service.duplicates.screening import OnDuplicate, Screening
 from service.hearing import Hearing, Thought, hear, think
 from service.settings import ServiceSettings
 from service.tags.tagger import Tagger
 from service.vote.questions import restricted
+from service.vote.search import Neighbourhood
 from taxonomy.changes import Change as TreeChange
 from taxonomy.tree import Tree
 
@@ -68,6 +73,7 @@ class Engine:
         self._learnt = calibration_in(live)
         self._calibrated: tuple[int, Calibration] | None = None
         self._tagging: tuple[tuple[int, str], Tagger] | None = None
+        self._judging: tuple[str | None, Judging] | None = None
 
     @classmethod
     def open(
@@ -121,13 +127,20 @@ class Engine:
         """Return normalised products as the index sees them, in order."""
         return self.live.space.project(self.live.encode(products), [text_of(product) for product in products])
 
-    def answer(self, products: Sequence[Product], asked: Projected, dial: Dial = SERVICE) -> list[Answer]:
-        """Answer for normalised products that were encoded already."""
+    def answer(
+        self, products: Sequence[Product], asked: Projected, dial: Dial = SERVICE, *, looks_up: bool = True
+    ) -> list[Answer]:
+        """Answer for normalised products that were encoded already; looks_up: whether duplicates are named."""
         answers: dict[int, Answer] = {}
         with self.live.reading():
             for rows, hearing in self._hear(products, asked, self.settings.shown):
                 some = [products[row] for row in rows]
-                answers.update(zip(rows, compose(self.live, self.settings, some, hearing, dial), strict=True))
+                made = compose(self.live, self.settings, some, hearing, dial)
+                if looks_up:
+                    wanted = Wanted(self.settings.duplicate_probability, self.settings.shown)
+                    twins = look_up(self.judging(), Asked(some, hearing.asked, hearing.found), wanted)
+                    made = [replace(one, duplicates=tuple(each)) for one, each in zip(made, twins, strict=True)]
+                answers.update(zip(rows, made, strict=True))
             if dial.without_image:
                 self._say_otherwise(products, asked, dial, answers)
         return [answers[row] for row in range(len(products))]
@@ -143,7 +156,7 @@ class Engine:
         seen = restricted(self.live.built, asked[np.array(rows)], others)
         blind = self.live.space.placed(seen.raw, seen.words)  # in every view: one that lacks all is of the first
         some, plain = [products[row] for row in rows], replace(dial, without_image=False)
-        for row, answer in zip(rows, self.answer(some, blind, plain), strict=True):
+        for row, answer in zip(rows, self.answer(some, blind, plain, looks_up=False), strict=True):
             named = [each.id if each else "" for each in (answer.category, answers[row].category)]
             otherwise = Otherwise(answer.decision, answer.category, changed=named[0] != named[1])
             answers[row] = replace(answers[row], without_image=otherwise)
@@ -166,17 +179,42 @@ class Engine:
 
         Raises ProductNotFound for an unknown id and ProductError for a product that is refused.
         """
-        if isinstance(query, str):
-            stored = self.get(query)
-            product, asked = stored.record.product, self._kept(stored)
-        else:
-            cleaned = clean(query, given_parts(self.live.encoder))
-            if isinstance(cleaned, ProductError):
-                raise cleaned
-            product, asked = cleaned, self.encode([cleaned])
+        product, asked = self._asked(query)
         with self.live.reading():
             (_, hearing), *_ = self._hear([product], asked, limit)
             return neighbour_lists(self.live, hearing, limit)[0]
+
+    def duplicates(self, query: Product | str, limit: int, least: float | None = None) -> list[Duplicate]:
+        """Return the stored products that may be the same as a product, or as the stored one with that id.
+
+        `limit` at most, the surest first: the same product with a probability of `least` or more, the setting
+        `duplicate_probability` without one, and after these same pictures and variants; with 0 all that were judged.
+        Raises as `similar`.
+        """
+        product, asked = self._asked(query)
+        with self.live.reading():
+            (_, hearing), *_ = self._hear([product], asked, 2 * max(limit, NEAREST))
+            heard = Asked([product], hearing.asked, hearing.found)
+            sure = self.settings.duplicate_probability if least is None else least
+            wanted = Wanted(sure, limit, 2 * max(limit, NEAREST), different=least is not None)
+            return look_up(self.judging(), heard, wanted)[0]
+
+    def judging(self) -> Judging:
+        """Return what judges pairs of products of this index, by the decider that it has now."""
+        decider, known = self.live.records.fact(FACT), self._judging  # read once: others may be answering
+        if known is None or known[0] != decider:
+            known = self._judging = decider, Judging.of(self.live)
+        return known[1]
+
+    def _asked(self, query: Product | str) -> tuple[Product, Projected]:
+        """Return a product as the index sees it, or the stored one with that id."""
+        if isinstance(query, str):
+            stored = self.get(query)
+            return stored.record.product, self._kept(stored)
+        cleaned = clean(query, given_parts(self.live.encoder))
+        if isinstance(cleaned, ProductError):
+            raise cleaned
+        return cleaned, self.encode([cleaned])
 
     def _kept(self, stored: Stored) -> Projected:
         """Return a stored product as it was encoded, pictures and vectors that came with it included."""
@@ -190,9 +228,13 @@ class Engine:
         with self.live.reading():
             return commonest(self.live, limit)
 
-    def put(self, products: Sequence[Product]) -> list[Written | ProductError]:
-        """Store products and their labels; each counts from the next question on. In order, refused ones as errors."""
-        return self.live.put(products)
+    def put(self, products: Sequence[Product], *, on_duplicate: OnDuplicate = "accept") -> list[Written | ProductError]:
+        """Store products and their labels; each counts from the next question on. In order, refused ones as errors.
+
+        on_duplicate: as for `change`.
+        """
+        outcomes = self.change(products, on_duplicate=on_duplicate)
+        return [each for each in outcomes if not isinstance(each, ProductNotFound)]  # which only a patch can be
 
     def delete(self, ids: Sequence[str]) -> list[Written]:
         """Forget products; an unknown id is no error, its outcome is "missing"."""
@@ -205,9 +247,27 @@ class Engine:
         expected: Mapping[str, int | None] = ANY,
         receipt: Receipt | None = None,
         decision: Decision | None = None,
+        on_duplicate: OnDuplicate = "accept",
     ) -> list[Outcome]:
-        """Put products, patch them and delete ids in one transaction, as `Live.change` does."""
-        return self.live.change(changes, expected=expected, receipt=receipt, decision=decision)
+        """Put products, patch them and delete ids in one transaction, as `Live.change` does.
+
+        on_duplicate: what becomes of a product that is stored already under another id, or comes twice in `changes`:
+        `accept` stores it; `flag` does, and its outcome tells the duplicates; with `reject` its outcome is a
+        ProductDuplicate, unless it was stored like that before.
+        """
+        screen = None if on_duplicate == "accept" else self._screening(refuses=on_duplicate == "reject")
+        return self.live.change(changes, expected=expected, receipt=receipt, decision=decision, screen=screen)
+
+    def _screening(self, *, refuses: bool) -> Screening:
+        wanted = Wanted(self.settings.duplicate_probability, self.settings.shown)
+        return Screening(self.judging(), self._found, wanted, refuses)
+
+    def _found(
+        self, products: Sequence[Product], asked: Projected
+    ) -> Iterator[tuple[list[int], Projected, Neighbourhood]]:
+        """Yield the rows of the products of each pattern, as they are asked about, with their neighbours."""
+        for rows, hearing in self._hear(products, asked, self.settings.shown):
+            yield rows, hearing.asked, hearing.found
 
     def patch(self, patches: Sequence[Patch]) -> list[Outcome]:
         """Change some fields of stored products; in order, a refused patch and one of an unknown id as errors."""

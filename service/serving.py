@@ -29,9 +29,10 @@ from indexer.store.decisions import Act, Decided, Decision
 from indexer.store.place import open_store
 from indexer.store.records import ANY, Receipt, Records, Stored, Written
 from indexer.store.taxonomies import Effect
-from service.answer import Answer, Neighbour
+from service.answer import Answer, Duplicate, Neighbour
 from service.audit.audit import Audit
 from service.calibration.dial import Dial
+from service.duplicates.screening import OnDuplicate
 from service.duplicates.standing import Standing
 from service.engine import SERVICE, Engine
 from service.renewal.needs import Needs
@@ -143,10 +144,14 @@ class Serving:
         """Return as `Engine.similar`."""
         return self.engine.similar(query, limit)
 
-    def put(self, products: Sequence[Product]) -> list[Written | ProductError]:
+    def duplicates(self, query: Product | str, limit: int, least: float | None = None) -> list[Duplicate]:
+        """Return as `Engine.duplicates`."""
+        return self.engine.duplicates(query, limit, least)
+
+    def put(self, products: Sequence[Product], *, on_duplicate: OnDuplicate = "accept") -> list[Written | ProductError]:
         """Store as `Engine.put`; on return every question sees it, whatever is swapped meanwhile."""
         with self._visible() as engine:
-            return engine.put(products)
+            return engine.put(products, on_duplicate=on_duplicate)
 
     def change(
         self,
@@ -155,10 +160,13 @@ class Serving:
         expected: Mapping[str, int | None] = ANY,
         receipt: Receipt | None = None,
         decision: Decision | None = None,
+        on_duplicate: OnDuplicate = "accept",
     ) -> list[Outcome]:
         """Change as `Engine.change`; on return every question sees it, whatever is swapped meanwhile."""
         with self._visible() as engine:
-            return engine.change(changes, expected=expected, receipt=receipt, decision=decision)
+            return engine.change(
+                changes, expected=expected, receipt=receipt, decision=decision, on_duplicate=on_duplicate
+            )
 
     def delete(self, ids: Sequence[str]) -> list[Written]:
         """Forget as `Engine.delete`; on return no question finds them, whatever is swapped meanwhile."""

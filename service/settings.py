@@ -32,8 +32,8 @@ class ServiceSettings(ImageSettings):
     )
     tag_support: int = Field(2, ge=1, description="Products that must carry a tag before it is given for neighbours.")
     tag_limit: int = Field(30, ge=0, le=200, description="Tags given at most.")
-    duplicate_similarity: float = Field(
-        0.95, gt=0, le=1, description="Similarity from which a neighbour is a duplicate."
+    duplicate_probability: float = Field(
+        0.5, gt=0, le=1, description="Probability of being the same product from which a stored one is a duplicate."
     )
     shown: int = Field(10, ge=1, le=100, description="Neighbours shown in an answer.")
     alternatives: int = Field(5, ge=1, le=20, description="Alternative categories shown in an answer.")

@@ -59,12 +59,8 @@ def test_a_stored_product_has_no_vote_on_itself(reader: TestClient) -> None:
     del product["id"]
     foreign = reader.post("/v1/categorize", json=product).json()
     assert foreign["neighbours"][0]["id"] == "P001"
-    assert foreign["duplicates"][0] == {
-        "id": "P001",
-        "similarity": 1.0,
-        "verdict": "identical",
-        "evidence": ["equal text"],
-    }
+    first = foreign["duplicates"][0]
+    assert (first["id"], first["similarity"], first["verdict"]) == ("P001", 1.0, "identical")
 
 
 def test_category_and_tags_of_the_question_are_never_input(reader: TestClient) -> None:
@@ -128,11 +124,11 @@ def test_a_stored_product_counts_from_the_next_question_on(client: TestClient) -
     lamp = {"title": "Bedside lamp with dimmer", "category": "Home > Lamps", "tags": ["light"]}
     created = client.put("/v1/products/L1", json=lamp)
     assert (created.status_code, created.headers["location"]) == (201, "/v1/products/L1")
-    assert created.json() == {"id": "L1", "outcome": "created", "version": 1, "seq": 61, "images": []}
+    assert created.json() == {"id": "L1", "outcome": "created", "version": 1, "seq": 61, "duplicates": [], "images": []}
     answer = client.post("/v1/categorize", json={"title": "Bedside lamp, dimmer"}).json()
     assert (answer["category"]["path"], answer["neighbours"][0]["id"]) == ("Home > Lamps", "L1")
     deleted = client.delete("/v1/products/L1").json()
-    assert deleted == {"id": "L1", "outcome": "deleted", "version": 1, "seq": 62, "images": []}
+    assert deleted == {"id": "L1", "outcome": "deleted", "version": 1, "seq": 62, "duplicates": [], "images": []}
     after = client.post("/v1/categorize", json={"title": "Bedside lamp, dimmer"}).json()
     assert "L1" not in {neighbour["id"] for neighbour in after["neighbours"]}
 

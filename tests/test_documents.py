@@ -97,7 +97,7 @@ def test_the_numbers_of_the_decision_are_those_of_the_code() -> None:
         "tags at most": (settings["tag_limit"].default,),
         "tags' voters": (tagging.VOTERS,),
         "least voice": (voted.LEAST_VOICE,),
-        "duplicate": (settings["duplicate_similarity"].default,),
+        "duplicate": (settings["duplicate_probability"].default,),
         "budget": (postings.BUDGET,),
     }
     learnt: dict[str, tuple[tuple[float, ...], float | tuple[float, ...]]] = {

@@ -124,7 +124,7 @@ def test_equal_content_under_another_id_is_an_identical_duplicate(engine: Engine
     """The verdict rests on the text, cleaned alike on both sides."""
     engine.put([replace(PAN, id="twin", title="Hollin  <b>large</b> frying pan")])
     duplicate = ask(engine, PAN).duplicates[0]
-    assert ("twin", "identical", ("equal text",)) == (duplicate.id, duplicate.verdict, duplicate.evidence)
+    assert ("twin", "identical", "equal content") == (duplicate.id, duplicate.verdict, duplicate.evidence[0])
     assert duplicate.similarity == pytest.approx(1.0, abs=1e-5)
 
 

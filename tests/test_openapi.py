@@ -22,7 +22,7 @@ EXAMPLES = 25
 """Requests tried at each route in each of schemathesis's ways; half of them break the description on purpose."""
 
 SAYS_MORE = (
-    *("/v1/categorize", "/v1/categorize:batch", "/v1/similar"),
+    *("/v1/categorize", "/v1/categorize:batch", "/v1/similar", "/v1/duplicates"),
     *("/v1/products/{product_id}", "/v1/products", "/v1/products:batch"),
     *(f"/v1/index:{what}" for what in ("rebuild", "publish", "rollback", "discard")),
     *("/v1/taxonomy/changes", "/v1/taxonomy/changes/{number}:undo"),

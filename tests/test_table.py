@@ -84,7 +84,11 @@ def test_cells_of_an_answer() -> None:
         alternatives=tuple(leaves),
         tags=(TagScore("red", 0.9, "text"), TagScore("big", 0.4, "neighbours")),
         neighbours=(Neighbour("n1", "One", "A > B1", 0.9, 0.6), Neighbour("n2", "Two", "", 0.8, 0.0)),
-        duplicates=(Duplicate("n1", 0.99, "similar", ("text similarity 0.990",)),),
+        duplicates=(
+            Duplicate("n1", 0.99, "identical", 1.0, ("equal content",)),
+            Duplicate("n3", 0.97, "same product", 0.8, ()),
+            Duplicate("n2", 0.95, "variant", 0.1, ()),
+        ),
         used={"text": True},
         language="en",
         snapshot="s",
@@ -103,7 +107,7 @@ def test_cells_of_an_answer() -> None:
         "aisle_leaf_3_probability": 0.5 / 3,
         "aisle_tags": "red|big",
         "aisle_neighbours": "n1|n2",
-        "aisle_duplicates": "n1",
+        "aisle_duplicates": "n1|n3",
         "aisle_problem": "",
     }
 

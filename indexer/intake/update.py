@@ -75,11 +75,12 @@ def store(
     receipt: Receipt | None = None,
     planted: int | None = None,
     decision: Decision | None = None,
+    seq: int | None = None,
 ) -> list[Written]:
     """Put records and delete ids in one transaction, with the raw vectors of content that the encoder has not seen yet.
 
-    encode: of products that are whole. expected, receipt, planted, decision: as for `Records.change`, which says what
-    is raised.
+    encode: of products that are whole. expected, receipt, planted, decision, seq: as for `Records.change`, which says
+    what is raised.
     """
     contents = {each.content_hash: each.product for each in changes if isinstance(each, Record)}
     new = contents.keys() - records.known(contents, encoder.name)
@@ -96,6 +97,7 @@ def store(
                 receipt=receipt,
                 planted=planted,
                 decision=decision,
+                seq=seq,
             )
         except Unencoded as error:  # somebody deleted the last product of that content in the meantime
             new = new | set(error.contents)

@@ -30,7 +30,7 @@ from indexer.store.moment import Moment, now_text
 from indexer.store.raw import RawVectors, Slice
 from indexer.store.refusals import refusal
 from indexer.store.requests import Answered, Receipt
-from indexer.store.rows import ANY, Entry, Outcome, Record, Stored, Unencoded, Written
+from indexer.store.rows import ANY, Entry, Outcome, Overtaken, Record, Stored, Unencoded, Written
 from indexer.store.schema import journal, labels, products
 from indexer.store.suspects import Suspects
 from indexer.store.taxonomies import Taxonomies
@@ -43,6 +43,7 @@ __all__ = [
     "Answered",
     "Entry",
     "Outcome",
+    "Overtaken",
     "RawVectors",
     "Receipt",
     "Record",
@@ -126,6 +127,7 @@ class Records:
         expected: Mapping[str, int | None] = ANY,
         receipt: Receipt | None = None,
         planted: int | None = None,
+        seq: int | None = None,
         decision: Decision | None = None,
     ) -> list[Written]:
         """Put records, delete ids and keep raw vectors in one transaction; the answers are in the order of `changes`.
@@ -134,11 +136,14 @@ class Records:
         `missing`; of repeated ids the last wins. encoder: by which every content that is put must have raw vectors.
         expected: the version that a product must have now, 0 for none, None for any. receipt: of the request that asked
         for it. planted: the version of the tree in which the records were placed. decision: of a person, recorded with
-        what it changes. Raises Unencoded, AnotherTaxonomy, VersionConflict and RecordError, with nothing changed.
+        what it changes. seq: the place where the journal must end. Raises Unencoded, AnotherTaxonomy, Overtaken,
+        VersionConflict and RecordError, with nothing changed.
         """
         with self._changing() as connection:
             if planted is not None:
                 versions.check(connection, planted)
+            if seq is not None and rows.last_seq(connection) != seq:
+                raise Overtaken
             if vectors is not None:
                 raw.keep(connection, vectors)
             now, kept = now_text(), decisions.keep(connection, decision.keeps) if decision else {}

@@ -58,7 +58,7 @@ class Stored:
 class Written:
     """What became of one put or delete; whoever followed the journal up to `seq` sees it.
 
-    `key` is -1 and `version` 0 for a product that was missing.
+    `key` is -1 and `version` 0 for a product that was missing. duplicates: what a screen found it may be the same as.
     """
 
     key: int
@@ -66,6 +66,7 @@ class Written:
     outcome: Outcome
     version: int
     seq: int
+    duplicates: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,10 @@ def change(
         if lost := contents - known(connection, contents, encoder):
             raise Unencoded(lost)
     return written
+
+
+class Overtaken(Exception):
+    """Somebody changed the store since it was looked at."""
 
 
 class Unencoded(Exception):

@@ -39,7 +39,10 @@ def _decided(answer: Answer, width: int | None) -> str:
 def _facts(answer: Answer) -> list[tuple[str, str]]:
     leaves = [(f"{leaf.probability:.2f}", leaf.path) for leaf in answer.alternatives[:LEAVES]]
     near = [_neighbour(neighbour) for neighbour in answer.neighbours[:NEIGHBOURS]]
-    twins = [f"{twin.id} {twin.verdict} ({', '.join(twin.evidence)})" for twin in answer.duplicates]
+    twins = [
+        f"{one_line(twin.id)} {twin.verdict} {twin.probability:.2f} ({one_line(', '.join(twin.evidence))})"
+        for twin in answer.duplicates
+    ]
     return [
         *_block("leaves", aligned(leaves)),
         ("tags", ", ".join(f"{tag.tag} {tag.score:.2f}" for tag in answer.tags) or "-"),

@@ -108,7 +108,7 @@ def answer_cells(answer: Answer) -> Cells:
         "aisle_decision": answer.decision,
         "aisle_tags": "|".join(tag.tag for tag in answer.tags),
         "aisle_neighbours": "|".join(neighbour.id for neighbour in answer.neighbours),
-        "aisle_duplicates": "|".join(duplicate.id for duplicate in answer.duplicates),
+        "aisle_duplicates": "|".join(duplicate.id for duplicate in answer.duplicates if duplicate.same),
     }
     if answer.category:
         cells |= {"aisle_path": answer.category.path, "aisle_probability": answer.category.probability}

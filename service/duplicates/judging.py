@@ -110,6 +110,30 @@ class Judging:
 
         return _judgements(decided, tell)
 
+    def among(self, products: Sequence[Product], asked: Projected, left: Keys, right: Keys) -> Judgements:
+        """Judge normalised products with each other: `products[left[i]]` with `products[right[i]]`, int64 (n,) each.
+
+        asked: as for `asked`.
+        """
+        said = [told(product, content_hash(product)) for product in products]
+        traits, raw = Traits.of(said), np.asarray(asked.raw)
+
+        def compared(ours: Keys, theirs: Keys) -> Compared:
+            near = self._near((raw[ours], asked.words[ours]), (raw[theirs], asked.words[theirs]))
+            sides = Side(traits, ours), Side(traits, theirs)
+            return self._comparison.features(*sides, near), equal_content(*sides)
+
+        def tell(rows: Sequence[int]) -> list[tuple[str, ...]]:
+            ours, theirs = left[list(rows)], right[list(rows)]
+            features, equal = compared(ours, theirs)
+            return [
+                evidence(said[one], said[other], features[row], equal=bool(equal[row]))
+                for row, (one, other) in enumerate(zip(ours.tolist(), theirs.tolist(), strict=True))
+            ]
+
+        steps = [slice(start, start + BATCH) for start in range(0, len(left), BATCH)]
+        return _judgements([self.decider.decide(*compared(left[step], right[step])) for step in steps], tell)
+
     def compared(self, left: Keys, right: Keys) -> Compared:
         """Return the features of pairs of stored products, float32 (n, FEATURES), and which have equal content."""
         if not len(left):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from typing import Any
 
 import orjson
@@ -23,8 +24,8 @@ from service.rest.bodies import FORM, JSON, NDJSON, BodyRoute, media_type, read_
 from service.rest.forms import form_schema
 from service.rest.parameters import DialAsked, reached
 from service.rest.problems import MEDIA_TYPE
-from service.rest.replies import Categorized, CategorizedBatch, SimilarProducts, answer_shown
-from service.rest.schemas import CategorizeBatch, ProductBody, SimilarBody
+from service.rest.replies import Categorized, CategorizedBatch, Duplicates, SimilarProducts, answer_shown
+from service.rest.schemas import CategorizeBatch, DuplicatesBody, ProductBody, SimilarBody
 from service.rest.uploads import images_of, listing, looked_at
 
 PAGE_DEFAULT, PAGE_LIMIT = 50, 500
@@ -142,6 +143,25 @@ async def similar(request: Request, body: SimilarBody) -> Json:
     query = body.id if body.id and not body.says_anything else asked[0]
     ran = await ask(request, lambda asked: [engine.similar(each, body.limit) for each in asked], [query])
     return Json({"items": ran.results[0], "images": images_of(request, asked[0])})
+
+
+@router.post(
+    "/duplicates",
+    response_model=Duplicates,
+    responses=refusals(*BODY, 404),
+    openapi_extra=or_form(DuplicatesBody),
+    dependencies=[Depends(reached)],
+)
+async def duplicates(request: Request, body: DuplicatesBody) -> Json:
+    """Return the stored products that a product may be a duplicate or variant of, or the stored one with that `id`."""
+    begun = time.perf_counter()
+    engine = serving_of(request)
+    asked = await looked_at(request, [listing(request, body.question(), body)])
+    query = body.id if body.id and not body.says_anything else asked[0]
+    look = partial(engine.duplicates, limit=body.limit, least=body.least)
+    ran = await ask(request, lambda asked: [look(each) for each in asked], [query])
+    shown = {"items": ran.results[0], "images": images_of(request, asked[0])}
+    return Json(shown | {"timings": _timings(begun, ran.queue_ms, ran.compute_ms)})
 
 
 def _counted(batch: Batch) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from indexer.live import Change
 from indexer.product import Product
 from indexer.store.records import Answered, Written
 from service.answer import Answer
+from service.duplicates.screening import OnDuplicate
 from service.engine import Asking
 from service.rest.asking import aside, ask, ask_patiently, settings_of
 from service.rest.bodies import parse
@@ -113,7 +114,14 @@ async def categorize_lines(request: Request, asking: Asking, body: bytes) -> Asy
     yield orjson.dumps({"counts": counts(len(lines), failed)}, option=orjson.OPT_APPEND_NEWLINE)
 
 
-async def change_items(request: Request, documents: Sequence[object], key: str | None, body: bytes) -> Response:
+async def change_items(
+    request: Request,
+    documents: Sequence[object],
+    key: str | None,
+    body: bytes,
+    *,
+    on_duplicate: OnDuplicate = "accept",
+) -> Response:
     """Store, change and forget products in the order given and in one transaction; what follows a change sees it."""
     asked = await _changes(request, documents)
 
@@ -121,10 +129,10 @@ async def change_items(request: Request, documents: Sequence[object], key: str |
         batch = Batch(_changed(request, documents, asked, outcomes))
         return Answered(200, orjson.dumps({"items": batch.items, "counts": counts(len(batch.items), batch.failed)}))
 
-    return await write_once(request, key, body, _good(asked), answer, batch=True)
+    return await write_once(request, key, body, _good(asked), answer, batch=True, on_duplicate=on_duplicate)
 
 
-async def change_lines(request: Request, body: bytes) -> AsyncIterator[bytes]:
+async def change_lines(request: Request, body: bytes, on_duplicate: OnDuplicate = "accept") -> AsyncIterator[bytes]:
     """Yield one line for each line of `body` that is not blank, and one with the counts at the end.
 
     LINES of them are one transaction; what was answered is stored, whatever becomes of those that follow.
@@ -134,7 +142,7 @@ async def change_lines(request: Request, body: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(lines), LINES):
         documents = [_document(line) for line in lines[start : start + LINES]]
         asked = await _changes(request, documents)
-        outcomes = await write(request, _good(asked), patient=start > 0)
+        outcomes = await write(request, _good(asked), patient=start > 0, on_duplicate=on_duplicate)
         batch = Batch(_changed(request, documents, asked, outcomes))
         failed += batch.failed
         yield b"".join(orjson.dumps(item, option=orjson.OPT_APPEND_NEWLINE) for item in batch.items)

@@ -15,9 +15,18 @@ from indexer.live import REACH_STEP
 from indexer.product import ID_CHARS
 from indexer.store.records import ANY
 from service.calibration.dial import Dial, Policy
+from service.duplicates.screening import OnDuplicate
 from service.rest.asking import serving_of, settings_of
 from service.rest.images import ID_PATTERN
 from service.rest.problems import InvalidField, SeqNotReached
+
+OnDuplicateAsked = Annotated[
+    OnDuplicate,
+    Query(
+        description="What becomes of a product that is stored already under another id, or comes twice in the request: "
+        "`accept` stores it, `flag` stores it and tells its duplicates, `reject` refuses it (409 `duplicate`).",
+    ),
+]
 
 
 class _Rest(Convertor[str]):

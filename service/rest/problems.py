@@ -8,7 +8,7 @@ inside, which is in the log beside the request id.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -25,6 +25,7 @@ from indexer.errors import (
     EncoderError,
     ModelMismatch,
     PatternNotFound,
+    ProductDuplicate,
     ProductError,
     ProductNotFound,
     RecordError,
@@ -130,6 +131,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     PatternNotFound: Kind(404, "pattern_not_found", "No such pattern of doubted labels"),
     TaxonomyConflict: Kind(409, "taxonomy_conflict", "Another version of the taxonomy stands"),
     IdConflict: Kind(409, "id_conflict", "Two different ids"),
+    ProductDuplicate: Kind(409, "duplicate", "The product is stored already under another id"),
     RequestRunning: Kind(409, "request_running", "The request of this idempotency key has no answer yet"),
     VersionConflict: Kind(412, "version_conflict", "The product has another version"),
     BodyTooLarge: Kind(413, "body_too_large", "The body is too large"),
@@ -196,10 +198,20 @@ class Problem:
     errors: list[Fault]
 
 
+@dataclass(frozen=True, slots=True)
+class DuplicateProblem(Problem):
+    """A problem that names the stored products that one is the same as."""
+
+    duplicates: Sequence[Any]
+
+
+_MEMBERS = tuple(each.name for each in fields(Problem))
+
+
 def problem(error: Exception, path: str, request_id: str) -> Problem:
     """Return the problem that `error` is to a client who asked for `path`."""
     kind = kind_of(error)
-    return Problem(
+    told = Problem(
         type=TYPE_PREFIX + kind.code,
         title=kind.title,
         status=kind.status,
@@ -209,6 +221,9 @@ def problem(error: Exception, path: str, request_id: str) -> Problem:
         request_id=request_id,
         errors=_faults(error),
     )
+    if isinstance(error, ProductDuplicate):
+        return DuplicateProblem(**{name: getattr(told, name) for name in _MEMBERS}, duplicates=error.duplicates)
+    return told
 
 
 def problem_response(error: Exception, path: str, request_id: str) -> Response:

@@ -19,6 +19,7 @@ from starlette.responses import Response, StreamingResponse
 from indexer.intake.patch import Patch
 from indexer.product import Product
 from indexer.store.records import ANY, Answered, Written
+from service.duplicates.screening import OnDuplicate
 from service.rest.api import ANSWERED_BY_LINES, BODY, PAGE_DEFAULT, PAGE_LIMIT, Json, chained, or_form, refusals
 from service.rest.asking import serving_of
 from service.rest.batches import change_items, change_lines, changed, check_size
@@ -33,7 +34,7 @@ from service.rest.bodies import (
     parse,
     read_bytes,
 )
-from service.rest.parameters import KEY, IfMatch, IfNoneMatch, Key, ProductId, expected, reached
+from service.rest.parameters import KEY, IfMatch, IfNoneMatch, Key, OnDuplicateAsked, ProductId, expected, reached
 from service.rest.problems import IdConflict, InvalidCursor, InvalidField
 from service.rest.replies import Change, ChangedBatch, ProductPage, StoredProduct, product_shown
 from service.rest.schemas import NewProduct, ProductBody, ProductFields, ProductPatch, ProductsBatch
@@ -75,10 +76,12 @@ _CREATED: dict[int | str, dict[str, Any]] = {
     responses=refusals(*BODY, 409, 507) | _CHANGED | _CREATED,
     openapi_extra=or_form(NewProduct),
 )
-async def post_product(request: Request, body: NewProduct, key: Key = None) -> Response:
+async def post_product(
+    request: Request, body: NewProduct, key: Key = None, on_duplicate: OnDuplicateAsked = "accept"
+) -> Response:
     """Store a product under the id in the body, as PUT does."""
     product = await _looked(request, body, body.id)
-    return await _change(request, product, key=key)
+    return await _change(request, product, key=key, on_duplicate=on_duplicate)
 
 
 _CHANGES_BODY = {
@@ -96,7 +99,7 @@ _CHANGES_BODY = {
     responses=refusals(*BODY, 409, 507) | ANSWERED_BY_LINES,
     openapi_extra={"requestBody": _CHANGES_BODY},
 )
-async def change_products(request: Request, key: Key = None) -> Response:
+async def change_products(request: Request, key: Key = None, on_duplicate: OnDuplicateAsked = "accept") -> Response:
     """Store, change and forget many products, in this order and in one transaction.
 
     NDJSON is answered line by line, some hundred lines in a transaction; it has no limit of items, only of bytes, and
@@ -105,13 +108,13 @@ async def change_products(request: Request, key: Key = None) -> Response:
     if media_type(request) == NDJSON:
         if key is not None:
             raise InvalidField("lines are carried out some at a time; send JSON with an Idempotency-Key", KEY)
-        lines = change_lines(request, await read_bytes(request))
+        lines = change_lines(request, await read_bytes(request), on_duplicate)
         return StreamingResponse(chained(await anext(lines), lines), media_type=NDJSON)
     check_media_type(request, (JSON,))
     body = await read_bytes(request)
     documents = ProductsBatch.model_validate(parse(body)).items
     check_size(request, documents)
-    return await change_items(request, documents, key, body)
+    return await change_items(request, documents, key, body, on_duplicate=on_duplicate)
 
 
 @router.get(
@@ -138,12 +141,15 @@ async def put_product(
     body: ProductBody,
     if_match: IfMatch = None,
     if_none_match: IfNoneMatch = None,
+    *,
+    on_duplicate: OnDuplicateAsked = "accept",
 ) -> Response:
     """Store a product whole, replacing what was there; it counts from the next question on. Idempotent."""
     if body.id is not None and body.id != product_id:
         raise IdConflict(f"the path names {product_id[:80]!r}, the body {body.id[:80]!r}; leave the id out of the body")
     wanted = expected(product_id, if_match, if_none_match)
-    return await _change(request, await _looked(request, body, product_id), wanted=wanted)
+    product = await _looked(request, body, product_id)
+    return await _change(request, product, wanted=wanted, on_duplicate=on_duplicate)
 
 
 @router.patch(
@@ -153,11 +159,17 @@ async def put_product(
     openapi_extra={"requestBody": {"content": {MERGE: {"schema": {"$ref": "#/components/schemas/ProductPatch"}}}}},
 )
 async def patch_product(
-    request: Request, product_id: ProductId, body: ProductPatch, if_match: IfMatch = None, key: Key = None
+    request: Request,
+    product_id: ProductId,
+    body: ProductPatch,
+    if_match: IfMatch = None,
+    key: Key = None,
+    *,
+    on_duplicate: OnDuplicateAsked = "accept",
 ) -> Response:
     """Change some fields of a stored product (JSON merge patch): null resets one, the others stay as they are."""
     patch = body.patch(await _looked(request, body, product_id))
-    return await _change(request, patch, key=key, wanted=expected(product_id, if_match))
+    return await _change(request, patch, key=key, wanted=expected(product_id, if_match), on_duplicate=on_duplicate)
 
 
 @router.delete("/products/{product_id:rest}", response_model=Change, responses=refusals(412, 422, 507))
@@ -177,6 +189,7 @@ async def _change(
     *,
     key: str | None = None,
     wanted: Mapping[str, int | None] = ANY,
+    on_duplicate: OnDuplicate = "accept",
 ) -> Response:
     """Carry out one change; a product that is refused is raised as its error."""
 
@@ -187,7 +200,8 @@ async def _change(
         status, shown = told
         return Answered(status, orjson.dumps(shown))
 
-    return await write_once(request, key, document_of(request), [change], answer, expected=wanted)
+    document = document_of(request)
+    return await write_once(request, key, document, [change], answer, expected=wanted, on_duplicate=on_duplicate)
 
 
 _CURSOR = re.compile(r"after ([0-9]{1,18})")

@@ -112,6 +112,7 @@ class Change(BaseModel):
     outcome: Literal["created", "updated", "unchanged", "deleted", "missing"]
     version: int
     seq: int
+    duplicates: list[Duplicate] = Field(description="Of a product that was stored with `on_duplicate=flag`.")
     images: list[ImageShown] = Field(description="In the order they were sent.")
 
 
@@ -181,6 +182,14 @@ class SimilarProducts(BaseModel):
 
     items: list[Neighbour]
     images: list[ImageShown] = Field(description="Of the question, in the order they were sent.")
+
+
+class Duplicates(BaseModel):
+    """Stored products that may be the same: those that are, the likeliest first, then same pictures, then variants."""
+
+    items: list[Duplicate]
+    images: list[ImageShown] = Field(description="Of the question, in the order they were sent.")
+    timings: Timings
 
 
 class TaxonomySummary(BaseModel):

@@ -270,6 +270,18 @@ class SimilarBody(ProductBody):
     limit: int = Field(SIMILAR_DEFAULT, ge=1, le=SIMILAR_LIMIT)
 
 
+class DuplicatesBody(SimilarBody):
+    """A product, or nothing but the `id` of a stored one."""
+
+    least: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Probability of being the same product from which a stored one is told, the service's setting when "
+        "absent; with 0, all that were judged, different ones too.",
+    )
+
+
 class MapBody(Body):
     """Categories as somebody else writes them."""
 

@@ -29,6 +29,7 @@ from indexer.errors import RecordError
 from indexer.live import Change, Outcome
 from indexer.store.records import ANY, Answered, Receipt, Records, Written
 from indexer.store.requests import ABANDONED
+from service.duplicates.screening import OnDuplicate
 from service.rest.asking import aside, serving_of, settings_of
 from service.rest.images import ImageBody
 from service.rest.worker import Closed, Overloaded
@@ -88,12 +89,16 @@ async def write(
     receipt: Receipt | None = None,
     *,
     patient: bool = False,
+    on_duplicate: OnDuplicate = "accept",
 ) -> list[Outcome]:
     """Change the store and return the outcomes, in order; whatever is asked from then on sees them.
 
+    on_duplicate: as for `Engine.change`.
+
     Raises VersionConflict, RecordError and Overloaded, with nothing changed; one that is patient waits for room.
     """
-    change = partial(serving_of(request).change, changes, expected=expected, receipt=receipt)
+    serving = serving_of(request)
+    change = partial(serving.change, changes, expected=expected, receipt=receipt, on_duplicate=on_duplicate)
     while True:
         try:
             return await _writer(request).run(change, len(changes))
@@ -112,6 +117,7 @@ async def write_once(
     *,
     expected: Mapping[str, int | None] = ANY,
     batch: bool = False,
+    on_duplicate: OnDuplicate = "accept",
 ) -> Response:
     """Change the store and answer, or answer as before when the key came with the same request already.
 
@@ -121,7 +127,7 @@ async def write_once(
     """
     shown = _as_it_is if batch else _about_a_product
     if key is None:
-        outcomes = await write(request, changes, expected)
+        outcomes = await write(request, changes, expected, on_duplicate=on_duplicate)
         return shown(await aside(answer, outcomes, items=len(changes)), {})
     records, kept = serving_of(request).live.records, timedelta(hours=settings_of(request).key_hours)
     name, fingerprint = key.strip('"') or key, _fingerprint(request, body)
@@ -136,7 +142,7 @@ async def write_once(
 
     try:
         async with _renewed(records, name):
-            await write(request, changes, expected, Receipt(name, told))
+            await write(request, changes, expected, Receipt(name, told), on_duplicate=on_duplicate)
     except asyncio.CancelledError:  # nobody waits for the answer, but the change goes on, and its receipt with it
         raise
     except BaseException:
@@ -183,8 +189,9 @@ async def _renewed(records: Records, key: str) -> AsyncIterator[None]:
 
 
 def _fingerprint(request: Request, body: object) -> str:
-    """Return what is the same for equal requests alone: method, path, condition and body."""
+    """Return what is the same for equal requests alone: method, path, condition, what becomes of duplicates, body."""
     said = [request.method, request.scope["path"], request.headers.get("if-match", "")]
+    said += request.query_params.getlist("on_duplicate")
     written = body if isinstance(body, bytes) else orjson.dumps(body, default=_image, option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(orjson.dumps(said) + written).hexdigest()
 

@@ -126,7 +126,7 @@ function basis(used) {
 }
 
 function duplicate(each) {
-  return el("li", "", el("b", "", each.id), ` ${each.verdict}: ${each.evidence.join(", ")}`);
+  return el("li", "", el("b", "", each.id), ` ${each.verdict}, ${percent(each.probability)}: ${each.evidence.join(", ")}`);
 }
 
 function show(answer) {

@@ -1,0 +1,157 @@
+"""Which stored products may be the same as products that are asked about: found, judged, and told the surest first.
+
+found    neighbours that the search of an answer has brought, by vector and words in turns; who shares an article number
+         or the whole content; whose main picture looks the same; who a person has called the same
+judged   by the one judge of pairs (`judging.py`), overruled by what people said of a pair
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.codes import codes_of, content_code
+from indexer.live import Live
+from indexer.product import Product, content_hash
+from indexer.space import Projected
+from indexer.vectors import Keys
+from service.answer import Duplicate
+from service.duplicates.judging import Judging
+from service.duplicates.verdict import (
+    DIFFERENT,
+    IDENTICAL,
+    SAME,
+    SAME_PICTURE,
+    VARIANT,
+    VERDICTS,
+    Codes,
+    Floats,
+    Judgements,
+    Verdict,
+)
+from service.vote.search import Neighbourhood
+
+PICTURE_BITS = 4
+"""Bits of 64 in which the perceptual hashes of one picture differ at most: decoded smaller, 42 of 300 photos differed
+in 2 and one in 4 (benchmarks/images.py)."""
+NEAREST = 12
+"""Neighbours that are judged for an answer; whoever asks for more duplicates gets more of them judged."""
+SHARED = 16
+"""Products that are judged for one code or picture; what more of them have names no article."""
+ORDER = np.array([0, 0, 2, 1, 3], np.int8)
+"""Which verdicts are told before which: identical and same product, same picture, variant, different."""
+SAID_SO = "a person said so"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """n normalised products as the index sees them, with the neighbours that were found of each."""
+
+    products: Sequence[Product]
+    projected: Projected
+    found: Neighbourhood
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is told of each product: `limit` stored ones at most, the same with a probability of `least` or more.
+
+    nearest: neighbours that are judged. different: whether those that are likely different are told, too.
+    """
+
+    least: float
+    limit: int
+    nearest: int = NEAREST
+    different: bool = False
+
+
+def look_up(judging: Judging, asked: Asked, wanted: Wanted) -> list[list[Duplicate]]:
+    """Return the stored products that may be the same as each product asked about, the surest first.
+
+    Same pictures and variants are told after these. The product itself is left out. Call it while the index is being
+    read.
+    """
+    live = judging.live
+    said = said_of(live, asked.products)
+    rows, keys = candidates(live, asked, wanted.nearest, said)
+    judged = judging.asked(asked.products, asked.projected, rows, keys)
+    ids = live.labels.ids(keys)
+    settled = {at: said[row][ids[at]] for at, row in enumerate(rows.tolist()) if ids[at] in said[row]}
+    verdicts, probability = overruled(judged, settled)
+    similarity = live.contents.features.cosines(np.asarray(asked.projected.raw)[rows], keys[:, None])[:, 0]
+    order = np.lexsort((keys, -similarity, -probability, ORDER[verdicts], rows))
+    order = order[told(verdicts, probability, wanted)[order]]
+    order = order[_places(rows[order]) < wanted.limit]
+    made: list[list[Duplicate]] = [[] for _ in asked.products]
+    for at, evidence in zip(order.tolist(), judged.tell(order.tolist()), strict=True):
+        made[int(rows[at])].append(
+            Duplicate(
+                id=ids[at],
+                similarity=round(float(similarity[at]), 6),
+                verdict=VERDICTS[verdicts[at]],
+                probability=round(float(probability[at]), 6),
+                evidence=(SAID_SO, *evidence) if at in settled else evidence,
+            )
+        )
+    return made
+
+
+def candidates(live: Live, asked: Asked, nearest: int, said: Sequence[dict[str, str]]) -> tuple[Keys, Keys]:
+    """Return what is worth judging: places among the products asked about, and stored keys, each pair once.
+
+    said: what people said of each product and others, by their ids.
+    """
+    contents, products = live.contents, asked.products
+    present = asked.found.present & (np.cumsum(asked.found.present, axis=1) <= nearest)
+    rows, places = np.nonzero(present)
+    found = [(rows, asked.found.keys[rows, places])]
+    own = zip((content_code(content_hash(each)) for each in products), codes_of(products), strict=True)
+    found.append(contents.codes.search([(content, *numbers) for content, numbers in own], SHARED))
+    for row, product in enumerate(products):
+        picture = next((each for each in product.pictures if each.hash), None)
+        keys = [] if picture is None else contents.lookalikes.search(picture.phash, PICTURE_BITS)[0][:SHARED].tolist()
+        keys += [key for each in said[row] if (key := live.labels.key(each)) is not None]
+        found.append((np.full(len(keys), row), np.array(keys, np.int64)))
+    rows, keys = (np.concatenate(some).astype(np.int64) for some in zip(*found, strict=True))
+    itself = np.array([-1 if (key := live.labels.key(each.id)) is None else key for each in products], np.int64)
+    others = keys != itself[rows]
+    pairs = np.unique(np.stack([rows[others], keys[others]], axis=1), axis=0)
+    return pairs[:, 0], pairs[:, 1]
+
+
+def said_of(live: Live, products: Sequence[Product]) -> list[dict[str, str]]:
+    """Return what people said of each product and others, by their ids."""
+    said: dict[str, dict[str, str]] = {product.id: {} for product in products}
+    for pair, verdict in live.records.twins.settled(said).items():
+        for one, other in (pair, pair[::-1]):
+            if one in said:
+                said[one][other] = verdict
+    return [said[product.id] for product in products]
+
+
+def overruled(judged: Judgements, settled: Mapping[int, str]) -> tuple[Codes, Floats]:
+    """Return verdicts and probabilities with what people said in their place; settled: verdicts by row."""
+    verdicts, probability = judged.verdicts.copy(), judged.probability.copy()
+    for at, verdict in settled.items():
+        verdicts[at] = VERDICTS.index(cast("Verdict", verdict))
+        probability[at] = float(verdicts[at] in {IDENTICAL, SAME})
+    return verdicts, probability
+
+
+def told(verdicts: Codes, probability: Floats, wanted: Wanted) -> npt.NDArray[np.bool_]:
+    """Return which pairs are told: bool (m,)."""
+    likely = probability >= wanted.least
+    if not wanted.different:
+        likely &= verdicts != DIFFERENT
+    made: npt.NDArray[np.bool_] = likely | np.isin(verdicts, (VARIANT, SAME_PICTURE))
+    return made
+
+
+def _places(rows: Keys) -> npt.NDArray[np.int64]:
+    """Return the place of each within its row; rows (m,) ascending."""
+    made: npt.NDArray[np.int64] = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    return made

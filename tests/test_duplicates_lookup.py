@@ -1,0 +1,161 @@
+"""Duplicates of one product: who is judged, what is told in which order, and what a person said of a pair."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from indexer.codes import codes_of
+from indexer.errors import ProductDuplicate, ProductNotFound
+from indexer.live import Change, Patch
+from indexer.product import Product
+from indexer.store.decisions import Decision
+from indexer.store.records import Written
+from service.answer import Answer
+from service.duplicates.screening import OnDuplicate
+from service.engine import Engine
+from service.settings import ServiceSettings
+
+PAN = Product("new", title="Quorin copper saucepan with a lid", description="Hammered, tinned inside")
+KETTLE = Product("k1", title="Steel kettle QX7731", brand="Ostmark", facts=(("gtin", "4006381333931"),))
+
+
+@pytest.fixture
+def engine(built_index: Path, tmp_path: Path) -> Iterator[Engine]:
+    """Return an engine on a copy of the index that the test may change."""
+    folder = tmp_path / "index"
+    shutil.copytree(built_index, folder)
+    opened = Engine.open(ServiceSettings(index=folder))
+    yield opened
+    opened.close()
+
+
+def told(engine: Engine, query: Product | str, least: float | None = None) -> dict[str, str]:
+    """Return the verdict on each product that is told, in order."""
+    return {each.id: each.verdict for each in engine.duplicates(query, 100, least)}
+
+
+def test_equal_content_is_found_under_another_id_and_never_itself(engine: Engine) -> None:
+    """Alone and in an answer, by product and by id."""
+    engine.put([PAN, replace(PAN, id="twin", title="Quorin  <b>copper</b> saucepan with a lid")])
+    assert told(engine, "new")["twin"] == "identical"
+    assert "new" not in told(engine, "new", least=0)
+    assert {"new", "twin"} <= told(engine, replace(PAN, id="q")).keys()
+    answer = engine.classify([replace(PAN, id="q")])[0]
+    assert isinstance(answer, Answer)
+    assert {each.id for each in answer.duplicates if each.same} >= {"new", "twin"}
+    with pytest.raises(ProductNotFound):
+        engine.duplicates("nobody", 10)
+
+
+def test_who_shares_an_article_number_is_judged_however_unlike_the_texts(engine: Engine) -> None:
+    """By GTIN, given or in the text, and by model number; not after it was deleted or changed."""
+    engine.put([KETTLE])
+    asked = Product("q", title="Bouilloire en inox", facts=(("gtin", "4006381333931"),))
+    model = Product("q", title="QX-7731 Wasserkocher")
+    assert "k1" in told(engine, asked, least=0)
+    assert "k1" in told(engine, model, least=0)
+    codes = codes_of([asked, model])
+    assert [len(keys) for _, keys in [engine.live.contents.codes.search(codes, 9)]] == [2]
+    engine.put([replace(KETTLE, facts=())])
+    assert [rows.tolist() for rows, _ in [engine.live.contents.codes.search(codes, 9)]] == [[1]]
+    engine.delete(["k1"])
+    assert [rows.tolist() for rows, _ in [engine.live.contents.codes.search(codes, 9)]] == [[]]
+
+
+def test_what_a_person_said_overrules_what_is_judged(engine: Engine) -> None:
+    """A pair that is different is told no more, one that is the same comes first, and an undone word counts no more."""
+    engine.put([PAN, replace(PAN, id="twin"), KETTLE])
+    said = [("new", "twin", "different"), ("k1", "new", "same product")]
+    number = engine.live.records.decisions.record(Decision("duplicates", "different", "new twin", says=said)).number
+    first, *others = engine.duplicates("new", 10)
+    assert ("k1", "same product", 1.0, "a person said so") == (
+        first.id,
+        first.verdict,
+        first.probability,
+        first.evidence[0],
+    )
+    assert "twin" not in [each.id for each in others]
+    engine.live.records.decisions.undo(number)
+    assert told(engine, "new")["twin"] == "identical"
+    assert "k1" not in told(engine, "new")
+
+
+def test_least_and_limit(engine: Engine) -> None:
+    """With 0 all that were judged are told, different ones last; the surest are within the limit."""
+    engine.put([PAN, replace(PAN, id="twin")])
+    every = engine.duplicates("new", 10, 0)
+    assert (len(every), every[0].id, every[0].verdict) == (10, "twin", "identical")
+    order = [
+        ("identical", "same product", "same picture", "variant", "different").index(each.verdict) for each in every
+    ]
+    assert [max(1, place) for place in order] == sorted(max(1, place) for place in order)
+    assert ["twin"] == [each.id for each in engine.duplicates("new", 1)]
+
+
+def outcomes(engine: Engine, changes: Sequence[Change], on_duplicate: OnDuplicate) -> list[str]:
+    """Return what became of each change: the outcome, `duplicate` or another error."""
+    done = engine.change(changes, on_duplicate=on_duplicate)
+    return [
+        each.outcome if isinstance(each, Written) else "duplicate" if isinstance(each, ProductDuplicate) else str(each)
+        for each in done
+    ]
+
+
+def test_a_duplicate_is_refused_with_its_reason_and_nothing_is_stored(engine: Engine) -> None:
+    """The one that is there is named; the same product under its own id is no duplicate, however often it is put."""
+    engine.put([PAN])
+    (refused,) = engine.put([replace(PAN, id="twin")], on_duplicate="reject")
+    assert isinstance(refused, ProductDuplicate)
+    assert "'twin' is stored already as 'new': identical with probability 1.00" in str(refused)
+    assert [(each.id, each.verdict) for each in refused.duplicates if each.id == "new"] == [("new", "identical")]
+    assert outcomes(engine, [PAN, PAN], "reject") == ["unchanged", "unchanged"]
+    with pytest.raises(ProductNotFound):
+        engine.get("twin")
+
+
+def test_a_flagged_product_is_stored_and_its_duplicates_are_told(engine: Engine) -> None:
+    """A product that is like no other has none."""
+    engine.put([PAN])
+    twin, kettle = engine.put([replace(PAN, id="twin"), KETTLE], on_duplicate="flag")
+    assert isinstance(twin, Written)
+    assert isinstance(kettle, Written)
+    assert (twin.outcome, twin.duplicates[0].id, twin.duplicates[0].verdict) == ("created", "new", "identical")
+    assert [each for each in kettle.duplicates if each.same] == []
+    (plain,) = engine.put([replace(PAN, id="third")])
+    assert isinstance(plain, Written)
+    assert plain.duplicates == ()
+
+
+def test_changes_of_one_request_are_judged_with_each_other_in_their_order(engine: Engine) -> None:
+    """The second of two is refused; what was deleted or refused before is no duplicate, nor is what is patched away."""
+    twin, other = replace(KETTLE, id="k2"), replace(KETTLE, id="k3")
+    assert outcomes(engine, [KETTLE, twin, other], "reject") == ["created", "duplicate", "duplicate"]
+    assert outcomes(engine, ["k1", twin, Patch("k2", {"tags": ("a",)})], "reject") == ["deleted", "created", "updated"]
+    assert outcomes(engine, [KETTLE, Patch("k1", {"title": "Garden hose 20 m", "facts": ()})], "reject") == [
+        *("duplicate", "duplicate"),
+    ]
+    engine.put([Product("hose", title="Garden hose 20 m")])
+    assert outcomes(engine, [Patch("hose", {"title": KETTLE.title, "brand": "Ostmark"})], "reject") == ["duplicate"]
+    assert engine.get("hose").record.product.title == "Garden hose 20 m"
+
+
+def test_of_writers_at_the_same_time_one_stores_the_product(engine: Engine) -> None:
+    """The others are refused, in whatever order they come: nobody stores between another's look and its write."""
+    copies = [[replace(KETTLE, id=f"k{number}")] for number in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        done = list(pool.map(lambda some: outcomes(engine, some, "reject"), copies))
+    assert sorted(outcome for each in done for outcome in each) == ["created", *["duplicate"] * 5]
+
+
+def test_what_a_person_called_different_is_not_refused(engine: Engine) -> None:
+    """And what was called the same is, however unlike it looks."""
+    engine.put([PAN])
+    said = [("new", "twin", "different"), ("k1", "new", "same product")]
+    engine.live.records.decisions.record(Decision("duplicates", "different", "new twin", says=said))
+    assert outcomes(engine, [replace(PAN, id="twin"), KETTLE], "reject") == ["created", "duplicate"]
