@@ -22,6 +22,7 @@ from service.audit.attributes import columns_of
 from service.audit.findings import FINDINGS, Conflict, Findings, belonging, confirmed, conflicted, kinds_of, suspects
 from service.audit.suspicion import suspicions
 from service.audit.sweep import TreeChanged, swept
+from service.audit.tags import tag_faults
 from service.calibration.leave_one_out import ask, stored
 from service.engine import Engine
 from service.vote.questions import saying
@@ -115,7 +116,7 @@ def _suspects(engine: Engine, keys: Keys, pairs: Sequence[Conflict]) -> list[Sus
     belongs = belonging(tree, doubts, patterns, columns_of(records, doubts.keys, lambda _: None))
     doubts = confirmed(doubts, belongs != "")
     named = kinds_of(conflicts, belongs != "", ambiguous(tree, doubts, findings.ambiguous if findings else ()))
-    return suspects(tree, doubts, named, belongs.tolist())
+    return suspects(tree, doubts, named, belongs.tolist(), tag_faults(engine, keys))
 
 
 def _decided(live: Live, decided: Sequence[Decided]) -> list[int]:

@@ -19,12 +19,15 @@ from service.audit.ambiguity import ambiguous, pairs
 from service.audit.attributes import columns_of
 from service.audit.findings import FINDINGS, Findings, belonging, confirmed, conflicted, kinds_of, patterns_in, suspects
 from service.audit.suspicion import Suspicions, suspicions
+from service.audit.tags import TagFault, tag_faults
+from service.calibration.tagging import VOTERS
 from service.engine import Engine
 
 STEP = 1_024
 """Products between two words about progress."""
 MANY = 50_000
-"""Labels from which those beyond doubt are not asked about: with fewer every one is."""
+"""Products from which labels beyond doubt are not asked about, and tags by FEW neighbours: with fewer all are."""
+FEW = 60
 
 
 class TreeChanged(Exception):
@@ -62,7 +65,7 @@ def swept(engine: Engine, progress: Progress) -> tuple[Findings, Renewed]:
         patterns=tuple(found),
         ambiguous=tuple(confused),
     )
-    kept = suspects(tree, doubts, named, belongs.tolist())
+    kept = suspects(tree, doubts, named, belongs.tolist(), _tags(engine, known, progress))
     if live.planted != planted:
         raise TreeChanged
     return findings, Renewed(kept, {FINDINGS: findings.to_json()})
@@ -79,3 +82,18 @@ def _asked(
             raise TreeChanged
         progress.at(min(start + STEP, len(keys)))
     return Suspicions.joined(parts) if parts else Suspicions.none()
+
+
+def _tags(
+    engine: Engine, keys: np.ndarray[tuple[int], np.dtype[np.int64]], progress: Progress
+) -> dict[int, tuple[TagFault, ...]]:
+    """Return what is amiss with the tags of products, by key."""
+    made: dict[int, tuple[TagFault, ...]] = {}
+    if not engine.live.labels.tag_names:
+        return made
+    progress.start("audit tags", len(keys), "products")
+    voters = FEW if len(keys) >= MANY else VOTERS
+    for start in range(0, len(keys), STEP):
+        made |= tag_faults(engine, keys[start : start + STEP], voters=voters)
+        progress.at(min(start + STEP, len(keys)))
+    return made

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from indexer.product import Product
 from indexer.vectors import Keys
-from service.calibration.tagging import said_of
+from service.calibration.tagging import VOTERS, said_of
 from service.engine import Engine
 from service.tags.rules import Doubles, Weighed, log_odds, sigmoid
 from service.tags.tagger import Tagger
@@ -47,10 +47,11 @@ TagFault = tuple[str, str, float]
 """A tag, `missing` or `wrong`, and how likely that is."""
 
 
-def tag_faults(engine: Engine, keys: Keys) -> dict[int, tuple[TagFault, ...]]:
+def tag_faults(engine: Engine, keys: Keys, *, voters: int = VOTERS) -> dict[int, tuple[TagFault, ...]]:
     """Return what is amiss with the tags of stored products, int64 (n,), by key, the likeliest fault first.
 
-    Products without a fault, and those that carry no tag, are left out. Changes are held off for BATCH at a time.
+    Products without a fault, and those that carry no tag, are left out. voters: neighbours whose tags are looked at.
+    Changes are held off for BATCH at a time.
     """
     made: dict[int, tuple[TagFault, ...]] = {}
     for start in range(0, len(keys), BATCH):
@@ -60,11 +61,11 @@ def tag_faults(engine: Engine, keys: Keys) -> dict[int, tuple[TagFault, ...]]:
             some = some[some < labels.size]
             some = some[np.unique(labels.tags(some).row)]
             if len(some):
-                made |= _faults(engine, some)
+                made |= _faults(engine, some, voters)
     return made
 
 
-def _faults(engine: Engine, keys: Keys) -> dict[int, tuple[TagFault, ...]]:
+def _faults(engine: Engine, keys: Keys, voters: int) -> dict[int, tuple[TagFault, ...]]:
     live, tagger = engine.live, engine.tagger()
     labels, tree = live.labels, live.tree
 
@@ -72,7 +73,7 @@ def _faults(engine: Engine, keys: Keys) -> dict[int, tuple[TagFault, ...]]:
         there = live.records.by_keys(some)  # one that was deleted just now says nothing
         return [there[key].record.product if key in there else Product("") for key in some]
 
-    said = said_of(live.built, keys, kernel(live.built, engine.calibration.words), tagger.words, read)
+    said = said_of(live.built, keys, kernel(live.built, engine.calibration.words), tagger.words, read, voters=voters)
     carried = labels.tags(keys)
     found: dict[int, list[TagFault]] = defaultdict(list)
     for place, likely in _wrong(engine, tagger, said, carried):

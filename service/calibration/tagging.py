@@ -80,11 +80,11 @@ def tags_of_neighbours(
     return voted(spoken, carried.row, carried.tag)
 
 
-def said_of(built: Built, keys: Keys, alike: Kernel, words: TagWords, read: Read) -> Weighed:
+def said_of(built: Built, keys: Keys, alike: Kernel, words: TagWords, read: Read, *, voters: int = VOTERS) -> Weighed:
     """Return the tags that neighbours of stored products (n,) carry or that they name, each without its like."""
     projected = stored(built, keys)
     votes = [
-        _votes(built, projected[np.array(rows)], keys[rows], alike, pattern).moved(np.array(rows))
+        _votes(built, projected[np.array(rows)], keys[rows], alike, pattern, voters).moved(np.array(rows))
         for pattern, rows in built.space.patterns(projected).items()
     ]
     order = np.lexsort((np.concatenate([each.tag for each in votes]), np.concatenate([each.row for each in votes])))
@@ -92,9 +92,11 @@ def said_of(built: Built, keys: Keys, alike: Kernel, words: TagWords, read: Read
     return weighed(said, words.named(read(keys.tolist())), len(built.contents.labels.tag_names))
 
 
-def _votes(built: Built, asked: Projected, keys: Keys, alike: Kernel, pattern: Pattern) -> Voted:
+def _votes(  # noqa: PLR0917 - whom to ask, about what, and how
+    built: Built, asked: Projected, keys: Keys, alike: Kernel, pattern: Pattern, voters: int
+) -> Voted:
     """Return the tags of the neighbours of some questions of one pattern."""
-    put = questions(built, restricted(built, asked, pattern), saying(built, pattern), keys, VOTERS + SPARE)
-    found = together([each.found for each in put.values()], VOTERS + SPARE)
+    put = questions(built, restricted(built, asked, pattern), saying(built, pattern), keys, voters + SPARE)
+    found = together([each.found for each in put.values()], voters + SPARE)
     copies = built.contents.features.copies(asked.raw, asked.words, found.keys, ALIKE)
     return tags_of_neighbours(built, found, asked, alike, copies)
