@@ -22,7 +22,10 @@ from starlette.responses import Response
 
 from indexer.errors import (
     BuildUnderway,
+    DecisionConflict,
+    DecisionNotFound,
     EncoderError,
+    GroupNotFound,
     ModelMismatch,
     PatternNotFound,
     ProductDuplicate,
@@ -129,6 +132,9 @@ KINDS: Mapping[type[Exception], Kind] = {
     NameTaken: Kind(409, "name_taken", "The name is taken"),
     ChangeRefused: Kind(409, "change_refused", "The taxonomy cannot be changed so"),
     PatternNotFound: Kind(404, "pattern_not_found", "No such pattern of doubted labels"),
+    DecisionNotFound: Kind(404, "decision_not_found", "No such decision"),
+    GroupNotFound: Kind(404, "group_not_found", "No such group of duplicates or variants"),
+    DecisionConflict: Kind(409, "decision_conflict", "The decision cannot be made or taken back as things are"),
     TaxonomyConflict: Kind(409, "taxonomy_conflict", "Another version of the taxonomy stands"),
     IdConflict: Kind(409, "id_conflict", "Two different ids"),
     ProductDuplicate: Kind(409, "duplicate", "The product is stored already under another id"),
