@@ -34,6 +34,7 @@ class Oracle:
 
     def __init__(self, rows: Mapping[str, tuple[Product, int]] | None = None) -> None:
         self.rows = dict(rows or {})
+        self.left: dict[str, int] = {}  # versions of products when they were last deleted; they go on from there
 
     @classmethod
     def of(cls, records: Records) -> Self:
@@ -58,8 +59,11 @@ class Oracle:
 
     def _changed(self, change: Change, spelt: Mapping[str, str]) -> tuple[str, int]:
         if isinstance(change, str):
-            return ("deleted", self.rows.pop(change)[1]) if change in self.rows else ("missing", 0)
-        old, version = self.rows.get(change.id, (None, 0))
+            if change not in self.rows:
+                return "missing", 0
+            self.left[change] = self.rows.pop(change)[1]
+            return "deleted", self.left[change]
+        old, version = self.rows.get(change.id, (None, self.left.get(change.id, 0)))
         if isinstance(change, Patch):
             if old is None:
                 return "not found", 0

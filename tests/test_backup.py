@@ -33,6 +33,7 @@ from indexer.sources import read
 from indexer.store.place import STORE, open_store
 from indexer.store.records import Record, Records
 from indexer.store.schema import VERSION
+from service.console.plantings import history_lines
 from taxonomy.changes import Merge, Rename
 from tests.conftest import Database
 from tests.test_schema import WRITTEN, written_by
@@ -274,6 +275,10 @@ DAMAGE = {
     "DELETE FROM journal WHERE seq = 2": ("journal", "it has 2 entries from 1 to 3: some are missing"),
     "DELETE FROM products WHERE id = 'pan'": ("journal", "1 products that it put are not there"),
     "UPDATE journal SET action = 'delete' WHERE seq = 3": ("journal", "1 products are there that it did not put"),
+    "UPDATE labels SET category = 'Hats' WHERE category = 'Home > Kitchen'": (
+        "labels",
+        "2 products ('Hats') name another category by its id than by its path: label them anew",
+    ),
     "DELETE FROM labels": ("database", "3 products have no label row"),
     "UPDATE meta SET value = 'x' WHERE name = 'store_id'": ("snapshot", "it was built from another record store"),
     "UPDATE vectors SET vector = substr(vector, 2) WHERE content_hash = (SELECT content_hash FROM products"
@@ -290,6 +295,16 @@ def test_what_a_live_index_lost_is_found(index: Path, database: Database, statem
     found = faults(index)
     assert found[what][0].startswith(said)
     assert set(found) <= {what, "journal", "database"}
+
+
+def test_a_label_outside_the_tree_that_stands_is_found(index: Path, database: Database) -> None:
+    """A tree that does not grow with its labels lacks it, as it was given or changed."""
+    with closing(open_index(index)) as live:
+        live.records.taxonomies.adopt(live.tree)
+    assert faults(index) == {}
+    database.run("UPDATE labels SET category = 'Hats' WHERE category = 'Home > Kitchen'")
+    why = "2 products ('Hats') are in categories that version 1 of the taxonomy lacks: label them anew"
+    assert faults(index) == {"labels": (why,)}
 
 
 def test_a_damaged_database_or_snapshot_is_said_not_raised(lonely: Path) -> None:
@@ -437,7 +452,7 @@ def test_the_commands_say_what_they_did(lonely: Path, tmp_path: Path) -> None:
     assert made.returncode == 0, made.stderr
     assert f"{tmp_path / 'backup'} is a backup of {lonely} up to change 4" in made.stderr
     checked = run("verify", str(tmp_path / "backup"))
-    assert (checked.returncode, checked.stdout.count(" ok ")) == (0, 6)
+    assert (checked.returncode, checked.stdout.count(" ok ")) == (0, 7)
     again = run("restore", str(tmp_path / "backup"), "--index", str(tmp_path / "again"), "--seq", "3")
     assert again.returncode == 0, again.stderr
     assert "holds 3 products as they were after change 3" in again.stderr
@@ -480,6 +495,9 @@ def test_a_tree_that_was_changed_is_restored_in_memory_too(index: Path, tmp_path
         assert shelves(live) == before
         live.put([Product("pot", "Clay pot", category="Home > Kitchen")])
         assert shelves(live) == before | {"pot": "Home > Kitchen"}
+        history = live.records.taxonomies.history()
+        assert [each.restored for each in history] == [None, None, 1]
+        assert list(history_lines(history))[-1] == "  as version 1 was, which a restore put back"
     assert faults(tmp_path / "again") == {}
 
 

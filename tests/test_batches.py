@@ -21,6 +21,22 @@ ANSWER = [
 NDJSON = {"Content-Type": "application/x-ndjson"}
 
 
+def test_an_item_that_is_no_change_says_what_is_expected(client: TestClient) -> None:
+    """In the words of JSON, with what was given."""
+    items = [{"op": "nope", "id": "x"}, {"op": ["put"], "id": "x"}, None, 5, "x", [{}], False]
+    batch = client.post("/v1/products:batch", json={"items": items}).json()
+    assert [item["problem"]["errors"] for item in batch["items"]] == [
+        *(
+            [{"pointer": "/op", "message": f"op is {op}; it is put, which is meant without one, patch or delete"}]
+            for op in ('"nope"', '["put"]')
+        ),
+        *(
+            [{"pointer": "", "message": f"an object with fields is expected here, not {kind}"}]
+            for kind in ("null", "a number", "a text", "a list", "false")
+        ),
+    ]
+
+
 def test_each_item_has_its_own_status_in_order_and_bad_ones_fail_alone(reader: TestClient) -> None:
     """Products that are no products get the problem they would have had alone."""
     items = [{"id": "a"} | PRESS, {"id": "b", "titel": "x"}, 5, {"id": "d", "title": "<br>"}, PLANTER]

@@ -155,7 +155,9 @@ def test_too_many_deletes_are_refused_with_the_remedy(run: Callable[..., Ended])
         "see whether it is the whole source, and raise --delete-share, or --force it"
     )
     assert run("sync", "one.csv")[::2] == (1, ["loading the encoder hashing:64", f"aisle: {why}"])
-    assert f"  refused     {why}" in run("sync", "one.csv", "--dry-run").lines
+    dry = run("sync", "one.csv", "--dry-run")
+    assert (dry.code, f"  refused     {why}" in dry.lines) == (1, True)
+    assert run("sync", "one.csv", "--dry-run", "--force").code is None
     assert "  deleted     3 of 4 (75.0%)" in run("sync", "one.csv", "--delete-share", "0.75").lines
 
 

@@ -364,7 +364,8 @@ def test_the_tree_of_an_index_is_changed(run: Run, shop: Path) -> None:
     assert run("taxonomy", "history", *at).out == "version 1, as it was built; nobody has changed it\n"
     run("taxonomy", "rename", "Home > Kitchen", "Cooking", "--author", "Ann", *at)
     run("taxonomy", "move", "Home > Kitchen > Cups", "--top", *at)
-    run("taxonomy", "split", "Cups", "--part", "Mugs=mug,beaker", *at)
+    split = run("taxonomy", "split", "Cups", "--part", "Mugs=mug,beaker", "--part", "Bowls=bowl", *at)
+    assert split.out.splitlines()[-1] == "  no product fits: Cups > Bowls"
     assert "(1)" in run("taxonomy", "show", "--node", "Cups > Mugs", *at).out
     retired = run("taxonomy", "retire", "Cups > Mugs", "--unlabelled", "--json", *at)
     assert json.loads(retired.out)["examples"] == ["mug"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -59,6 +60,11 @@ def raw(*records: Record, text: float = 1.0) -> RawVectors:
     return RawVectors(ENCODER, [each.content_hash for each in records], encoded)
 
 
+def told(written: Sequence[Written]) -> list[tuple[str, str, int]]:
+    """Return id, outcome and version of each."""
+    return [(each.id, each.outcome, each.version) for each in written]
+
+
 TABLES = ("products", "labels", "vectors", "journal")
 
 
@@ -87,6 +93,32 @@ def test_of_repeated_ids_the_last_wins(records: Records) -> None:
 
     assert [(each.outcome, each.version) for each in written] == [("created", 1), ("updated", 2), ("unchanged", 2)]
     assert records.get(["a"])["a"].record.product.title == "two"
+
+
+def test_what_is_stored_again_goes_on_from_the_version_that_was_deleted(records: Records) -> None:
+    """A version never stands for two contents of one id, within one call, after several deletions and among others."""
+    records.write([record("a", "one"), record("b"), record("c")])
+    records.write([record("a", "two"), record("c", "two")])
+    records.delete(["a", "b"])
+    expected = [("a", "created", 3), ("d", "created", 1), ("b", "created", 2)]
+    assert told(records.write([record("a", "three"), record("d"), record("b")])) == expected
+    assert records.get(["a"])["a"].version == 3
+
+    again = records.change(["a", record("a", "four"), "a", record("a", "four"), record("a", "five"), record("c")])
+
+    assert told(again)[-2:] == [("a", "updated", 6), ("c", "updated", 3)]
+    with pytest.raises(VersionConflict):
+        records.change([record("a", "lost")], expected={"a": 1})
+
+
+def test_a_deletion_of_an_aisle_that_kept_nothing_begins_anew(database: Database) -> None:
+    """Its journal does not tell the version."""
+    with closing(Records.open(database.where)) as records:
+        records.write([record("a", "one"), record("b")])
+        records.write([record("a", "two")])
+        records.delete(["a"])
+        database.run("UPDATE journal SET before = NULL")
+        assert told(records.write([record("a", "three")])) == [("a", "created", 1)]
 
 
 def test_a_new_label_alone_is_an_update(records: Records) -> None:

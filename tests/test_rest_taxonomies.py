@@ -58,11 +58,19 @@ def test_a_preview_changes_nothing(client: TestClient) -> None:
     assert shifts["Garden > Planters", "Garden > Planters > Terracotta"] > 0
 
 
+def test_a_rule_that_nothing_fits_is_told(client: TestClient) -> None:
+    """Its category is made nevertheless: products may come."""
+    parts = [*SPLIT["parts"], {"name": "Zinc", "rule": {"words": ["zinc"]}}]
+    for preview in (True, False):
+        assert ["Garden > Planters > Zinc"] == change(client, SPLIT | {"parts": parts}, preview=preview)["unmatched"]
+
+
 def test_a_change_is_taken_back(client: TestClient) -> None:
     """Answers are what they were; the history keeps both."""
     before = client.post("/v1/categorize", json=PLANTER).json()
     retired = change(client, {"change": "retire", "node": "Garden > Planters", "unlabelled": True}, author="Ann")
     assert (12, 12) == (retired["products"]["unlabelled"], len(retired["examples"]))
+    assert client.post(f"{CHANGES}/2:undo", params={"preview": True}).json()["undoes"] == 2  # nobody need say who
     undo = client.post(f"{CHANGES}/2:undo", json={"author": "Bob"})
     assert (200, 2, 3) == (undo.status_code, undo.json()["undoes"], undo.json()["taxonomy"]["number"])
     after = client.post("/v1/categorize", json=PLANTER).json()

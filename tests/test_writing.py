@@ -156,6 +156,15 @@ def test_a_patch_that_is_refused_changes_nothing(lead: TestClient, patch: object
     assert (refused.status_code, refused.json()["code"], stored(lead)["version"]) == (status, code, 1)
 
 
+def test_a_patch_is_an_object(lead: TestClient) -> None:
+    """Null is none."""
+    refused = lead.patch("/v1/products/A", content=b"null", headers={"Content-Type": "application/json"})
+    assert (refused.status_code, refused.json()["errors"]) == (
+        422,
+        [{"pointer": "", "message": "an object with fields is expected here, not null"}],
+    )
+
+
 def test_what_is_not_stored_cannot_be_patched(client: TestClient) -> None:
     """404, and nothing is made."""
     missing = client.patch("/v1/products/nope", json={"title": "x"})
@@ -224,6 +233,9 @@ def test_a_condition_that_is_none_is_refused(lead: TestClient, headers: dict[str
     """Not ignored, which would change what was not meant."""
     refused = lead.put("/v1/products/A", json=LEAD, headers=headers)
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, pointer)
+    if pointer == "If-Match":
+        why = 'If-Match takes the ETag of a product in its quotes, "3", or *, and one of them; not '
+        assert refused.json()["errors"][0]["message"] == why + headers["If-Match"]
 
 
 Send = Callable[[TestClient, dict[str, str]], Any]

@@ -3,6 +3,7 @@
     files      of a backup, against the SHA-256 that were taken when it was made
     database   as its engine checks itself, and schema, counts and references
     journal    without a gap, and what it says of each product is so
+    labels     each a category of the tree that stands, filed under its id
     texts      each as the hash under which its raw vectors are filed
     vectors    of the encoder of the published snapshot: for every product, of the right length, finite
     snapshot   its files, and that it belongs to this store
@@ -12,6 +13,7 @@ Everything is only read, in one moment; a service may go on meanwhile.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,9 +28,10 @@ from indexer.keeping.backup import LISTING, Backup
 from indexer.product import content_hash
 from indexer.snapshots.manifest import Manifest
 from indexer.snapshots.publication import folder_of, published
-from indexer.store import engines, schema
+from indexer.store import engines, schema, versions
 from indexer.store.moment import Moment
 from indexer.store.place import STORE, store_of
+from indexer.store.relabelling import path_of
 from indexer.store.schema import journal, labels, products
 
 if TYPE_CHECKING:
@@ -125,6 +128,8 @@ def _store(connection: sa.Connection, manifest: Manifest | None, progress: Progr
     yield Checked("database", _engine(connection), tuple(_database(connection)))
     progress.start("journal", None, "")
     yield _journal(connection)
+    progress.start("labels", None, "")
+    yield _labels(connection)
     moment = Moment(connection)
     progress.start("products", moment.products, "products")
     texts = _texts(moment, manifest, progress)
@@ -174,6 +179,34 @@ def _journal(connection: sa.Connection) -> Checked:
     if unknown := connection.scalar(strange.where(put.c.key.is_(None))):
         faults.append(f"{unknown:,} products are there that it did not put, or deleted")
     return Checked("journal", f"{count:,} changes, none missing" if not faults else "", tuple(faults))
+
+
+def _labels(connection: sa.Connection) -> Checked:
+    """Check that the tree that stands has every category that products are labelled with, under the id they name."""
+    stands = versions.standing(connection)
+    labelled = sa.select(labels.c.category, labels.c.node_id, sa.func.count()).where(labels.c.category != "")
+    known, lost, strange = 0, Counter[str](), Counter[str]()
+    for category, node_id, count in connection.execute(labelled.group_by(labels.c.category, labels.c.node_id)):
+        node = stands.tree.find(path_of(category))
+        known += count
+        if node is None:
+            lost[category] += count
+        elif node_id != stands.tree.ids[node]:
+            strange[category] += count
+    faults = (
+        *_counted(lost, f"are in categories that version {stands.number} of the taxonomy lacks: label them anew"),
+        *_counted(strange, "name another category by its id than by its path: label them anew"),
+    )
+    return Checked("labels", f"{known:,} products in categories of version {stands.number} of the taxonomy", faults)
+
+
+def _counted(categories: Counter[str], what: str) -> tuple[str, ...]:
+    if not categories:
+        return ()
+    shown = ", ".join(repr(each) for each in sorted(categories)[:SHOWN]) + (
+        " and others" if len(categories) > SHOWN else ""
+    )
+    return (f"{categories.total():,} products ({shown}) {what}",)
 
 
 def _texts(moment: Moment, manifest: Manifest | None, progress: Progress) -> _Texts:

@@ -16,7 +16,7 @@ from indexer.errors import RequestConflict, RequestRunning
 from indexer.store.rows import Written
 from indexer.store.schema import requests
 
-ABANDONED = timedelta(minutes=5)
+ABANDONED = timedelta(minutes=2)
 """A request that has had no answer and was not renewed for this long is taken for one whose process died."""
 
 

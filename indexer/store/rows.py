@@ -18,7 +18,7 @@ from indexer.picture import Picture
 from indexer.product import Product
 from indexer.store import pictures
 from indexer.store.raw import drop_orphans, known
-from indexer.store.schema import chunks, journal, labels, products
+from indexer.store.schema import IS_DELETE, chunks, journal, labels, products
 
 Outcome = Literal["created", "updated", "unchanged", "deleted", "missing"]
 Action = Literal["put", "delete", "taxonomy"]
@@ -164,8 +164,9 @@ def _put(connection: sa.Connection, records: Sequence[Record], now: str, left: s
     }
     changed = [r for r in records if r.product.id not in before or not same(before[r.product.id].record, r)]
     created = [r for r in changed if r.product.id not in before]
+    versions = _left_off(connection, [r.product.id for r in created])
     updated = [(r, before[r.product.id]) for r in changed if r.product.id in before]
-    keys = {id_: stored.key for id_, stored in before.items()} | _create(connection, created, now)
+    keys = {id_: stored.key for id_, stored in before.items()} | _create(connection, created, versions, now)
     _update(connection, updated, now)
     left.update(old.record.content_hash for _, old in updated)
     told = [(keys[r.product.id], r.product.id, before.get(r.product.id)) for r in changed]
@@ -174,10 +175,11 @@ def _put(connection: sa.Connection, records: Sequence[Record], now: str, left: s
     last = last_seq(connection)
 
     def written(id_: str) -> Written:
-        version = before[id_].version if id_ in before else 0
         if id_ not in seq_of:
-            return Written(keys[id_], id_, "unchanged", version, last)
-        return Written(keys[id_], id_, "updated" if version else "created", version + 1, seq_of[id_])
+            return Written(keys[id_], id_, "unchanged", before[id_].version, last)
+        if id_ in before:
+            return Written(keys[id_], id_, "updated", before[id_].version + 1, seq_of[id_])
+        return Written(keys[id_], id_, "created", versions.get(id_, 0) + 1, seq_of[id_])
 
     return [written(r.product.id) for r in records]
 
@@ -224,10 +226,29 @@ def last_seq(connection: sa.Connection) -> int:
     return connection.scalar(sa.select(sa.func.max(journal.c.seq))) or 0
 
 
-def _create(connection: sa.Connection, records: Sequence[Record], now: str) -> dict[str, int]:
+def _left_off(connection: sa.Connection, ids: Collection[str]) -> dict[str, int]:
+    """Return the version that products had when they were last deleted, of those whose journal tells it.
+
+    They go on from there when they are created again: a version never stands for two contents of one id.
+    """
+    found: dict[str, int] = {}
+    for some in chunks(ids):
+        latest = sa.select(sa.func.max(journal.c.seq)).where(IS_DELETE, journal.c.id.in_(some)).group_by(journal.c.id)
+        query = sa.select(journal.c.id, journal.c.before).where(journal.c.seq.in_(latest))
+        found.update((row.id, row.before["product"]["version"]) for row in connection.execute(query) if row.before)
+    return found
+
+
+def _create(
+    connection: sa.Connection, records: Sequence[Record], versions: Mapping[str, int], now: str
+) -> dict[str, int]:
+    """Store records that are not there; versions: that they had when they were last there."""
     if not records:
         return {}
-    rows = [_product_row(record, now) | {"version": 1, "created_at": now} for record in records]
+    rows = [
+        _product_row(record, now) | {"version": versions.get(record.product.id, 0) + 1, "created_at": now}
+        for record in records
+    ]
     insert = products.insert().returning(products.c.key, sort_by_parameter_order=True)
     keys = connection.scalars(insert, rows).all()
     new = [_label_row(record, now) | {"key": key} for record, key in zip(records, keys, strict=True)]

@@ -56,7 +56,11 @@ products = sa.Table(
         index=True,
         comment="Hash of what encoders see; raw vectors are filed under it, so equal content is encoded once.",
     ),
-    _column("version", sa.Integer(), "1 when created, one more with each change of content or label."),
+    _column(
+        "version",
+        sa.Integer(),
+        "1 when first created, one more with each change of content or label, and when it is created again.",
+    ),
     _column("created_at", sa.Text(), "When the product was first stored, ISO 8601 in UTC."),
     _column("updated_at", sa.Text(), "When its content or label last changed, ISO 8601 in UTC."),
     sa.Column(
@@ -148,6 +152,11 @@ journal = sa.Table(
     sqlite_autoincrement=True,
     comment="Every change of a product or label, in order; what indexes replay.",
 )
+
+IS_DELETE = journal.c.action == sa.literal_column("'delete'")
+"""Of an entry of the journal that a product went with; as a literal, so that SQLite sees that its index is meant."""
+deletes = sa.Index("ix_journal_deletes", journal.c.id, sqlite_where=IS_DELETE, postgresql_where=IS_DELETE)
+"""Finds what a product was when it was last deleted."""
 
 requests = sa.Table(
     "requests",
@@ -309,6 +318,7 @@ def _findings(connection: sa.Connection) -> None:
     """Make room for facts, duplicates, suspects and what people decide about them."""
     kind = products.c.facts.type.compile(connection.dialect)
     connection.exec_driver_sql(f"ALTER TABLE products ADD COLUMN facts {kind} NOT NULL DEFAULT '[]'")
+    deletes.create(connection)
     METADATA.create_all(connection, [decisions, settled, twins, groups, suspects, upheld])
 
 

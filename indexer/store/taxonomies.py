@@ -35,6 +35,7 @@ class Version:
 
     names: the path that each of these had before, or was made with.
     undoes: the version whose change this one takes back, None for none. undone: by which version, None for none.
+    restored: the version whose tree a restore put back as this one, None for none.
     relabelled: products that another category got; unlabelled: of these, such as have none now.
     """
 
@@ -45,6 +46,7 @@ class Version:
     names: Mapping[str, str]
     undoes: int | None
     undone: int | None
+    restored: int | None
     relabelled: int
     unlabelled: int
     fingerprint: str
@@ -56,8 +58,8 @@ class Effect:
 
     number: of the version that they make. paths: categories that are called otherwise, are new or are gone. shifts:
     where products go, by category. renamed: products whose category has another path and is the same. examples: ids of
-    products that lose their label. conflicts: why some changes cannot be carried out. seq: the place in the journal,
-    0 for what is only looked at.
+    products that lose their label. conflicts: why some changes cannot be carried out. unmatched: new categories that no
+    product goes to, by path. seq: the place in the journal, 0 for what is only looked at.
     """
 
     number: int
@@ -68,6 +70,7 @@ class Effect:
     renamed: int
     examples: Sequence[str] = ()
     conflicts: Sequence[str] = ()
+    unmatched: Sequence[str] = ()
     undoes: int | None = None
     seq: int = 0
 
@@ -198,6 +201,7 @@ def _effect(connection: sa.Connection, now: Standing, planting: Planting, moves:
         renamed=moves.renamed,
         examples=moves.examples(connection),
         conflicts=planting.conflicts,
+        unmatched=_unmatched(planting, moves),
         undoes=undoes,
     )
 
@@ -223,6 +227,15 @@ def _carried_out(  # noqa: PLR0917 - what stands, what is made of it, who goes w
     row = versions.row(effect.number, said, planting.tree, is_open=now.open, author=author, at=at)
     connection.execute(taxonomies.insert(), row)
     return replace(effect, seq=last)
+
+
+def _unmatched(planting: Planting, moves: Moves) -> tuple[str, ...]:
+    """Return the paths of categories that a split made and no product went to, in order of the tree."""
+    filled = {to for _, to in moves.going}
+    empty = (
+        node for node, node_id in enumerate(planting.tree.ids) if node_id in planting.made and node_id not in filled
+    )
+    return tuple(map(planting.tree.text, empty))
 
 
 def _names(planting: Planting) -> dict[str, str]:
@@ -281,6 +294,7 @@ def _version(row: Any, undone: int | None) -> Version:  # noqa: ANN401 - a row o
         names=said.get("names", {}),
         undoes=said.get("undoes"),
         undone=undone,
+        restored=said.get("restored"),
         relabelled=said.get("relabelled", 0),
         unlabelled=said.get("unlabelled", 0),
         fingerprint=versions.fingerprint(row.tree),

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from indexer.sources import Source
 
 SHARE = 0.5
+FAILED = 1
+"""The exit code of a dry sync when a real one would be refused, as a real one has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,8 @@ def sync(
     with _delivery(source, _Given(index, provenance, images, image_vectors)) as (delivery, opened):
         delivered = delivery.sync(opened, Limits(delete_share, force), dry=dry_run)
     _say(delivered, index, as_json=as_json)
+    if delivered.refused:
+        click.get_current_context().exit(FAILED)
 
 
 @click.command()

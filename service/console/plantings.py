@@ -33,6 +33,7 @@ def effect_facts(effect: Effect, *, preview: bool) -> dict[str, Any]:
         "shifts": [_shift(each) for each in effect.shifts],
         "examples": list(effect.examples),
         "conflicts": list(effect.conflicts),
+        "unmatched": list(effect.unmatched),
     }
 
 
@@ -47,6 +48,7 @@ def history_facts(version: Version) -> dict[str, Any]:
         "names": dict(version.names),
         "undoes": version.undoes,
         "undone": version.undone,
+        "restored": version.restored,
         "relabelled": version.relabelled,
         "unlabelled": version.unlabelled,
     }
@@ -70,6 +72,8 @@ def effect_lines(effect: Effect, *, preview: bool) -> Iterator[str]:
     )
     if effect.examples:
         yield f"  without a category: {', '.join(effect.examples)}"
+    for path in effect.unmatched:
+        yield f"  no product fits: {path}"
     for conflict in effect.conflicts:
         yield f"  left out: {conflict}"
 
@@ -84,6 +88,8 @@ def history_lines(versions: Sequence[Version]) -> Iterator[str]:
         yield f"version {version.number}  {version.at}{by}  {version.fingerprint}{undone}"
         if version.undoes:
             yield f"  takes back version {version.undoes}"
+        elif version.restored:
+            yield f"  as version {version.restored} was, which a restore put back"
         elif not version.changes:
             yield "  as it was built or given"
         for change in version.changes:

@@ -25,7 +25,7 @@ from service.duplicates.screening import OnDuplicate
 from service.engine import Asking
 from service.rest.asking import aside, ask, ask_patiently, settings_of
 from service.rest.bodies import parse
-from service.rest.problems import ImageTooLarge, MalformedJson, TooManyItems, problem
+from service.rest.problems import ImageTooLarge, InvalidField, MalformedJson, TooManyItems, problem
 from service.rest.replies import answer_shown, change_shown
 from service.rest.schemas import DeleteItem, PatchItem, ProductBody, PutItem
 from service.rest.uploads import Listing, images_of, listing, looked_at
@@ -36,6 +36,10 @@ T = TypeVar("T")
 Shown = dict[str, Any]
 Told = tuple[int, Shown] | Exception
 """A status and what is shown with it, or what went wrong."""
+
+OPERATIONS = ("put", "patch", "delete")
+SHOWN = 40
+"""Characters that are shown of an op that there is not."""
 
 TOGETHER = 1_000
 """Items of a batch that are in the worker's queue together; a batch may be larger than the whole queue."""
@@ -203,7 +207,10 @@ def _change(request: Request, document: object) -> Listing | Patching | str | Ex
     """Return the product to store, the patch, the id to forget, or what is wrong."""
     if isinstance(document, Exception):
         return document
-    op = document.get("op") if isinstance(document, dict) else None
+    op = document.get("op", "put") if isinstance(document, dict) else "put"
+    if op not in OPERATIONS:
+        given = orjson.dumps(op).decode()[:SHOWN]
+        return InvalidField(f"op is {given}; it is put, which is meant without one, patch or delete", "/op")
     try:
         if op == "delete":
             return DeleteItem.model_validate(document).id

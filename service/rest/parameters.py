@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import Depends, Header, Path, Query, Request
+from pydantic import AfterValidator, WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import Convertor, register_url_convertor
 
@@ -62,11 +64,22 @@ Key = Annotated[
         "carried out again.",
     ),
 ]
+VERSION = re.compile(r'^(\*|"[0-9]{1,18}")$')
+
+
+def _version(value: str) -> str:
+    """Return the value of an If-Match; raises ValueError for one that is neither * nor one version."""
+    if not VERSION.match(value):
+        raise ValueError(
+            f'If-Match takes the ETag of a product in its quotes, "3", or *, and one of them; not {value[:80]}'
+        )
+    return value
+
+
 IfMatch = Annotated[
-    str | None,
+    Annotated[str, AfterValidator(_version), WithJsonSchema({"type": "string", "pattern": VERSION.pattern})] | None,
     Header(
         alias="If-Match",
-        pattern=r'^(\*|"[0-9]{1,18}")$',
         description='The version that the product must have, as its ETag says: `"3"`; `*` for any that is stored.',
     ),
 ]

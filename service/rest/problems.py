@@ -49,6 +49,8 @@ from taxonomy.tree import TaxonomyError
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:aisle:problem:"
+OBJECTS = frozenset({"model_type", "model_attributes_type", "dict_type"})
+"""What pydantic calls it when something is no object."""
 FAULTS_SHOWN = 100
 """Faults listed in one problem at most; a broken batch could have a million."""
 
@@ -292,7 +294,16 @@ def _fault(error: Mapping[str, Any]) -> Fault:
         pointer = json_pointer(place[1:] if place and place[0] == "body" else place)
     if error["type"] == "extra_forbidden":
         return Fault(pointer, "this field is not known here; remove it")
+    if error["type"] in OBJECTS or (error["type"], pointer) == ("missing", ""):
+        return Fault(pointer, f"an object with fields is expected here, not {_kind_in_json(error.get('input'))}")
     return Fault(pointer, error["msg"].removeprefix("Value error, "))
+
+
+def _kind_in_json(value: object) -> str:
+    """Return what JSON calls such a value."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    return "a text" if isinstance(value, str) else "a list" if isinstance(value, list) else "a number"
 
 
 def json_pointer(place: Sequence[str | int]) -> str:

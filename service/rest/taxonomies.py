@@ -101,6 +101,10 @@ class UndoBody(Body):
     author: Author = ""
 
 
+NOBODY = UndoBody()
+"""What is taken for a request without a body."""
+
+
 class Category(BaseModel):
     """A category of before or of now."""
 
@@ -146,6 +150,7 @@ class TaxonomyChanged(BaseModel):
     shifts: list[CategoryShift]
     examples: list[str] = Field(description="Ids of some products that lose their category.")
     conflicts: list[str] = Field(description="Changes that are left out of a preview, for a name is taken.")
+    unmatched: list[str] = Field(description="Paths of categories that a split makes and no product fits.")
 
 
 class TaxonomyHistoryItem(BaseModel):
@@ -159,6 +164,7 @@ class TaxonomyHistoryItem(BaseModel):
     names: dict[str, str] = Field(description="By id, the paths that the categories of `changes` had before.")
     undoes: int | None
     undone: int | None
+    restored: int | None = Field(description="The version whose tree a restore put back as this one.")
     relabelled: int
     unlabelled: int
 
@@ -190,8 +196,8 @@ def taxonomy_changes(request: Request) -> Json:
 @router.post("/{number}:undo", response_model=TaxonomyChanged, responses=refusals(*BODY, 404, 409))
 def undo_taxonomy(
     request: Request,
-    body: UndoBody,
     number: Annotated[int, Path(ge=1, le=2**53, description="The version to take back: the last that stands.")],
+    body: UndoBody = NOBODY,
     *,
     preview: Preview = False,
 ) -> Json:
