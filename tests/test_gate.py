@@ -16,6 +16,7 @@ from service.evaluation.measures import MEASURES, Outcomes
 
 Judge = Callable[..., Judged]
 
+ALL, HALF = np.arange(200) >= 0, np.arange(200) % 2 > 0
 LABELS = ("Home > Pans", "Home > Cups", "Pets > Leads")
 
 
@@ -82,6 +83,13 @@ def test_a_tolerance_lets_through_what_is_worse_by_no_more(judge: Judge) -> None
     bad, good = judge(*rows(np.arange(200) % 2 > 0)), judge(*rows(np.arange(200) >= 0))
     assert worse(bad, good, tolerance=0.3) != []
     assert worse(bad, good, tolerance=0.6) == []
+
+
+def test_a_measure_may_have_a_tolerance_of_its_own(judge: Judge) -> None:
+    """The others keep theirs."""
+    bad, good = (judge(*rows(right, tags=("a",), given=given)) for right, given in ((HALF, ()), (ALL, ("a",))))
+    found = compare(bad, good, precision=0.95, tolerance=0.3, tolerances={"leaf": 0.6})
+    assert [each.measure for each in found if each.worse] == [each.measure for each in found if each.measure != "leaf"]
 
 
 def test_only_products_that_both_were_asked_about_are_compared(judge: Judge) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,7 @@ LEAST = 30
 """Products under which a gate would hardly ever be closed, whatever is behind it."""
 HALF = 0.5
 ROUNDING = 1e-12
+NO_OTHERS: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,18 @@ class Comparison:
 
 
 def compare(
-    this: Judged, other: Judged, *, precision: float, tolerance: float = 0.0, seed: int = 0
+    this: Judged,
+    other: Judged,
+    *,
+    precision: float,
+    tolerance: float = 0.0,
+    tolerances: Mapping[str, float] = NO_OTHERS,
+    seed: int = 0,
 ) -> list[Comparison]:
     """Compare two indexes on the products that both were asked about, by every measure that both have.
 
-    precision: that was asked for. tolerance: how much worse is still let through. Raises SourceError when they share
-    fewer than LEAST products.
+    precision: that was asked for. tolerance: how much worse is still let through; tolerances: by measures
+    that have another. Raises SourceError when they share fewer than LEAST products.
     """
     shared = set(this.ids) & set(other.ids)
     if len(shared) < LEAST:
@@ -68,7 +76,7 @@ def compare(
         values = [MEASURES[name](each, even) for each in (first, second)]
         low, high = np.quantile(samples[0][name] - samples[1][name], (share, 1 - share)).tolist()
         this_value, other_value, difference = (round(value, 4) for value in (*values, values[0] - values[1]))
-        worse = chances[name] <= share and high < -tolerance
+        worse = chances[name] <= share and high < -tolerances.get(name, tolerance)
         found.append(Comparison(name, this_value, other_value, difference, round(low, 4), round(high, 4), worse))
     return found
 

@@ -31,9 +31,12 @@ THRESHOLD = 0.4
 
 DRAWN = 2.0
 """Observations that all tags together are worth to what is known of one tag's name."""
-PSEUDO = 10.0
+PSEUDO = 40.0
 """Carriers that all tags together are worth to one tag's threshold."""
 GRID = np.round(np.arange(0.1, 0.9, 0.02), 2)
+SMOOTH = 0.06
+"""How far around a threshold its F1 is averaged (deviation of a normal curve): the best for a few products is a peak of
+chance, which the next refit finds elsewhere. docs/ablations.md has what it gains."""
 PULL = 1.0
 """Observations that WEIGHTS are worth to what is learnt."""
 SELDOM, EXPECTED, OFTEN = 0.02, 5.0, 10
@@ -260,7 +263,8 @@ def _logistic(x: Doubles, right: Mask) -> Doubles:
 def _thresholds(likely: Doubles, tag: Numbers, right: Mask, carriers: Doubles) -> tuple[float, Doubles, float]:
     """Return the threshold that is best for all tags together, for each tag, float64 (tags,), and the F1 of the former.
 
-    A tag's own is the best for its F1 after PSEUDO carriers that behave as all tags do.
+    A tag's own is the best for its F1 after PSEUDO carriers that behave as all tags do. F1 is averaged with that of
+    thresholds near it.
     """
     size = len(carriers)
     given, hits = np.zeros((len(GRID), size)), np.zeros((len(GRID), size))
@@ -270,8 +274,10 @@ def _thresholds(likely: Doubles, tag: Numbers, right: Mask, carriers: Doubles) -
         hits[place] = np.bincount(tag[some & right], minlength=size)
     every = 2 * hits.sum(axis=1) / np.maximum(given.sum(axis=1) + carriers.sum(), 1)
     own = (2 * hits + 2 * PSEUDO * every[:, None]) / (given + carriers + 2 * PSEUDO)
-    best = int(every.argmax())
-    chosen = np.where(carriers > 0, GRID[own.argmax(axis=0)], GRID[best])
+    near = np.exp(-(((GRID[:, None] - GRID) / SMOOTH) ** 2) / 2)
+    near /= near.sum(axis=1, keepdims=True)
+    best = int((near @ every).argmax())
+    chosen = np.where(carriers > 0, GRID[(near @ own).argmax(axis=0)], GRID[best])
     return float(GRID[best]), chosen, float(every[best])
 
 
