@@ -116,7 +116,7 @@ def test_long_specs_cost_no_more_than_their_length(client: TestClient) -> None:
     began = time.monotonic()
     response = client.post("/v1/categorize", json=PRESS | {"specs": "a " * 50_000})
     assert response.status_code == 200
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30  # the square of it would take minutes
 
 
 def test_a_stored_product_counts_from_the_next_question_on(client: TestClient) -> None:

@@ -121,8 +121,9 @@ def test_words_about_what_has_no_measure_are_shown_in_place_or_seldom() -> None:
     for stream in (plain, terminal):
         with status("loading static", stream) as say:
             say("100 of 200 tokens")
-            if stream is terminal:
-                time.sleep(0.2)  # the spinner is drawn some ten times a second
+            end = time.monotonic() + 60
+            while stream is terminal and "100 of 200" not in terminal.getvalue() and time.monotonic() < end:
+                time.sleep(0.02)  # the spinner is drawn some ten times a second
     assert plain.getvalue() == "loading static\n"
     assert "loading static: 100 of 200 tokens" in terminal.getvalue()
 

@@ -236,7 +236,7 @@ def test_searches_go_on_while_an_index_is_replanted(live: Live) -> None:
     encode, seen = live.encode_in_pieces, list[tuple[int, bool]]()
 
     def waiting(products: Sequence[Product]) -> Encoded:
-        told.wait(10)
+        told.wait(60)
         return encode(products)
 
     live.encode_in_pieces = waiting  # type: ignore[method-assign]

@@ -43,7 +43,7 @@ def test_the_line_to_paste_works_at_once(serving: tuple[subprocess.Popen[str], l
     assert {"decision", "category", "tags", "neighbours"} <= set(json.loads(done.stdout))
 
     process.send_signal(signal.SIGINT)
-    _, rest = process.communicate(timeout=30)
+    _, rest = process.communicate(timeout=120)
     assert (process.returncode, rest.splitlines()[-1]) == (130, "aisle: stopped")
     assert re.search(r" INFO POST /v1/categorize 200 [\d.]+ms request_id=\w+$", rest, re.MULTILINE)
     assert "mug" not in rest

@@ -13,7 +13,7 @@ import pytest
 
 from indexer.memory.sharing import SharedLock, take_short_turns
 
-SOON = 10.0
+SOON = 60.0
 """Seconds after which something that ought to happen is held not to."""
 
 

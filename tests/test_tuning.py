@@ -65,14 +65,14 @@ def test_it_stops_when_it_is_told_to() -> None:
     class Slow:
         def __enter__(self) -> None:
             inside.set()
-            going.wait(10)
+            going.wait(60)
 
         def __exit__(self, *_: object) -> None:
             pass
 
     tuner = Tuner(Slow)
     tuner.tend([index])
-    assert inside.wait(10)
+    assert inside.wait(60)
     threading.Timer(0.05, going.set).start()
     tuner.stop()
     assert index.outgrown

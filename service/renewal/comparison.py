@@ -29,8 +29,8 @@ BATCH = 256
 TOLERANCE = 0.005
 """How much worse a measure may be: a refit of the same labels wavers by less."""
 TOLERANCES = {"tags_f1": 0.015}
-"""How much worse others may be. Each tag has a threshold, learnt from the few products that carry it: of data/sample one
-product less moves the F1 of what is stored by up to a point, though new products get no worse tags."""
+"""How much worse others may be. A tag's threshold is learnt from the few products that carry it: one product less of
+data/sample moved the F1 of what is stored by a point, though new products get no worse tags."""
 
 
 def comparable(new: Engine, old: Engine, seed: int = 0) -> Keys:

@@ -96,7 +96,10 @@ class Watch:
 
     def wait(self) -> Renewal | None:
         """Wait until the rebuild that runs has ended, and return what came of it."""
-        reader = self._reader
+        with (
+            self._lock
+        ):  # who starts one holds it until its reader runs: one that does not run yet cannot be waited for
+            reader = self._reader
         if reader is not None:
             reader.join()
         return self.latest()
