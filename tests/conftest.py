@@ -166,6 +166,21 @@ def built_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "index"
 
 
+@pytest.fixture(scope="session")
+def doubtful(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an index of the catalogue of tests/doubtful.py, some of whose labels are wrong. Copy it to change it."""
+    from indexer.settings import IndexSettings
+    from indexer.sources import read
+    from service.rebuild import build
+    from tests.doubtful import catalogue
+
+    folder = tmp_path_factory.mktemp("doubtful")
+    (folder / "p.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in catalogue()))
+    with read(folder / "p.jsonl") as source:
+        build(source, folder / "index", settings=IndexSettings(encoder="hashing:256"))
+    return folder / "index"
+
+
 @pytest.fixture
 def own_index(built_index: Path, tmp_path: Path) -> Path:
     """Return a copy of the index that may be changed."""

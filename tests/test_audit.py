@@ -6,7 +6,7 @@ import csv
 import json
 import shutil
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,8 +15,6 @@ from click.testing import CliRunner
 from indexer.errors import DecisionConflict, PatternNotFound, ProductError, ProductNotFound, VersionConflict
 from indexer.live import Patch
 from indexer.product import Product
-from indexer.settings import IndexSettings
-from indexer.sources import read
 from indexer.store.schema import twins
 from indexer.store.suspects import Suspect, Wanted
 from service.audit.audit import Audit, sweep
@@ -24,52 +22,12 @@ from service.audit.deciding import Label, decide_label, decide_pattern
 from service.audit.reading import Reading
 from service.cli import aisle
 from service.engine import Engine
-from service.rebuild import build
 from service.settings import ServiceSettings
+from tests.doubtful import MISFILED, MUGS, PANS, POTS, PRUNERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-SHELVES = {
-    "Kitchen > Mugs": "mug stoneware handle coffee dishwasher",
-    "Kitchen > Pans": "pan frying induction coated skillet",
-    "Garden > Pots": "planter terracotta drainage saucer frost",
-    "Garden > Pruners": "pruner bypass blade branches roses",
-}
-MUGS, PANS, POTS, PRUNERS = SHELVES
-MAKERS = ("Arbel", "Hollin", "Lind", "Norr", "Orsa")
-SERIES = ("alba", "bora", "cora", "dora")
-MISFILED = {f"pan-Hollin-{series}" for series in SERIES}
-"""All pans of Hollin, which stand with the mugs."""
-
-
-def catalogue() -> list[dict[str, Any]]:
-    """Return 80 products, twenty a shelf; Hollin's pans are under Mugs, a mug under Pots, another under none."""
-    rows = [
-        {
-            "id": f"{words.split()[0]}-{maker}-{series}",
-            "title": f"{words} {series}",
-            "brand": maker,
-            "category": path,
-            "tags": words.split()[0],
-        }
-        for path, words in SHELVES.items()
-        for maker in MAKERS
-        for series in SERIES
-    ]
-    wrong = dict.fromkeys(MISFILED, MUGS) | {"mug-Arbel-alba": POTS, "mug-Orsa-dora": ""}
-    return [row | {"category": wrong.get(row["id"], row["category"])} for row in rows]
-
-
-@pytest.fixture(scope="module")
-def doubtful(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an index of that catalogue."""
-    folder = tmp_path_factory.mktemp("doubtful")
-    (folder / "p.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in catalogue()))
-    with read(folder / "p.jsonl") as source:
-        build(source, folder / "index", settings=IndexSettings(encoder="hashing:256"))
-    return folder / "index"
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from service.renewal.order import Order
 from service.renewal.renew import renew
 from service.rest.app import create_app
 from service.rest.problems import HTTP_KINDS, INTERNAL, KINDS
+from service.serving import Serving
 from service.settings import ServiceSettings
 
 DOCUMENT = (Path(__file__).resolve().parent.parent / "docs" / "rest.md").read_text("utf-8")
@@ -99,9 +100,25 @@ def prepared(client: TestClient, call: Call) -> Call:
         client.post("/v1/index:cancel")
         rebuild(index, settings=IndexSettings(encoder="hashing:64"))
         return replace(call, body=orjson.dumps({"snapshot": publication.published(index)}))
+    if call.path.startswith("/v1/audit"):
+        label_wrongly(client)
     if call.path == "/v1/index:discard":
         renew(ServiceSettings(index=index), Order(publish="hold"))
     return call
+
+
+def label_wrongly(client: TestClient) -> None:
+    """Let Nordau's pans stand with the planters and a press with the leads, and let a sweep find that."""
+    wrong = [
+        (f"PAN-{number}", f"Nordau {kind} frying pan", "non-stick coating for induction hobs", "Garden > Planters")
+        for number, kind in enumerate(("small", "medium", "large", "classic"), start=1)
+    ]
+    press = "Brewmont french press coffee maker, tall", "steel plunger, heat-proof glass", "Pets > Dogs > Leads"
+    for product_id, title, text, path in (*wrong, ("PRESS-1", *press)):
+        product = {"title": title, "description": text, "brand": title.split()[0], "category": path, "tags": ["dog"]}
+        assert client.put(f"/v1/products/{product_id}", json=product).status_code < 300
+    serving: Serving = client.app.state.serving  # type: ignore[attr-defined]  # typed as any ASGI application
+    serving.upkeep.scan("audit")
 
 
 def answer_to(client: TestClient, call: Call) -> httpx2.Response:

@@ -31,6 +31,8 @@ SUPPORT = 3
 """Products that make a pattern at least."""
 SHARE = 0.5
 """Share of the value's products of a category that stand elsewhere, at least."""
+MOSTLY = 0.75
+"""Share of the products of a pattern that a closer one must have to take its place."""
 COMMON = 0.9
 """Share of all products above which a value says nothing: there is nobody to compare with."""
 CHANCE = 0.01
@@ -113,7 +115,7 @@ def patterns(placed: Placed) -> list[Pattern]:
             parts.append(found)
             tests += looked
     every = _joined(parts)
-    good = every.chance + np.log(tests) <= np.log(CHANCE)
+    good = _deepest(placed.tree, every, every.chance + np.log(tests) <= np.log(CHANCE))
     order = np.lexsort((-every.level, every.chance))
     free = placed.stored != placed.believed
     kept = []
@@ -125,6 +127,21 @@ def patterns(placed: Placed) -> list[Pattern]:
             free &= ~own
             kept.append(_pattern(placed, every, at, tests))
     return sorted(kept, key=lambda each: (-each.support, each.chance, each.id))
+
+
+def _deepest(tree: Tree, every: _Candidates, good: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return which of the good ones say where products belong as closely as they can: bool (n,).
+
+    One of a category is left out when another names a category below that, with MOSTLY as many of the same products.
+    """
+    made = good.copy()
+    places = np.flatnonzero(good)
+    for at in places.tolist():
+        same = (every.column[places] == every.column[at]) & (every.code[places] == every.code[at])
+        same &= (every.stored[places] == every.stored[at]) & (every.level[places] > every.level[at])
+        same &= tree.lineage[every.suggested[places], every.level[at]] == every.suggested[at]
+        made[at] = not (same & (every.support[places] >= MOSTLY * every.support[at])).any()
+    return made
 
 
 def _at_level(placed: Placed, place: int, level: int) -> tuple[_Candidates, int]:

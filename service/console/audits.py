@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from indexer.store.suspects import Wanted
+from service.audit.ambiguity import Pair
 from service.audit.findings import Findings
 from service.audit.patterns import Pattern
 from service.audit.reading import DoubtedLabel, Reading
@@ -93,6 +94,14 @@ def pattern_facts(reading: Reading, found: Sequence[Pattern]) -> list[dict[str, 
     ]
 
 
+def pair_facts(reading: Reading, found: Sequence[Pair]) -> list[dict[str, Any]]:
+    """Return ambiguous pairs with the paths of their categories."""
+    return [
+        asdict(each) | {"one_path": reading.where(each.one).path, "other_path": reading.where(each.other).path}
+        for each in found
+    ]
+
+
 def audit_facts(reading: Reading, findings: Findings, wanted: Wanted) -> dict[str, Any]:
     """Return what an audit found: products = audited + unlabelled; `suspects` adds up over its kinds."""
     kinds = reading.count(wanted)
@@ -104,6 +113,7 @@ def audit_facts(reading: Reading, findings: Findings, wanted: Wanted) -> dict[st
         "suspects": sum(kinds.values()),
         "kinds": kinds,
         "patterns": pattern_facts(reading, findings.patterns),
+        "ambiguous": pair_facts(reading, findings.ambiguous),
     }
 
 
@@ -120,8 +130,26 @@ def audit_report(told: Mapping[str, Any], index: Path, written: Mapping[Path, st
     if told["patterns"]:
         lines.append(fact("patterns", f"{len(told['patterns']):,}, those with the most products first"))
         lines += pattern_lines(told["patterns"])
+    if told["ambiguous"]:
+        lines.append(fact("ambiguous", f"{len(told['ambiguous']):,} pairs of categories take each other's products"))
+        lines += pair_lines(told["ambiguous"])
     lines += [fact("written", f"{what} to {file}") for file, what in written.items()]
     return "\n".join(lines)
+
+
+def pair_lines(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return ambiguous pairs as a table, the first SHOWN of them."""
+    cells = [
+        (
+            f"{each['one_to_other']:,} of {each['one_of']:,}",
+            f"{each['other_to_one']:,} of {each['other_of']:,}",
+            f"{each['one_path']} <-> {each['other_path']}",
+        )
+        for each in found[:SHOWN]
+    ]
+    lines = aligned([("there", "back", "categories"), *cells])
+    rest = len(found) - SHOWN
+    return [f"  {line}" for line in lines] + ([f"  and {rest:,} more; --json has all"] if rest > 0 else [])
 
 
 def label_table(found: Sequence[DoubtedLabel]) -> str:

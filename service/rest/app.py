@@ -23,7 +23,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match, Mount
 
-from service.rest import api, decisions, duplicate_groups, facts, products, snapshots, taxonomies, thumbnails
+from service.rest import api, audit, decisions, duplicate_groups, facts, products, snapshots, taxonomies, thumbnails
 from service.rest.edge import Edge
 from service.rest.pages import page_router, static_files
 from service.rest.problems import problem_response
@@ -87,6 +87,7 @@ def create_app(settings: ServiceSettings, serving: Serving | None = None) -> Fas
     app.include_router(taxonomies.router)
     app.include_router(duplicate_groups.router)
     app.include_router(decisions.router)
+    app.include_router(audit.router)
     app.include_router(thumbnails.router)
     app.include_router(page_router())
     app.mount("/static", static_files(), name="static")

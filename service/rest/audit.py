@@ -1,0 +1,411 @@
+"""The routes of `/v1/audit`: labels and tags that are probably wrong, patterns of them, and what people decide.
+
+What is shown was worked out by upkeep (`service/upkeep`) and is brought to the journal's end first, as far as
+AISLE_REACH_SECONDS allow; `seq` says how far it is. They are plain `def`s, which the server runs in its thread pool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+import orjson
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel, Field
+
+from indexer.intake.update import path_of
+from indexer.product import CATEGORY_CHARS
+from indexer.store.suspects import Wanted
+from service.audit.ambiguity import Pair
+from service.audit.audit import AUDIT, findings_of
+from service.audit.deciding import Label, Settled, decide_label, decide_pattern
+from service.audit.findings import FLOOR
+from service.audit.reading import DoubtedLabel, Reading, Where
+from service.rest.api import BODY, PAGE_DEFAULT, PAGE_LIMIT, Json, refusals
+from service.rest.asking import serving_of, settings_of
+from service.rest.bodies import BodyRoute
+from service.rest.cursors import cursor_of, place_of
+from service.rest.images import Body
+from service.rest.parameters import IfMatch, ProductId, expected
+from service.rest.problems import InvalidCursor
+from service.rest.taxonomies import Author, Category
+from service.serving import Serving
+
+router = APIRouter(prefix="/v1", route_class=BodyRoute)
+
+PATTERN_ID = r"^[0-9a-f]{12}$"
+
+Kind = Literal["slip", "systematic", "ambiguous", "conflict"]
+Verb = Literal["fix", "keep"]
+
+
+class Witness(BaseModel):
+    """A neighbour that speaks for the suggested category, or the duplicate that has another label."""
+
+    id: str
+    title: str
+    path: str
+
+
+class LabelDoubted(BaseModel):
+    """A stored label that is probably wrong."""
+
+    id: str
+    title: str
+    stored: Category
+    suggested: Category
+    probability: float = Field(description="That the stored category is wrong.")
+    severity: float = Field(description="How far both categories are apart; 1 for different departments.")
+    kind: Kind
+    pattern: str | None = Field(description="The pattern that it belongs to.")
+    neighbours: list[Witness] = Field(description="Those that say so, the loudest first.")
+    provenance: str
+    version: int = Field(description="Of the product, for If-Match.")
+
+
+class KindCounts(BaseModel):
+    """How many of the total are of each kind."""
+
+    slip: int
+    systematic: int
+    ambiguous: int
+    conflict: int
+
+
+class LabelsDoubted(BaseModel):
+    """Doubted labels, the worst first. `seq` is null before the first sweep."""
+
+    seq: int | None = Field(description="The place in the journal up to which labels are audited.")
+    total: int
+    kinds: KindCounts
+    items: list[LabelDoubted]
+    next: str | None
+
+
+class TagFaultShown(BaseModel):
+    """A tag that a product probably lacks, or should not have."""
+
+    tag: str
+    fault: Literal["missing", "wrong"]
+    probability: float
+
+
+class TagsDoubted(BaseModel):
+    """A product with doubted tags, the likeliest fault first."""
+
+    id: str
+    title: str
+    path: str
+    faults: list[TagFaultShown]
+    version: int
+
+
+class TagPage(BaseModel):
+    """Products with doubted tags, the one with the likeliest fault first."""
+
+    seq: int | None
+    items: list[TagsDoubted]
+    next: str | None
+
+
+class PatternShown(BaseModel):
+    """Products of one brand, supplier, provenance or old category that stand in the wrong place together."""
+
+    id: str
+    attribute: Literal["brand", "supplier", "provenance", "foreign_category"]
+    value: str
+    stored: Category
+    suggested: Category = Field(description="Where they seem to belong, or below it.")
+    support: int = Field(description="Of `products`, those that were stored there when it was found.")
+    products: int = Field(description="Products with that value that seem to belong to the suggested category.")
+    share: float
+    lift: float = Field(description="How many times the share among all others that is.")
+    chance: float = Field(description="Bound of the probability that chance made any such pattern.")
+    left: int = Field(description="Doubted labels that belong to it now.")
+
+
+class PairShown(BaseModel):
+    """Two categories that take each other's products, so that they should perhaps be one."""
+
+    one: Category
+    other: Category
+    one_to_other: int = Field(description="Products of `one` that seem to belong to `other`.")
+    other_to_one: int
+    one_of: int = Field(description="Products of `one`.")
+    other_of: int
+
+
+class SweepGoing(BaseModel):
+    """A sweep that is going on in this process: what is done at the moment, and how much of how much."""
+
+    stage: str
+    done: int
+    total: int | None
+
+
+class PatternPage(BaseModel):
+    """What the last sweep found: products = audited + unlabelled. All null or empty before the first."""
+
+    seq: int | None
+    sweep: SweepGoing | None
+    swept_at: str | None
+    products: int
+    audited: int
+    unlabelled: int
+    items: list[PatternShown]
+    ambiguous: list[PairShown]
+
+
+class SweepBegun(BaseModel):
+    """Whether a sweep was begun; not when one is going on here already."""
+
+    begun: bool
+    sweep: SweepGoing | None
+
+
+class LabelDecision(Body):
+    """What is decided about a label."""
+
+    decision: Verb
+    category: str = Field(
+        "", max_length=CATEGORY_CHARS, description="Of a fix: the category it gets, id or path; as suggested without."
+    )
+    stored: str = Field(
+        "", max_length=CATEGORY_CHARS, description="The category that was seen, id or path; 409 when it is another now."
+    )
+    author: Author = ""
+
+
+class PatternDecision(Body):
+    """What is decided about all labels of a pattern."""
+
+    decision: Verb
+    author: Author = ""
+
+
+class DecidedItem(BaseModel):
+    """What became of one product."""
+
+    id: str
+    outcome: Literal["updated", "unchanged"]
+    version: int
+
+
+class LabelsDecided(BaseModel):
+    """A decision as it is recorded; `number` takes it back. Whoever is at `seq` sees it."""
+
+    number: int
+    at: str
+    author: str
+    action: Verb
+    subject: str
+    seq: int
+    items: list[DecidedItem] = Field(description="Products whose labels were put right; none of a keep.")
+
+
+Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before.")]
+Limit = Annotated[int, Query(ge=1, le=PAGE_LIMIT)]
+Least = Annotated[float, Query(ge=0, le=1, description=f"Probability from which; less than {FLOOR} is not kept.")]
+Branch = Annotated[
+    str | None, Query(max_length=CATEGORY_CHARS, description="Id or path: labels of this category and below it.")
+]
+
+
+@router.get("/audit/labels", response_model=LabelsDoubted, responses=refusals(404, 422))
+def audit_labels(  # noqa: PLR0917 - each is a parameter of the query
+    request: Request,
+    cursor: Cursor = None,
+    limit: Limit = PAGE_DEFAULT,
+    least: Least = 0.5,
+    kind: Kind | None = None,
+    branch: Branch = None,
+    pattern: Annotated[str | None, Query(pattern=PATTERN_ID, description="Id of a pattern.")] = None,
+) -> Json:
+    """List labels that are probably wrong, the worst first."""
+    serving = serving_of(request)
+    seq, reading = _current(request, serving)
+    wanted = Wanted(least, kind or "", _branch(reading, branch), pattern or "")
+    after = _place("labels", cursor, 3)
+    page = reading.labels(wanted, after, limit)
+    kinds = dict.fromkeys(KindCounts.model_fields, 0) | reading.count(wanted)
+    return Json(
+        {
+            "seq": seq,
+            "total": sum(kinds.values()),
+            "kinds": kinds,
+            "items": [_label(each) for each in page],
+            "next": _cursor("labels", page[-1].place) if len(page) == limit else None,
+        }
+    )
+
+
+@router.get("/audit/tags", response_model=TagPage, responses=refusals(404, 422))
+def audit_tags(
+    request: Request,
+    cursor: Cursor = None,
+    limit: Limit = PAGE_DEFAULT,
+    least: Least = 0.5,
+    branch: Branch = None,
+) -> Json:
+    """List products with tags that they probably lack or should not have, the likeliest first."""
+    seq, reading = _current(request, serving_of(request))
+    after = _place("tags", cursor, 2)
+    page = reading.tags(least, after, limit, _branch(reading, branch))
+    items = [
+        {
+            "id": each.id,
+            "title": each.title,
+            "path": each.path,
+            "faults": [{"tag": tag, "fault": fault, "probability": likely} for tag, fault, likely in each.faults],
+            "version": each.version,
+        }
+        for each in page
+    ]
+    return Json({"seq": seq, "items": items, "next": _cursor("tags", page[-1].place) if len(page) == limit else None})
+
+
+@router.get("/audit/patterns", response_model=PatternPage, responses=refusals())
+def audit_patterns(request: Request) -> Json:
+    """List patterns of the last sweep to which doubted labels still belong, those with the most products first."""
+    serving = serving_of(request)
+    seq, reading = _current(request, serving)
+    findings = findings_of(serving.live.records)
+    left = serving.live.records.suspects.patterns()
+    items = [
+        {
+            "id": each.id,
+            "attribute": each.attribute,
+            "value": each.value,
+            "stored": _category(reading.where(each.stored)),
+            "suggested": _category(reading.where(each.suggested)),
+            "support": each.support,
+            "products": each.products,
+            "share": each.share,
+            "lift": each.lift,
+            "chance": each.chance,
+            "left": left[each.id],
+        }
+        for each in (findings.patterns if findings else ())
+        if each.id in left
+    ]
+    return Json(
+        {
+            "seq": seq,
+            "sweep": _going(serving),
+            "swept_at": findings.at if findings else None,
+            "products": findings.products if findings else 0,
+            "audited": findings.audited if findings else 0,
+            "unlabelled": findings.unlabelled if findings else 0,
+            "items": items,
+            "ambiguous": [_pair(reading, each) for each in (findings.ambiguous if findings else ())],
+        }
+    )
+
+
+@router.post(
+    "/audit/labels/{product_id:rest}/decision",
+    response_model=LabelsDecided,
+    responses=refusals(*BODY, 404, 409, 412, 507),
+)
+def decide_about_label(request: Request, product_id: ProductId, body: LabelDecision, if_match: IfMatch = None) -> Json:
+    """Put a label right (`fix`), or find it right (`keep`); it counts from the next question on."""
+    version = expected(product_id, if_match).get(product_id)
+    label = Label(product_id, body.category, body.stored, version)
+    return Json(_settled(decide_label(serving_of(request), label, body.decision, body.author)))
+
+
+@router.post(
+    "/audit/patterns/{pattern_id}/decision", response_model=LabelsDecided, responses=refusals(*BODY, 404, 409, 507)
+)
+def decide_about_pattern(
+    request: Request, pattern_id: Annotated[str, Path(pattern=PATTERN_ID)], body: PatternDecision
+) -> Json:
+    """Put all labels of a pattern right, each as it is suggested, or find them right; all or none."""
+    return Json(_settled(decide_pattern(serving_of(request), pattern_id, body.decision, body.author)))
+
+
+@router.post("/audit:sweep", response_model=SweepBegun, responses=refusals())
+def begin_sweep(request: Request) -> Json:
+    """Begin a sweep: every label asked about anew, patterns looked for. It goes on when this returns."""
+    serving = serving_of(request)
+    begun = serving.upkeep.begin(AUDIT)
+    return Json({"begun": begun, "sweep": _going(serving)})
+
+
+def _going(serving: Serving) -> dict[str, Any] | None:
+    going = serving.upkeep.passes.get(AUDIT)
+    return None if going is None else {"stage": going.stage, "done": going.done, "total": going.total}
+
+
+def _current(request: Request, serving: Serving) -> tuple[int | None, Reading]:
+    """Bring the audit to the journal's end, where that can be soon; return how far it is, and what it says."""
+    reached = serving.upkeep.reach(AUDIT, settings_of(request).reach_seconds)
+    return (None if reached is None else reached.seq), Reading(serving.live)
+
+
+def _branch(reading: Reading, branch: str | None) -> str:
+    """Return the path of a category that was named by id or path, "" for none; raises TaxonomyError."""
+    if branch is None:
+        return ""
+    found = reading.tree.find(path_of(branch))
+    return reading.tree.text(reading.tree.index(branch) if found is None else found)
+
+
+def _label(doubted: DoubtedLabel) -> dict[str, Any]:
+    return {
+        "id": doubted.id,
+        "title": doubted.title,
+        "stored": _category(doubted.stored),
+        "suggested": _category(doubted.suggested),
+        "probability": doubted.probability,
+        "severity": doubted.severity,
+        "kind": doubted.kind,
+        "pattern": doubted.pattern or None,
+        "neighbours": [{"id": each.id, "title": each.title, "path": each.path} for each in doubted.neighbours],
+        "provenance": doubted.provenance,
+        "version": doubted.version,
+    }
+
+
+def _pair(reading: Reading, pair: Pair) -> dict[str, Any]:
+    return asdict(pair) | {
+        "one": _category(reading.where(pair.one)),
+        "other": _category(reading.where(pair.other)),
+    }
+
+
+def _category(where: Where) -> dict[str, str]:
+    return {"id": where.id, "path": where.path}
+
+
+def _settled(settled: Settled) -> dict[str, Any]:
+    decided = settled.decided
+    return {
+        "number": decided.number,
+        "at": decided.at,
+        "author": decided.author,
+        "action": decided.action,
+        "subject": decided.subject,
+        "seq": settled.seq,
+        "items": [{"id": each.id, "outcome": each.outcome, "version": each.version} for each in settled.written],
+    }
+
+
+def _cursor(listed: str, place: Sequence[float]) -> str:
+    return cursor_of(listed, orjson.dumps(place).decode())
+
+
+def _place(listed: str, cursor: str | None, size: int) -> Any:  # noqa: ANN401 - as many numbers as `size`, then a key
+    """Return the place that a page starts after, None for the start; raises InvalidCursor for any other cursor."""
+    told = place_of(listed, cursor)
+    if told is None:
+        return None
+    try:
+        place = orjson.loads(told)
+    except orjson.JSONDecodeError:
+        place = None
+    known = isinstance(place, list) and len(place) == size and all(type(each) in {int, float} for each in place)
+    if not known or type(place[-1]) is not int or abs(place[-1]) >= 2**63:
+        raise InvalidCursor("this cursor was not given by this list; start without one")
+    return (*map(float, place[:-1]), place[-1])

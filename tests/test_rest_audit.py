@@ -1,0 +1,159 @@
+"""service/rest/audit.py: doubted labels over HTTP, and what people decide about them."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from service.rest.app import create_app
+from service.settings import ServiceSettings
+from tests.doubtful import MISFILED, MUGS, PANS, POTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LABELS, PATTERNS, TAGS = "/v1/audit/labels", "/v1/audit/patterns", "/v1/audit/tags"
+NONE = dict.fromkeys(("slip", "systematic", "ambiguous", "conflict"), 0)
+MUG = f"{LABELS}/mug-Arbel-alba/decision"
+
+
+@pytest.fixture
+def client(doubtful: Path, tmp_path: Path) -> Iterator[TestClient]:
+    """Return a client of a service whose labels are partly wrong."""
+    index = shutil.copytree(doubtful, tmp_path / "index")
+    with TestClient(create_app(ServiceSettings(index=index, reach_seconds=60))) as client:
+        yield client
+
+
+def listed(client: TestClient, **asked: Any) -> dict[str, Any]:
+    """Return a page of doubted labels."""
+    answer = client.get(LABELS, params=asked)
+    assert answer.status_code == 200, answer.text
+    page: dict[str, Any] = answer.json()
+    return page
+
+
+def test_doubted_labels_are_listed_without_being_asked_to_look(client: TestClient) -> None:
+    """The worst first, with counts that add up; pages follow each other."""
+    page = listed(client, limit=2)
+    assert (page["seq"], page["total"], page["kinds"]) == (80, 5, NONE | {"slip": 1, "systematic": 4})
+    worst = page["items"][0]
+    assert (worst["id"], worst["stored"]["path"], worst["suggested"]["path"]) == ("mug-Arbel-alba", POTS, MUGS)
+    assert (worst["severity"], worst["kind"], worst["pattern"], worst["version"]) == (1.0, "slip", None, 1)
+    assert {each["path"] for each in worst["neighbours"]} == {MUGS}
+    ids = [each["id"] for each in page["items"]]
+    while page["next"]:
+        page = listed(client, limit=2, cursor=page["next"])
+        ids += [each["id"] for each in page["items"]]
+    assert len(ids) == 5
+    assert set(ids) == MISFILED | {"mug-Arbel-alba"}
+
+
+def test_doubted_labels_are_asked_for_by_kind_and_branch(client: TestClient) -> None:
+    """A branch by its path or id."""
+    assert {each["id"] for each in listed(client, kind="systematic")["items"]} == MISFILED
+    (slip,) = listed(client, branch="Garden")["items"]
+    assert slip["id"] == "mug-Arbel-alba"
+    assert listed(client, branch=slip["stored"]["id"])["total"] == 1
+    assert listed(client, kind="conflict") == {"seq": 80, "total": 0, "kinds": NONE, "items": [], "next": None}
+    refused = client.get(LABELS, params={"branch": "Nowhere"})
+    assert (refused.status_code, refused.json()["code"]) == (404, "category_not_found")
+    refused = client.get(LABELS, params={"cursor": "WzEsMl0="})
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_cursor")
+
+
+def test_a_change_is_seen_in_the_next_answer(client: TestClient) -> None:
+    """Whoever asks after a change is told of it."""
+    assert listed(client)["total"] == 5
+    client.patch(
+        "/v1/products/mug-Arbel-alba", json={"category": MUGS}, headers={"Content-Type": "application/merge-patch+json"}
+    )
+    page = listed(client)
+    assert (page["seq"], page["total"]) == (81, 4)
+    client.put("/v1/products/new", json={"title": "mug stoneware handle coffee dishwasher eden", "category": PANS})
+    page = listed(client)
+    assert page["seq"] == 82
+    assert page["items"][0]["id"] == "new"
+
+
+def test_a_label_is_put_right_and_taken_back(client: TestClient) -> None:
+    """Each in one call, with who did it."""
+    listed(client)
+    decided = client.post(MUG, json={"decision": "fix", "stored": POTS, "author": "Ann"}).json()
+    assert (decided["action"], decided["author"], decided["subject"]) == ("fix", "Ann", "mug-Arbel-alba")
+    assert decided["items"] == [{"id": "mug-Arbel-alba", "outcome": "updated", "version": 2}]
+    product = client.get("/v1/products/mug-Arbel-alba").json()
+    assert (product["category"], product["provenance"]) == (MUGS, "human")
+    assert listed(client)["total"] == 4
+
+    undone = client.post(f"/v1/decisions/{decided['number']}:undo", json={"author": "Ben"})
+    assert undone.status_code == 200, undone.text
+    product = client.get("/v1/products/mug-Arbel-alba").json()
+    assert (product["category"], product["provenance"]) == (POTS, "supplier")
+    assert listed(client)["total"] == 5
+
+
+def test_a_label_gets_the_category_that_a_person_names(client: TestClient) -> None:
+    """Whatever was suggested."""
+    decided = client.post(MUG, json={"decision": "fix", "category": PANS}, headers={"If-Match": '"1"'})
+    assert decided.status_code == 200
+    assert client.get("/v1/products/mug-Arbel-alba").json()["category"] == PANS
+
+
+def test_a_label_that_is_found_right_is_doubted_no_more(client: TestClient) -> None:
+    """Nothing is changed."""
+    listed(client)
+    decided = client.post(MUG, json={"decision": "keep"}).json()
+    assert (decided["action"], decided["seq"], decided["items"]) == ("keep", 80, [])
+    page = listed(client)
+    assert (page["total"], page["kinds"]) == (4, NONE | {"systematic": 4})
+
+
+def test_a_pattern_is_put_right_at_once(client: TestClient) -> None:
+    """Listed with its numbers; gone when no doubted label belongs to it."""
+    listed(client)
+    page = client.get(PATTERNS).json()
+    assert (page["products"], page["audited"], page["unlabelled"]) == (80, 79, 1)
+    (pattern,) = page["items"]
+    assert (pattern["attribute"], pattern["value"]) == ("brand", "Hollin")
+    assert (pattern["stored"]["path"], pattern["suggested"]["path"]) == (MUGS, PANS)
+    assert (pattern["support"], pattern["products"], pattern["left"]) == (4, 4, 4)
+    decided = client.post(f"{PATTERNS}/{pattern['id']}/decision", json={"decision": "fix", "author": "Ann"}).json()
+    assert {each["id"] for each in decided["items"]} == MISFILED
+    assert client.get(PATTERNS).json()["items"] == []
+    again = client.post(f"{PATTERNS}/{pattern['id']}/decision", json={"decision": "fix"})
+    assert (again.status_code, again.json()["code"]) == (404, "pattern_not_found")
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "code"),
+    [
+        ({"decision": "fix", "stored": PANS}, {}, 409, "decision_conflict"),
+        ({"decision": "fix"}, {"If-Match": '"7"'}, 412, "version_conflict"),
+        ({"decision": "drop"}, {}, 422, "invalid_request"),
+    ],
+)
+def test_what_cannot_be_decided_changes_nothing(
+    client: TestClient, body: dict[str, Any], headers: dict[str, str], status: int, code: str
+) -> None:
+    """The label is another by now, or the product."""
+    listed(client)
+    refused = client.post(MUG, json=body, headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (status, code)
+    assert client.get("/v1/products/mug-Arbel-alba").json()["category"] == POTS
+
+
+def test_nobody_can_be_decided_about(client: TestClient) -> None:
+    """An id that is not stored."""
+    refused = client.post(f"{LABELS}/a%2Fb/decision", json={"decision": "keep"})
+    assert (refused.status_code, refused.json()["code"]) == (404, "product_not_found")
+
+
+def test_tags_are_listed(client: TestClient) -> None:
+    """As far as the audit is."""
+    page = client.get(TAGS).json()
+    assert page["seq"] == 80
