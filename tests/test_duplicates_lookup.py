@@ -9,19 +9,25 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from indexer.codes import codes_of
-from indexer.errors import ProductDuplicate, ProductNotFound
+from indexer.encoders import Encoded
+from indexer.errors import ProductDuplicate, ProductNotFound, RecordError
+from indexer.intake.patch import Refused
+from indexer.intake.screen import Screened
+from indexer.intake.update import Encode
 from indexer.live import Change, Patch
 from indexer.product import Product
 from indexer.store.decisions import Decision
-from indexer.store.records import Written
+from indexer.store.records import Record, Written
 from service.answer import Answer
 from service.duplicates.screening import OnDuplicate
 from service.engine import Engine
 from service.settings import ServiceSettings
 
 PAN = Product("new", title="Quorin copper saucepan with a lid", description="Hammered, tinned inside")
+SENT = {"title": PAN.title, "description": PAN.description}
 KETTLE = Product("k1", title="Steel kettle QX7731", brand="Ostmark", facts=(("gtin", "4006381333931"),))
 
 
@@ -159,3 +165,64 @@ def test_what_a_person_called_different_is_not_refused(engine: Engine) -> None:
     said = [("new", "twin", "different"), ("k1", "new", "same product")]
     engine.live.records.decisions.record(Decision("duplicates", "different", "new twin", says=said))
     assert outcomes(engine, [replace(PAN, id="twin"), KETTLE], "reject") == ["created", "duplicate"]
+
+
+def test_over_http(client: TestClient) -> None:
+    """By product, form and id; what is refused names the stored product, also among items of a batch."""
+    assert client.put("/v1/products/pan", json=SENT).json()["duplicates"] == []
+    by_text = client.post("/v1/duplicates", json=SENT).json()
+    by_form = client.post("/v1/duplicates", files={"title": (None, PAN.title), "description": (None, PAN.description)})
+    assert [(each["id"], each["verdict"]) for each in by_text["items"]] == [("pan", "identical")]
+    assert by_form.json()["items"] == by_text["items"]
+    assert client.post("/v1/duplicates", json={"id": "pan", "limit": 1}).json()["items"] == []
+    assert client.post("/v1/duplicates", json={"id": "nobody"}).json()["code"] == "product_not_found"
+    refused = client.put("/v1/products/again?on_duplicate=reject", json=SENT)
+    assert (refused.status_code, refused.json()["code"]) == (409, "duplicate")
+    assert refused.json()["duplicates"] == by_text["items"]
+    assert client.get("/v1/products/again").status_code == 404
+    assert client.put("/v1/products/again?on_duplicate=perhaps", json=SENT).status_code == 422
+    items = [SENT | {"id": "a"}, {"id": "b", "title": KETTLE.title}, {"id": "c", "title": KETTLE.title}]
+    batch = client.post("/v1/products:batch?on_duplicate=reject", json={"items": items}).json()
+    assert [item["status"] for item in batch["items"]] == [409, 201, 409]
+    assert [each["id"] for each in batch["items"][2]["problem"]["duplicates"]] == ["b"]
+    assert batch["counts"] == {"total": 3, "ok": 1, "failed": 2}
+    flagged = [
+        client.post("/v1/products?on_duplicate=flag", json=SENT | {"id": "f"}, headers={"Idempotency-Key": "k"})
+        for _ in range(2)
+    ]
+    assert [each["id"] for each in flagged[0].json()["duplicates"]] == ["pan"]
+    assert flagged[0].content == flagged[1].content
+    other = client.post("/v1/products", json=SENT | {"id": "f"}, headers={"Idempotency-Key": "k"})
+    assert other.json()["code"] == "idempotency_conflict"
+
+
+def test_a_change_is_screened_anew_where_others_write_meanwhile(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is stored is what was looked up beside; whoever is overtaken again and again is refused."""
+    looks: list[int] = []
+
+    def screen(_: object, ready: Sequence[Record | str | Refused], encode: Encode) -> Screened:
+        seq = engine.live.follow()
+        encode([each.product for each in ready if isinstance(each, Record)])
+        looks.append(seq)
+        if len(looks) <= often:
+            engine.live.records.delete([f"P{len(looks):03}"])
+        return Screened(ready, seq)
+
+    counted: list[int] = []
+    encoding = engine.live.encode_in_pieces
+
+    def counting(products: Sequence[Product]) -> Encoded:
+        counted.append(len(products))
+        return encoding(products)
+
+    monkeypatch.setattr(engine.live, "encode_in_pieces", counting)
+    often = 2
+    assert [each.outcome for each in engine.live.change([KETTLE], screen=screen) if isinstance(each, Written)] == [
+        "created"
+    ]
+    assert (looks, counted) == ([60, 61, 62], [1])
+    often = 99
+    with pytest.raises(RecordError, match="21 times while duplicates were looked for; nothing was changed"):
+        engine.live.change([PAN], screen=screen)
