@@ -41,7 +41,7 @@ BATCH = 128
 """Products asked about while a change waits."""
 NEIGHBOURS = 5
 """Neighbours that are named for what they say."""
-FLOOR, FLOOR_ALONE = 0.005, 0.02
+FLOOR, FLOOR_ALONE = 0.005, 0.05
 """Share of right labels that nothing stored speaks for; and of those in categories where nobody else is."""
 LINE = (-6.6, 1.7)
 """Log-odds of a wrong label: the first, and the second times the logarithm of its doubt. Fitted where 1 label in 20 was
