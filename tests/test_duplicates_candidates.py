@@ -1,7 +1,11 @@
 """Pairs of a catalogue that are worth judging: by neighbours, by article number and by picture, never all with all."""
 
+from contextlib import nullcontext
+
 import numpy as np
 
+from indexer.vectors import build
+from indexer.vectors.joining import Joining, Listed, joined
 from service.duplicates.candidates import coded, lookalikes, neighbours, of_one_value
 from service.duplicates.catalogue import Catalogue
 
@@ -46,22 +50,48 @@ def test_ten_thousand_equal_pictures_give_a_number_of_pairs_that_grows_with_them
     assert 32 * 10_000 - 32 * 33 // 2 == len(lookalikes(np.zeros(10_000, np.uint64), np.arange(10_000), 10_000))
 
 
+def near(**others: list[int]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return one batch: the nearest keys of some, the keys being named k10, k20, ..."""
+    keys = np.array([int(name[1:]) for name in others], np.int64)
+    return [(keys, np.array(list(others.values()), np.int64))]
+
+
 def test_neighbours_are_paired_when_either_is_among_the_nearest_or_both_see_each_other() -> None:
-    """0 sees 1, 2 and 3; only 2 sees it, too: of 0's neighbours the first is taken, and 2, but not 3."""
-    near = {10: [10, 20, 30, 40], 20: [20, 40, -1, -1], 30: [30, 40, 10, -1], 40: [40, 20, -1, -1]}
-
-    def search(keys: np.ndarray, k: int) -> np.ndarray:
-        return np.array([near[key][:k] for key in keys.tolist()], np.int64)
-
-    found = neighbours(search, catalogue(4), np.arange(4), 3, sure=1)
+    """10 sees 20, 30 and 40; only 30 sees it, too: of its neighbours the first is taken, and 30, but not 40."""
+    batches = near(k10=[10, 20, 30, 40], k20=[20, 40, -1, -1], k30=[30, 40, 10, -1], k40=[40, 20, -1, -1])
+    found = neighbours(iter(batches), catalogue(4), 3, sure=1)
     assert [(0, 1), (0, 2), (1, 3), (2, 3)] == pairs(found, 4)
 
 
 def test_a_copy_that_is_a_neighbour_counts_as_the_first_of_its_content() -> None:
     """Rows 0, 1 and 2 are one content and fill the list of 3, which is paired with 0 once; copies are not asked."""
+    batches = near(k10=[20, 10, 30, 40], k40=[20, 10, 30, 40])
+    assert [(0, 3)] == pairs(neighbours(iter(batches), catalogue(4, [0, 0, 0, 3]), 3, sure=1), 4)
 
-    def search(keys: np.ndarray, k: int) -> np.ndarray:
-        return np.tile(np.array([[20, 10, 30, 40]])[:, :k], (len(keys), 1))
 
-    found = neighbours(search, catalogue(4, [0, 0, 0, 3]), np.array([0, 3]), 3, sure=1)
-    assert [(0, 3)] == pairs(found, 4)
+def test_vectors_in_lists_are_joined_with_the_lists_beside() -> None:
+    """400 vectors around 20 directions: looking beside every list, each is next to those that an exact search finds."""
+    drawn = np.random.default_rng(0)
+    rows = np.repeat(drawn.standard_normal((20, 16)), 20, axis=0) + drawn.standard_normal((400, 16)) / 3
+    vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    keys = np.arange(400) + 7
+    index, exact = (build(kind, 16, keys, vectors) for kind in ("ivf", "exact"))
+    assert isinstance(index, Listed)
+    joining = Joining(5, lambda some: np.ones(len(some), np.bool_), nullcontext, threads=2, beside=400)
+    said = {
+        key: some for batch in joined(index, joining) for key, some in zip(batch[0].tolist(), batch[1], strict=True)
+    }
+    true = exact.search(vectors, 5).keys
+    assert {key: row.tolist() for key, row in zip(keys.tolist(), true, strict=True)} == {
+        key: some.tolist() for key, some in said.items()
+    }
+
+
+def test_who_takes_no_part_in_a_join_is_nobodys_neighbour() -> None:
+    """Even keys alone take part; one list has fewer than are asked for."""
+    vectors = np.eye(8, 16, dtype=np.float32)
+    index = build("ivf", 16, np.arange(8), vectors)
+    assert isinstance(index, Listed)
+    batches = list(joined(index, Joining(6, lambda some: some % 2 == 0, nullcontext)))
+    assert [0, 2, 4, 6] == sorted(key for some, _ in batches for key in some.tolist())
+    assert {-1, 0, 2, 4, 6} == {key for _, some in batches for key in some.ravel().tolist()}

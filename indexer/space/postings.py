@@ -129,15 +129,15 @@ class Postings:
         self._having[columns] -= times
         self._home[known] = NOWHERE
 
-    def search(self, words: Rows, k: int) -> Neighbours:
+    def search(self, words: Rows, k: int, budget: int = BUDGET) -> Neighbours:
         """Return the products whose words are most alike: keys (n, k), -1 and similarity 0 where fewer share a word.
 
         words: sparse (n, COLUMNS) unit rows. Order and rounding as with vectors. Of a question whose words are in more
-        than BUDGET products the commonest are left out of account.
+        than `budget` products the commonest are left out of account.
         """
         size = words.shape[0]
         keys, similarity = np.full((size, k), NOWHERE, np.int64), np.zeros((size, k), np.float32)
-        asked = self._affordable(words)
+        asked = self._affordable(words, budget)
         found = [(segment, segment.scores(asked)) for segment in self._segments]
         for row in range(size):
             some = [self._row(segment, scores, row) for segment, scores in found]
@@ -151,18 +151,18 @@ class Postings:
             keys[row, : len(order)], similarity[row, : len(order)] = near[order], alike[order]
         return Neighbours(keys, similarity)
 
-    def _affordable(self, words: Rows) -> Rows:
-        """Return the rarest words of each question, as many as BUDGET allows, at least one."""
+    def _affordable(self, words: Rows, budget: int) -> Rows:
+        """Return the rarest words of each question, as many as the budget allows, at least one."""
         having = self._having[words.indices].astype(np.int64)
         row = np.repeat(np.arange(words.shape[0]), np.diff(words.indptr))
-        if np.bincount(row, having, minlength=1).max() <= BUDGET:
+        if np.bincount(row, having, minlength=1).max() <= budget:
             return words
         order = np.lexsort((words.indices, having, row))
         total = np.cumsum(having[order])
         starts = words.indptr[:-1]
         before = np.concatenate([[0], total])[starts]
         kept = np.zeros(len(order), np.bool_)
-        kept[order] = total - before[row] <= BUDGET
+        kept[order] = total - before[row] <= budget
         kept[order[starts[np.diff(words.indptr) > 0]]] = True
         ends = np.concatenate([[0], np.cumsum(kept)])[words.indptr]
         return sparse.csr_array((words.data[kept], words.indices[kept], ends), shape=words.shape)

@@ -43,10 +43,11 @@ def _scan(out: Path | None, groups: Path | None, index: Path, least: float) -> N
     from service.console import duplicates as tables
     from service.console.progress import Progress
     from service.duplicates.judging import Judging
+    from service.duplicates.said import settled_of
     from service.duplicates.scan import scan
 
     with closing(open_engine(service_settings(index=index))) as engine, Progress() as progress:
-        found = scan(engine.live, Judging.of(engine.live), progress=progress)
+        found = scan(engine.live, Judging.of(engine.live), settled=settled_of(engine.live), progress=progress)
         written, members = tables.Written(), ""
         if out is not None:
             progress.start("write", len(found.pairs), "pairs")
@@ -62,11 +63,13 @@ def _judge(given: Path, out: Path, index: Path) -> None:
     from service.console.progress import Progress
     from service.duplicates.given import Given, judged
     from service.duplicates.judging import Judging
+    from service.duplicates.said import settled_of
 
     tables.check(out)
     pairs = Given(given)
     with closing(open_engine(service_settings(index=index))) as engine, Progress() as progress:
         progress.start("judge", None, "pairs")
-        lines = judged(pairs, engine.live, Judging.of(engine.live), tell=progress.at)
+        judging, settled = Judging.of(engine.live), settled_of(engine.live)
+        lines = judged(pairs, engine.live, judging, settled, progress.at)
         written = tables.write_given(lines, pairs.columns, out)
     click.echo(tables.given_report(written, out), err=True)

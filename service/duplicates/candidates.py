@@ -15,17 +15,19 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.memory.view import View
-from indexer.vectors import Keys
+from indexer.vectors import Keys, Reading
+from indexer.vectors.joining import Joining, Listed, Wanted, joined
 from service.duplicates.catalogue import Catalogue, Rows
 
 Codes = npt.NDArray[np.int64]
 """Pairs of rows as one number each: the lesser row times the number of rows, plus the greater."""
-Search = Callable[[Keys, int], Keys]
-"""Returns for each of n keys the k nearest keys, itself among them or not, -1 where there are fewer: int64 (n, k)."""
-
+Near = Iterator[tuple[Keys, Keys]]
+"""Batches of keys (n,), and the nearest keys of each, itself among them or not, -1 where there are fewer: (n, k)."""
 Tell = Callable[[int], None]
 
 BATCH = 256
+PLACES = 4_000
+"""Places that a search by words looks at: a word that is in more products says little of two of them."""
 WINDOW = 12
 """With how many others of its article number a product is paired: with all, where no more than these share it."""
 COMMON = 60
@@ -83,49 +85,65 @@ def lookalikes(phashes: npt.NDArray[np.uint64], rows: Rows, size: int, bits: int
     return unique(found)
 
 
-def neighbours(
-    search: Search, catalogue: Catalogue, asked: Rows, k: int, *, sure: int, threads: int = 1, tell: Tell = quiet
-) -> Codes:
-    """Return pairs of rows that `search` says are near, each row standing for all of its content.
+def neighbours(found: Near, catalogue: Catalogue, k: int, *, sure: int, tell: Tell = quiet) -> Codes:
+    """Return pairs of rows that are near, each row standing for all of its content.
 
-    asked: the rows that are asked about, int64 (m,), each the first of its content. k: neighbours that are looked at.
-    Kept are a product's first `sure`, and those whose neighbour it is in turn. tell(n): n were asked about.
+    found: batches of keys that were asked about, each the first of its content, with the nearest of each, -1 for none.
+    k: neighbours that are looked at. Kept are a product's first `sure`, and those whose neighbour it is in turn.
+    tell(n): n were asked about.
     """
-    keys, first = catalogue.keys, catalogue.first
-    size = len(keys)
-    codes, ranks = np.empty(len(asked) * k, np.int64), np.empty(len(asked) * k, np.uint8)
-    filled = 0
-    for start, near in _searched(search, keys[asked], k + 1, threads):
-        place = np.searchsorted(keys, near).clip(0, size - 1)
-        other = first[place]
-        row = asked[start : start + len(near), None]
-        kept = (keys[place] == near) & (other != row)
+    size, done = len(catalogue), 0
+    codes, ranks = [np.zeros(0, np.int64)], [np.zeros(0, np.uint8)]
+    for keys, near in found:
+        row, place = catalogue.rows(keys)[:, None], catalogue.rows(near)
+        other = np.where(place >= 0, catalogue.first[place], -1)
+        kept = (row >= 0) & (other >= 0) & (other != row)
         rank = np.cumsum(kept, axis=1) - 1
         kept &= rank < k
-        end = filled + int(kept.sum())
-        codes[filled:end] = (row * size + other)[kept]
-        ranks[filled:end] = rank[kept]
-        filled = end
-        tell(start + len(near))
-    return _kept(codes[:filled], ranks[:filled], size, sure)
+        codes.append((row * size + other)[kept])
+        ranks.append(rank[kept].astype(np.uint8))
+        done += len(keys)
+        tell(done)
+    return _kept(np.concatenate(codes), np.concatenate(ranks), size, sure)
 
 
-def by_vector(view: View) -> Search:
-    """Return the search by the vectors of a view."""
+def near_by_vector(view: View, catalogue: Catalogue, k: int, reading: Reading, threads: int = 1) -> Near:
+    """Return the products of a view that stand for their content, beside their k nearest by vector."""
+    standing, keys = _standing(view, catalogue, reading)
+    if view.vectors.kind.startswith("ivf") and isinstance(view.vectors, Listed):
+        yield from joined(view.vectors, Joining(k + 1, standing, reading, threads))
+        return
 
-    def search(keys: Keys, k: int) -> Keys:
-        return view.vectors.search(view.placed(keys), k).keys
+    def search(some: Keys) -> Keys:
+        with reading():
+            return view.vectors.search(view.placed(some), k + 1).keys
 
-    return search
+    yield from _searched(search, keys, threads)
 
 
-def by_words(view: View) -> Search:
-    """Return the search by the words of a view."""
+def near_by_words(view: View, catalogue: Catalogue, k: int, reading: Reading, threads: int = 1) -> Near:
+    """Return the products of a view that stand for their content, beside the k that share most of their rare words."""
 
-    def search(keys: Keys, k: int) -> Keys:
-        return view.postings.search(view.features.words(keys), k).keys
+    def search(some: Keys) -> Keys:
+        with reading():
+            return view.postings.search(view.features.words(some), k + 1, PLACES).keys
 
-    return search
+    yield from _searched(search, _standing(view, catalogue, reading)[1], threads)
+
+
+def _standing(view: View, catalogue: Catalogue, reading: Reading) -> tuple[Wanted, Keys]:
+    """Return what says which keys stand for their content, and those of them that have a view."""
+    asked = catalogue.keys[catalogue.asked]
+    known = np.zeros(int(asked.max(initial=-1)) + 1, np.bool_)
+    known[asked] = True
+
+    def standing(keys: Keys) -> npt.NDArray[np.bool_]:
+        here = keys < len(known)
+        here[here] = known[keys[here]]
+        return here
+
+    with reading():
+        return standing, asked[view.seen(asked)]
 
 
 def coded(left: Rows, right: Rows, size: int) -> Codes:
@@ -139,14 +157,14 @@ def unique(codes: list[Codes]) -> Codes:
     return np.unique(np.concatenate(codes)) if codes else np.zeros(0, np.int64)
 
 
-def _searched(search: Search, keys: Keys, k: int, threads: int) -> Iterator[tuple[int, Keys]]:
-    """Yield where each batch begins and the neighbours of its keys, in order."""
-    starts = range(0, len(keys), BATCH)
+def _searched(search: Callable[[Keys], Keys], keys: Keys, threads: int) -> Near:
+    """Yield keys in batches and the neighbours of each, in order."""
+    batches = [keys[start : start + BATCH] for start in range(0, len(keys), BATCH)]
     if threads == 1:
-        yield from ((start, search(keys[start : start + BATCH], k)) for start in starts)
+        yield from ((some, search(some)) for some in batches)
         return
     with ThreadPoolExecutor(threads) as pool:
-        yield from zip(starts, pool.map(lambda start: search(keys[start : start + BATCH], k), starts), strict=True)
+        yield from zip(batches, pool.map(search, batches), strict=True)
 
 
 def _kept(directed: Codes, ranks: npt.NDArray[np.uint8], size: int, sure: int) -> Codes:

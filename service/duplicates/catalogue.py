@@ -41,6 +41,13 @@ class Catalogue:
         """The rows that stand for all of their content."""
         return np.flatnonzero(self.first == np.arange(len(self.first)))
 
+    def rows(self, keys: Keys) -> Rows:
+        """Return the rows of keys of any shape, -1 for one that is not here."""
+        if not len(self.keys):
+            return np.full(keys.shape, -1, np.int64)
+        place = np.searchsorted(self.keys, keys).clip(0, len(self.keys) - 1)
+        return np.where(self.keys[place] == keys, place, -1)
+
     @classmethod
     def of(cls, keys: Keys, traits: Traits, apart: Keys) -> Self:
         """Return products by their traits; those of `apart` stand for themselves, whatever their content."""

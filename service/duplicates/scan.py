@@ -93,30 +93,15 @@ def _candidates(live: Live, catalogue: Catalogue, scanning: Scanning, progress: 
     with live.reading():
         views = dict(live.contents.views)
     for name, view in views.items():
-        with live.reading():
-            asked = catalogue.asked[view.seen(catalogue.keys[catalogue.asked])]
-        kinds = [("vectors", candidates.by_vector(view), nearest.by_vector)]
-        if view.space.words:
-            kinds.append(("words", candidates.by_words(view), nearest.by_words))
-        for kind, search, k in kinds:
-            progress.start(f"{name} by {kind}", len(asked), "products")
-            held = _held(live, search)
-            found.append(
-                candidates.neighbours(
-                    held, catalogue, asked, k, sure=nearest.sure, threads=scanning.threads, tell=progress.at
-                )
-            )
+        for kind, near, k in (
+            ("vectors", candidates.near_by_vector, nearest.by_vector),
+            ("words", candidates.near_by_words, nearest.by_words if view.space.words else 0),
+        ):
+            if k:
+                progress.start(f"{name} by {kind}", len(catalogue.asked), "products")
+                batches = near(view, catalogue, k, live.reading, scanning.threads)
+                found.append(candidates.neighbours(batches, catalogue, k, sure=nearest.sure, tell=progress.at))
     return candidates.unique(found)
-
-
-def _held(live: Live, search: candidates.Search) -> candidates.Search:
-    """Return a search that holds off changes while it looks."""
-
-    def held(keys: Keys, k: int) -> Keys:
-        with live.reading():
-            return search(keys, k)
-
-    return held
 
 
 def _keys(codes: Codes, catalogue: Catalogue) -> tuple[Keys, Keys]:
