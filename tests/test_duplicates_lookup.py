@@ -93,14 +93,12 @@ def test_what_a_person_said_overrules_what_is_judged(engine: Engine) -> None:
 
 
 def test_least_and_limit(engine: Engine) -> None:
-    """With 0 all that were judged are told, different ones last; the surest are within the limit."""
+    """With 0 all that were judged are told, the same first and then by probability; the surest are within the limit."""
     engine.put([PAN, replace(PAN, id="twin")])
     every = engine.duplicates("new", 10, 0)
     assert (len(every), every[0].id, every[0].verdict) == (10, "twin", "identical")
-    order = [
-        ("identical", "same product", "same picture", "variant", "different").index(each.verdict) for each in every
-    ]
-    assert [max(1, place) for place in order] == sorted(max(1, place) for place in order)
+    order = [(not each.same, -each.probability) for each in every]
+    assert order == sorted(order)
     assert ["twin"] == [each.id for each in engine.duplicates("new", 1)]
 
 

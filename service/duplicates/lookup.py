@@ -44,6 +44,8 @@ SHARED = 16
 """Products that are judged for one code or picture; what more of them have names no article."""
 ORDER = np.array([0, 0, 2, 1, 3], np.int8)
 """Which verdicts are told before which: identical and same product, same picture, variant, different."""
+UNSORTED = np.array([0, 0, 1, 1, 1], np.int8)
+"""The same where different ones are told, too: after the same product the likeliest come first, whatever the verdict."""
 SAID_SO = "a person said so"
 
 
@@ -83,7 +85,8 @@ def look_up(judging: Judging, asked: Asked, wanted: Wanted) -> list[list[Duplica
     settled = {at: said[row][ids[at]] for at, row in enumerate(rows.tolist()) if ids[at] in said[row]}
     verdicts, probability = overruled(judged, settled)
     similarity = live.contents.features.cosines(np.asarray(asked.projected.raw)[rows], keys[:, None])[:, 0]
-    order = np.lexsort((keys, -similarity, -probability, ORDER[verdicts], rows))
+    first = (UNSORTED if wanted.different else ORDER)[verdicts]
+    order = np.lexsort((keys, -similarity, -probability, first, rows))
     order = order[told(verdicts, probability, wanted)[order]]
     order = order[_places(rows[order]) < wanted.limit]
     made: list[list[Duplicate]] = [[] for _ in asked.products]
