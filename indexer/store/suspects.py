@@ -150,6 +150,13 @@ class Suspects:
             rows = connection.execute(sa.select(suspects.c.key, suspects.c.neighbours)).all()
         return sorted(row.key for row in rows if not wanted.isdisjoint(row.neighbours))
 
+    def suggesting_others(self, categories: Collection[str]) -> list[int]:
+        """Return the keys of suspects whose suggested category is none of these; every suspect is read."""
+        with self._reading() as connection:
+            rows = connection.execute(sa.select(suspects.c.key, suspects.c.suggested)).all()
+        known = {*categories, ""}
+        return sorted(row.key for row in rows if row.suggested not in known)
+
     def right(self) -> list[int]:
         """Return the keys of products whose label, as it is now, a person has found right."""
         same = (upheld.c.id == products.c.id, upheld.c.content_hash == products.c.content_hash)

@@ -21,7 +21,7 @@ from service.audit.ambiguity import ambiguous
 from service.audit.attributes import columns_of
 from service.audit.findings import FINDINGS, Conflict, Findings, belonging, confirmed, conflicted, kinds_of, suspects
 from service.audit.suspicion import suspicions
-from service.audit.sweep import TreeChanged, swept
+from service.audit.sweep import MANY, TreeChanged, swept
 from service.audit.tags import tag_faults
 from service.calibration.leave_one_out import ask, stored
 from service.engine import Engine
@@ -40,6 +40,9 @@ LABEL = "label"
 class Audit:
     """The finding `audit`."""
 
+    def __init__(self) -> None:
+        self._planted: int | None = None  # the version of the tree in which every suggestion was looked up last
+
     @property
     def name(self) -> str:
         """Its name in the store."""
@@ -49,7 +52,10 @@ class Audit:
         """Return what is suspected now of products that changed or were decided about, and of those beside them."""
         live = engine.live
         records = live.records
+        planted = live.planted
         touched = set(keys.tolist()) | set(_decided(live, decided))
+        if planted != self._planted:
+            touched.update(records.suspects.suggesting_others(live.tree.ids))
         changed = np.array(sorted(touched), np.int64)
         touched.update(neighbours(engine, changed).tolist())
         gone = _gone(live, keys)
@@ -57,7 +63,11 @@ class Audit:
         pairs = records.suspects.conflicts(touched)
         touched.update(key for pair in pairs for key in pair[:2])
         asked = np.array(sorted(touched), np.int64)
-        return Replaced(asked.tolist(), _suspects(engine, asked, pairs))
+        found = _suspects(engine, asked, pairs)
+        if live.planted != planted:  # what is found names nodes of another tree
+            return self.update(engine, keys, decided)
+        self._planted = planted
+        return Replaced(asked.tolist(), found)
 
     def anew(self, engine: Engine, progress: Progress) -> Iterator[Result]:
         """Yield what is suspected of all products."""
@@ -80,13 +90,13 @@ def sweep(engine: Engine, progress: Progress | None = None) -> Findings:
     """Audit every label of an open index, keep what is found in its record store, and return what it is besides."""
     records = engine.live.records
     while True:
-        before, decision = records.findings.reached(AUDIT), records.decisions.last()
+        before, decision = records.findings.place(AUDIT), records.decisions.last()
         try:
             findings, renewed = swept(engine, progress or Quiet())
         except TreeChanged:
             continue
         while not records.findings.advance(AUDIT, before, Reached(findings.seq, decision), [renewed]):
-            before = records.findings.reached(AUDIT)  # brought further meanwhile: from the older place on, once more
+            before = records.findings.place(AUDIT)  # brought further meanwhile: from the older place on, once more
         return findings
 
 
@@ -109,7 +119,7 @@ def neighbours(engine: Engine, keys: Keys) -> Keys:
 
 def _suspects(engine: Engine, keys: Keys, pairs: Sequence[Conflict]) -> list[Suspect]:
     records, tree = engine.live.records, engine.live.tree
-    doubts = suspicions(engine, keys)
+    doubts = suspicions(engine, keys, screened=engine.live.labels.labelled >= MANY)
     doubts, conflicts = conflicted(doubts, pairs, tree)
     findings = findings_of(records)
     patterns = findings.patterns if findings else ()
