@@ -244,3 +244,28 @@ def test_an_output_that_cannot_be_written_is_refused_first(doubtful: Path, tmp_p
     done = CliRunner().invoke(aisle, ["audit", "--index", str(doubtful), "-o", str(tmp_path / "a.xlsx")])
     assert done.exit_code == 1
     assert "'a.xlsx' is none of .csv, .tsv, .jsonl, .parquet" in str(done.exception)
+
+
+def test_labels_are_decided_about_on_the_command_line(doubtful: Path, tmp_path: Path) -> None:
+    """One by one, or a pattern at once; a decision is taken back by its number."""
+    index = shutil.copytree(doubtful, tmp_path / "index")
+
+    def run(*words: str) -> str:
+        done = CliRunner().invoke(aisle, ["audit", *words, "--index", str(index)])
+        assert done.exit_code == 0, done.output
+        return done.stdout if "--json" in words else done.output
+
+    (pattern,) = json.loads(run("--json"))["patterns"]
+    assert "decision 1: fix mug-Arbel-alba, 1 labels changed" in run("fix", "mug-Arbel-alba", "--author", "Ann")
+    assert f"decision 2: fix {pattern['id']}, 4 labels changed" in run("fix", "--pattern", pattern["id"])
+    assert "decision 3: keep pan-Lind-alba, 0 labels changed" in run("keep", "pan-Lind-alba")
+    told = json.loads(run("--json", "--least", "0.5"))
+    assert (told["suspects"], told["patterns"]) == (0, [])
+    assert "decision 2 is taken back by decision 4" in run("undo", "2")
+    assert json.loads(run("--json", "--least", "0.5"))["kinds"] == {"systematic": 4}
+
+
+def test_what_is_decided_about_is_named(doubtful: Path) -> None:
+    """Products or a pattern, and not both."""
+    done = CliRunner().invoke(aisle, ["audit", "keep", "--index", str(doubtful)])
+    assert (done.exit_code, "name products by their ids, or a pattern" in done.output) == (2, True)
