@@ -23,7 +23,7 @@ from service.audit.reading import Reading
 from service.cli import aisle
 from service.engine import Engine
 from service.settings import ServiceSettings
-from tests.doubtful import MISFILED, MUGS, PANS, POTS, PRUNERS
+from tests.doubtful import MISFILED, MUGS, PANS, POTS, PRUNERS, SHELVES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,6 +69,25 @@ def test_a_duplicate_with_another_label_is_a_conflict(engine: Engine) -> None:
     (conflict,) = Reading(live).labels(Wanted(kind="conflict", least=0.5))
     assert (conflict.id, conflict.suggested.path) == ("pan-Hollin-alba", PANS)
     assert [each.id for each in conflict.neighbours] == ["pan-Lind-alba"]
+
+
+def test_patterns_are_found_by_supplier_and_old_category(engine: Engine) -> None:
+    """Facts of the products: whatever their brands, one supplier's pruners stand with the pots."""
+    pruner = SHELVES[PRUNERS]
+    engine.live.put(
+        [
+            Product(
+                f"N-{maker}-{series}",
+                f"{pruner} {series} {maker}",
+                category=POTS,
+                facts=(("supplier", "Nordhandel"), ("foreign_category", f"Beet/{maker}")),
+            )
+            for maker in ("Arbel", "Lind")
+            for series in ("eden", "fora")
+        ]
+    )
+    found = {(each.attribute, each.value, each.support) for each in sweep(engine).patterns}
+    assert found == {("brand", "Hollin", 4), ("supplier", "Nordhandel", 4)}
 
 
 def test_what_was_suspected_before_a_sweep_is_replaced(engine: Engine) -> None:

@@ -72,8 +72,8 @@ def effect_lines(effect: Effect, *, preview: bool) -> Iterator[str]:
     )
     if effect.examples:
         yield f"  without a category: {', '.join(effect.examples)}"
-    for path in effect.unmatched:
-        yield f"  no product fits: {path}"
+    for unmatched in effect.unmatched:
+        yield f"  no product fits: {unmatched}"
     for conflict in effect.conflicts:
         yield f"  left out: {conflict}"
 
