@@ -45,7 +45,7 @@ SHARED = 16
 ORDER = np.array([0, 0, 2, 1, 3], np.int8)
 """Which verdicts are told before which: identical and same product, same picture, variant, different."""
 UNSORTED = np.array([0, 0, 1, 1, 1], np.int8)
-"""The same where different ones are told, too: after the same product the likeliest come first, whatever the verdict."""
+"""The same where different ones are told, too: after the same product the likeliest come first."""
 SAID_SO = "a person said so"
 
 
