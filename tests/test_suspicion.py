@@ -77,7 +77,7 @@ def test_a_label_is_doubted_by_what_else_is_likely() -> None:
 
 
 def test_what_is_under_the_stored_category_speaks_for_it() -> None:
-    """Filed under A, likely in A > B, which is no error; the next likely is C. Filed under A > B, C is likelier than A."""
+    """Filed under A, likely in A > B, which is no error; the next likely is C. Filed under A > B, C is next too."""
     tree = Tree.from_paths([("A",), ("A", "B"), ("C",)])
     nodes = np.array([[1, 2, 0, -1]] * 2, np.int32)
     suggested, kept, other = _shares(tree, nodes, np.array([[0.6, 0.3, 0.1, 0]] * 2), np.array([0, 1], np.int32))

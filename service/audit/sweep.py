@@ -8,6 +8,7 @@ which the sweep began.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from indexer.build import Progress
 from indexer.memory.labels import UNLABELLED
 from indexer.store.suspects import Renewed
+from indexer.vectors import Keys
 from service.audit.ambiguity import ambiguous, pairs
 from service.audit.attributes import columns_of
 from service.audit.findings import FINDINGS, Findings, belonging, confirmed, conflicted, kinds_of, patterns_in, suspects
@@ -71,22 +73,22 @@ def swept(engine: Engine, progress: Progress) -> tuple[Findings, Renewed]:
     return findings, Renewed(kept, {FINDINGS: findings.to_json()})
 
 
-def _asked(
-    engine: Engine, keys: np.ndarray[tuple[int], np.dtype[np.int64]], planted: int, progress: Progress
-) -> Suspicions:
+def _asked(engine: Engine, keys: Keys, planted: int, progress: Progress) -> Suspicions:
+    """Return what is thought of all labels; two steps at a time, since search and vote leave the interpreter alone."""
     progress.start("audit", len(keys), "labels")
-    parts = []
-    for start in range(0, len(keys), STEP):
-        parts.append(suspicions(engine, keys[start : start + STEP], screened=len(keys) >= MANY))
-        if engine.live.planted != planted:
-            raise TreeChanged
-        progress.at(min(start + STEP, len(keys)))
-    return Suspicions.joined(parts) if parts else Suspicions.none()
+    some, screened = [keys[start : start + STEP] for start in range(0, len(keys), STEP)], len(keys) >= MANY
+    parts, done = [Suspicions.none()], 0
+    with ThreadPoolExecutor(2, thread_name_prefix="aisle-audit") as threads:
+        for step, part in zip(some, threads.map(lambda s: suspicions(engine, s, screened=screened), some), strict=True):
+            if engine.live.planted != planted:
+                threads.shutdown(cancel_futures=True)
+                raise TreeChanged
+            parts.append(part)
+            progress.at(done := done + len(step))
+    return Suspicions.joined(parts)
 
 
-def _tags(
-    engine: Engine, keys: np.ndarray[tuple[int], np.dtype[np.int64]], progress: Progress
-) -> dict[int, tuple[TagFault, ...]]:
+def _tags(engine: Engine, keys: Keys, progress: Progress) -> dict[int, tuple[TagFault, ...]]:
     """Return what is amiss with the tags of products, by key."""
     made: dict[int, tuple[TagFault, ...]] = {}
     if not engine.live.labels.tag_names:
