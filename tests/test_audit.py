@@ -23,6 +23,7 @@ from service.audit.reading import Reading
 from service.cli import aisle
 from service.engine import Engine
 from service.settings import ServiceSettings
+from taxonomy.changes import Merge, Rename
 from tests.doubtful import MISFILED, MUGS, PANS, POTS, PRUNERS, SHELVES
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def further(engine: Engine) -> None:
     records = engine.live.records
     before, after = records.findings.reached("audit"), records.findings.end()
     assert before is not None
-    keys = np.unique([entry.key for entry in records.journal(before.seq)]).astype(np.int64)
+    keys = np.unique([entry.key for entry in records.journal(before.seq) if entry.key >= 0]).astype(np.int64)
     result = Audit().update(engine, keys, records.decisions.since(before.decision))
     assert records.findings.advance("audit", before, after, [result])
 
@@ -145,6 +146,19 @@ def test_what_upkeep_finds_is_what_a_sweep_finds(engine: Engine) -> None:
     assert {id_: kept[id_][:3] for id_ in ("mug-Arbel-alba", "pan-Lind-bora")} == {
         id_: anew[id_][:3] for id_ in ("mug-Arbel-alba", "pan-Lind-bora")
     }
+
+
+def test_a_tree_that_is_changed_changes_what_is_doubted(engine: Engine) -> None:
+    """A category that is called otherwise is named so at once; one that is gone is suggested no more."""
+    sweep(engine)
+    engine.change_taxonomy([Rename(MUGS, "Cups")])
+    assert suspected(engine)["mug-Arbel-alba"][:2] == (POTS, "Kitchen > Cups")
+    assert suspected(engine)["pan-Hollin-alba"][:2] == ("Kitchen > Cups", PANS)
+    further(engine)
+    engine.change_taxonomy([Merge((PANS,), "Kitchen > Cups")])
+    further(engine)
+    assert not suspected(engine).keys() & MISFILED
+    assert suspected(engine)["mug-Arbel-alba"][:2] == (POTS, "Kitchen > Cups")
 
 
 def test_a_label_is_put_right_in_one_call(engine: Engine) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from indexer.live import Live
 from indexer.store.suspects import Listed, Place, Suspected, TagFault, Wanted
-from taxonomy.tree import Tree
+from taxonomy.tree import TaxonomyError, Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Reading:
     def __init__(self, live: Live) -> None:
         self._suspects = live.records.suspects
         self._tree = live.tree
-        self._paths = {node_id: Where(node_id, live.tree.text(node)) for node, node_id in enumerate(live.tree.ids)}
+        self._known: dict[str, Where] = {}
 
     @property
     def tree(self) -> Tree:
@@ -67,7 +67,13 @@ class Reading:
 
     def where(self, node_id: str) -> Where:
         """Return a category; one that is gone has no path."""
-        return self._paths.get(node_id) or Where(node_id, "")
+        if node_id not in self._known:
+            try:
+                path = self._tree.text(self._tree.index(node_id))
+            except TaxonomyError:
+                path = ""
+            self._known[node_id] = Where(node_id, path)
+        return self._known[node_id]
 
     def count(self, wanted: Wanted) -> dict[str, int]:
         """Return how many labels are doubted, by kind."""

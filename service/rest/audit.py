@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field
 from indexer.intake.update import path_of
 from indexer.product import CATEGORY_CHARS
 from indexer.store.suspects import Wanted
+from indexer.store.twins import DUPLICATES
 from service.audit.ambiguity import Pair
 from service.audit.audit import AUDIT, findings_of
 from service.audit.deciding import Label, Settled, decide_label, decide_pattern
@@ -339,8 +340,13 @@ def _going(serving: Serving) -> dict[str, Any] | None:
 
 
 def _current(request: Request, serving: Serving) -> tuple[int | None, Reading]:
-    """Bring the audit to the journal's end, where that can be soon; return how far it is, and what it says."""
-    reached = serving.upkeep.reach(AUDIT, settings_of(request).reach_seconds)
+    """Bring the audit to the journal's end, where that can be soon; return how far it is, and what it says.
+
+    Duplicates come first: the audit tells those that have different labels.
+    """
+    patience = settings_of(request).reach_seconds
+    serving.upkeep.reach(DUPLICATES, patience)
+    reached = serving.upkeep.reach(AUDIT, patience)
     return (None if reached is None else reached.seq), Reading(serving.live)
 
 
