@@ -21,6 +21,7 @@ from indexer.sources.profile import Profile
 from indexer.sources.quarantine import Quarantine
 from indexer.sources.rows import CODES, Counts, Problem, Record, Row
 from indexer.sources.vectors import RowVectors
+from taxonomy.foreign import ForeignMap
 from taxonomy.mapping import CategoryMapper
 from taxonomy.separators import Separators, detect_separator
 
@@ -50,6 +51,7 @@ class Source:
         labelled: bool = True,
         vectors: RowVectors | bool = False,
         limit: int | None = None,
+        mapping: ForeignMap | None = None,
     ) -> None:
         self.name, self.format, self.folder = name, format, folder
         self._records = records
@@ -62,7 +64,7 @@ class Source:
             raise MissingColumn(f"{name} has no columns; its first rows are all broken or there are none")
         self.profile = profile.detected(self.columns, needs_id=labelled)
         self.separators = self._separators(sample)
-        reader = Reader(self.profile, self.separators, mapper, labelled=labelled, vectors=vectors)
+        reader = Reader(self.profile, self.separators, mapper, labelled=labelled, vectors=vectors, mapping=mapping)
         self._limit = limit
         self._rows: Iterator[Row] = islice(map(reader.row, chain(sample, remaining)), limit)
         if isinstance(vectors, RowVectors):
@@ -152,6 +154,7 @@ def read(
     labelled: bool = True,
     vectors: RowVectors | bool = False,
     limit: int | None = None,
+    mapping: ForeignMap | None = None,
     **overrides: str | Sequence[str],
 ) -> Source:
     """Open a source: a file, a folder with one (`products.csv` and the like), or a database URL with a `query`.
@@ -161,7 +164,8 @@ def read(
     `invalid_category`. labelled=False: for classify; category and tags are left out, ids may repeat, and a row without
     one gets `row-N`. vectors: True reads image vectors from their column; a file of them takes its place, and its rows
     are counted: SourceError when the source has more or fewer, at once where that is known, else at its end.
-    limit: give the first rows only. Raises SourceError, UnknownFormat, MissingColumn or SettingError.
+    limit: give the first rows only. mapping: what foreign categories mean, looked up before all else. Raises
+    SourceError, UnknownFormat, MissingColumn or SettingError.
     """
     chosen = (profile or Profile()).overridden(overrides)
     records, name, kind, folder = _opened(source, query, chosen)
@@ -176,6 +180,7 @@ def read(
             labelled=labelled,
             vectors=vectors,
             limit=limit,
+            mapping=mapping,
         )
     except BaseException:
         records.close()

@@ -17,6 +17,7 @@ from indexer.sources.rows import Problem, Record, Row
 from indexer.sources.seen import SeenIds
 from indexer.sources.specs import Specs, parse_specs
 from indexer.sources.vectors import PART, RowVectors, Vector, vector_in
+from taxonomy.foreign import ForeignMap
 from taxonomy.mapping import RETIRED, CategoryMapper, Unmapped
 from taxonomy.names import SEPARATOR, path_text
 from taxonomy.separators import Invalid, Separators, parse_path
@@ -46,7 +47,8 @@ class Reader:
     """Makes the rows of one source; remembers the ids it has seen, of labelled sources only.
 
     profile: detected, so that its columns are those of the source. vectors: whether image vectors are read from their
-    column, or the rows of a file that are taken instead.
+    column, or the rows of a file that are taken instead. mapping: what a source's categories mean, asked before
+    anything else; where it says nothing a category is read as without it.
     """
 
     def __init__(
@@ -57,8 +59,12 @@ class Reader:
         *,
         labelled: bool = True,
         vectors: RowVectors | bool = False,
+        mapping: ForeignMap | None = None,
     ) -> None:
         self._vectors = vectors
+        self._mapping = mapping
+        if mapping is not None:
+            mapping.counts.clear()  # a sync reads its source twice
         self._place = -1
         self._columns = profile.columns
         self._constant = profile.constant
@@ -90,7 +96,11 @@ class Reader:
         specs = self._specs(fields)
         if isinstance(specs, Problem):
             return specs
-        category = self._category(fields) if self._labelled else ""
+        facts = self._facts(fields)
+        meant = self._meant(fields, facts) if self._labelled else None
+        if meant is not None:
+            facts = self._remembered(fields, facts)
+        category = meant if meant is not None else self._category(fields) if self._labelled else ""
         if isinstance(category, Problem):
             return category
         standing = self._standing(fields) if self._labelled else _SUPPLIER
@@ -111,7 +121,7 @@ class Reader:
             provenance=standing[0],
             weight=standing[1],
             vectors={} if vector is None else {PART: vector},
-            facts=self._facts(fields),
+            facts=facts,
         )
         return _checked(product)
 
@@ -147,6 +157,19 @@ class Reader:
         if texts["price"] and Price.read(texts["price"]) is None:
             texts["price"] = ""
         return tuple((name, text) for name, text in texts.items() if text)
+
+    def _meant(self, fields: Mapping[str, str], facts: Facts) -> str | None:
+        """Return the category that the mapping gives, "" for one that says nothing, None where nothing is decided."""
+        foreign = self._written(fields) or dict(facts).get("foreign_category", "")
+        return self._mapping.find(foreign) if self._mapping is not None and foreign else None
+
+    def _remembered(self, fields: Mapping[str, str], facts: Facts) -> Facts:
+        """Return facts with the category as the source wrote it, which the mapping has replaced."""
+        written = self._written(fields)
+        return facts if "foreign_category" in dict(facts) or not written else (*facts, ("foreign_category", written))
+
+    def _written(self, fields: Mapping[str, str]) -> str:
+        return SEPARATOR.join(map(_path, self._all("category", fields)))
 
     def _category(self, fields: Mapping[str, str]) -> str | Problem:
         cells = self._all("category", fields)

@@ -22,7 +22,19 @@ import sqlalchemy as sa
 from indexer.encoders import Encoded
 from indexer.errors import RecordError
 from indexer.product import Product
-from indexer.store import decisions, engines, history, pictures, raw, relabelling, requests, rows, schema, versions
+from indexer.store import (
+    decisions,
+    engines,
+    foreign,
+    history,
+    pictures,
+    raw,
+    relabelling,
+    requests,
+    rows,
+    schema,
+    versions,
+)
 from indexer.store.decisions import Decision, Decisions
 from indexer.store.findings import Findings
 from indexer.store.history import TakenBack
@@ -206,6 +218,11 @@ class Records:
         """Return the `limit` products whose keys follow `after`, in order of key."""
         with self._reading() as connection:
             return rows.page(connection, after, limit)
+
+    def foreign(self, after: int, limit: int) -> list[foreign.Carrier]:
+        """Return the `limit` products with a foreign category whose keys follow `after`, in order of key."""
+        with self._reading() as connection:
+            return foreign.page(connection, after, limit)
 
     def ids(self, up_to: int, size: int = 10_000) -> Iterator[dict[int, str]]:
         """Yield key -> id of the products with keys up to `up_to`, in order of key, `size` at a time."""

@@ -5,5 +5,6 @@ changing     add, remove, sync: change one that is there
 answers      classify, similar, serve: ask it
 evaluating   evaluate: measure it
 taxonomies   taxonomy import, show, infer
+mapping      taxonomy map
 tagging      tags suggest
 """

@@ -16,6 +16,7 @@ from service.console.options import (
     images_option,
     index_option,
     json_option,
+    mapping_option,
     open_images,
     open_vectors,
     print_json,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from indexer.intake.delivery import Delivered, Delivery
     from indexer.sources import Source
+    from taxonomy.foreign import ForeignMap
 
 SHARE = 0.5
 FAILED = 1
@@ -42,12 +44,14 @@ class _Given:
     provenance: str | None
     images: Path | None
     image_vectors: Path | None
+    mapping: Path | None
 
 
 @click.command()
 @provenance_option
 @images_option
 @image_vectors_option
+@mapping_option
 @json_option
 @index_option
 @source_options
@@ -58,12 +62,14 @@ def add(
     provenance: str | None,
     images: Path | None,
     image_vectors: Path | None,
+    mapping: Path | None,
     as_json: bool,
 ) -> None:
     """Add the products of SOURCE to an index; each replaces the stored product of its id, all others stay."""
-    with _delivery(source, _Given(index, provenance, images, image_vectors)) as (delivery, opened), opened() as rows:
+    given = _Given(index, provenance, images, image_vectors, mapping)
+    with _delivery(source, given) as (delivery, opened, known), opened() as rows:
         delivered = delivery.add(rows)
-    _say(delivered, index, as_json=as_json)
+    _say(delivered, index, known, as_json=as_json)
 
 
 @click.command()
@@ -80,6 +86,7 @@ def add(
 @provenance_option
 @images_option
 @image_vectors_option
+@mapping_option
 @json_option
 @index_option
 @source_options
@@ -93,6 +100,7 @@ def sync(
     provenance: str | None,
     images: Path | None,
     image_vectors: Path | None,
+    mapping: Path | None,
     as_json: bool,
 ) -> None:
     """Make an index hold the products of SOURCE and no others: add, change, relabel, delete."""
@@ -100,9 +108,10 @@ def sync(
         raise click.UsageError("--limit reads a part of SOURCE, and sync deletes what it did not read; use aisle add")
     from indexer.intake.delivery import Limits
 
-    with _delivery(source, _Given(index, provenance, images, image_vectors)) as (delivery, opened):
+    given = _Given(index, provenance, images, image_vectors, mapping)
+    with _delivery(source, given) as (delivery, opened, known):
         delivered = delivery.sync(opened, Limits(delete_share, force), dry=dry_run)
-    _say(delivered, index, as_json=as_json)
+    _say(delivered, index, known, as_json=as_json)
     if delivered.refused:
         click.get_current_context().exit(FAILED)
 
@@ -152,8 +161,10 @@ def _ids_in(file: Path) -> list[str]:
 
 
 @contextmanager
-def _delivery(source: SourceOptions, given: _Given) -> Iterator[tuple[Delivery, Callable[[], Source]]]:
-    """Yield what takes a source into the index, and what opens the source, as often as it is called."""
+def _delivery(
+    source: SourceOptions, given: _Given
+) -> Iterator[tuple[Delivery, Callable[[], Source], ForeignMap | None]]:
+    """Yield what takes a source into the index, what opens the source as often as it is called, and the mapping."""
     from indexer import encoders
     from indexer.build import QUARANTINE
     from indexer.intake.delivery import Delivery
@@ -164,6 +175,7 @@ def _delivery(source: SourceOptions, given: _Given) -> Iterator[tuple[Delivery, 
     from indexer.snapshots.snapshot import read_manifest
     from indexer.store.place import open_store
     from service.console.progress import Progress, status
+    from taxonomy.foreign import ForeignMap
     from taxonomy.mapping import CategoryMapper
 
     index, manifest = given.index, read_manifest(given.index)
@@ -172,10 +184,12 @@ def _delivery(source: SourceOptions, given: _Given) -> Iterator[tuple[Delivery, 
     with closing(open_store(index)) as records:
         check_store(manifest, records)
         placement = placement_in(records)
-        mapper = None if placement.grows else CategoryMapper(placement.tree, before=records.taxonomies.aliases())
+        resolving = CategoryMapper(placement.tree, before=records.taxonomies.aliases())
+        mapper = None if placement.grows else resolving
+        mapping = None if given.mapping is None else ForeignMap.read(given.mapping, resolving)
 
         def opened() -> Source:
-            return source.open(mapper=mapper, provenance=given.provenance, vectors=vectors)
+            return source.open(mapper=mapper, provenance=given.provenance, vectors=vectors, mapping=mapping)
 
         opened().close()  # a source that cannot be read is refused before the encoder is loaded
         with status(f"loading the encoder {manifest.encoder_spec}") as say:
@@ -183,14 +197,18 @@ def _delivery(source: SourceOptions, given: _Given) -> Iterator[tuple[Delivery, 
         check_encoder(manifest, encoder)
         check_model(records, encoder)
         with Progress() as progress:
-            yield Delivery(records, encoder, placement, index / QUARANTINE, gallery=gallery, progress=progress), opened
+            delivery = Delivery(records, encoder, placement, index / QUARANTINE, gallery=gallery, progress=progress)
+            yield delivery, opened, mapping
 
 
-def _say(delivered: Delivered, index: Path, *, as_json: bool) -> None:
+def _say(delivered: Delivered, index: Path, mapping: ForeignMap | None, *, as_json: bool) -> None:
     from indexer.build import QUARANTINE
     from service.console.deliveries import delivery_counts, delivery_report
+    from service.console.words import mapping_facts
 
     if as_json:
-        print_json(delivery_counts(delivered))
-    else:
-        click.echo(delivery_report(delivered, index, index / QUARANTINE), err=True)
+        print_json(delivery_counts(delivered) | ({"mapping": dict(mapping.counts)} if mapping else {}))
+        return
+    click.echo(delivery_report(delivered, index, index / QUARANTINE), err=True)
+    if mapping:
+        click.echo(mapping_facts(mapping), err=True)

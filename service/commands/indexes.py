@@ -17,6 +17,7 @@ from service.console.options import (
     index_option,
     index_settings,
     json_option,
+    mapping_option,
     open_images,
     open_vectors,
     print_json,
@@ -44,6 +45,7 @@ KINDS = ("auto", "exact", "flat", "ivf", "ivf_sq8", "ivf_pq", "hnsw")
 @click.option("--kind", type=click.Choice(KINDS), help="Kind of vector index. Default: auto, chosen by size.")
 @click.option("--recall-target", type=float, help="Share of true neighbours that a kind must find. Default: 0.95")
 @images_option
+@mapping_option
 @image_vectors_option
 @click.option("--image-model", metavar="NAME", help="Which model made --image-vectors. Default: the name of the file.")
 @source_options
@@ -59,23 +61,26 @@ def build(
     kind: str | None,
     recall_target: float | None,
     images: Path | None,
+    mapping: Path | None,
     image_vectors: Path | None,
     image_model: str | None,
 ) -> None:
     """Build an index of SOURCE: a CSV, TSV, JSONL or Parquet file, a folder with one, or a database URL."""
     from indexer import encoders
     from service.console.progress import Progress, status
-    from service.console.words import build_report
+    from service.console.words import build_report, mapping_facts
     from service.rebuild import build as build_index
+    from taxonomy.foreign import ForeignMap
     from taxonomy.vocabulary import Vocabulary
 
     settings = index_settings(encoder=encoder, kind=kind, recall_target=recall_target)
     settings = _with_vectors(settings, image_vectors, image_model)
     gallery, vectors = open_images(images), open_vectors(image_vectors, settings.encoder)
     given = read_taxonomy(taxonomy, locale) if taxonomy else None
-    mapper = _mapper(given, index) if given else None
+    mapper = _mapper(given, index)
+    known = ForeignMap.read(mapping, mapper) if mapping else None
     words = Vocabulary.read(vocabulary) if vocabulary else None
-    with source.open(mapper=mapper, provenance=provenance, vectors=vectors) as rows:
+    with source.open(mapper=mapper if given else None, provenance=provenance, vectors=vectors, mapping=known) as rows:
         with status(f"loading the encoder {settings.encoder}") as say:
             loaded = encoders.load(settings.encoder, say)
         with Progress() as progress:
@@ -92,6 +97,8 @@ def build(
     if words and vocabulary:
         _say_oversights(words, index, vocabulary)
     click.echo(build_report(report, index), err=True)
+    if known:
+        click.echo(mapping_facts(known), err=True)
 
 
 @click.command()
@@ -126,8 +133,8 @@ def info(index: Path, *, as_json: bool) -> None:
         click.echo(index_facts(manifest, index, records.counts()))
 
 
-def _mapper(given: ReadReport, index: Path) -> CategoryMapper:
-    """Return what finds a source's categories in the tree that will stand when it is read."""
+def _mapper(given: ReadReport | None, index: Path) -> CategoryMapper | None:
+    """Return what finds a source's categories in the tree that will stand when it is read, None where there is none."""
     from indexer.errors import RecordError
     from indexer.store.place import open_store
     from taxonomy.mapping import CategoryMapper
@@ -135,9 +142,12 @@ def _mapper(given: ReadReport, index: Path) -> CategoryMapper:
     try:
         opened = open_store(index)
     except RecordError:  # there is none yet; whatever else it is, the build will say so
-        return CategoryMapper(given.tree, aliases=given.aliases)
+        return CategoryMapper(given.tree, aliases=given.aliases) if given else None
     with closing(opened) as records:
-        tree, before = records.taxonomies.awaited(given.tree).tree, records.taxonomies.aliases()
+        awaited = records.taxonomies.awaited(given.tree if given else None)
+        tree, before = awaited.tree, records.taxonomies.aliases()
+    if given is None:
+        return CategoryMapper(tree, before=before) if len(tree) else None
     aliases = {alias: to for alias, to in given.aliases.items() if to in tree.ids}
     return CategoryMapper(tree, aliases=aliases, before=before)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from service.commands.mapping import taxonomy_map
 from service.console.options import FILE, index_option, json_option, print_json
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ def taxonomy_history(index: Path, *, as_json: bool) -> None:
 COMMANDS = (
     *(taxonomy_rename, taxonomy_move, taxonomy_merge, taxonomy_split, taxonomy_retire),
     *(taxonomy_apply, taxonomy_undo, taxonomy_history),
+    taxonomy_map,
 )
 """What `aisle taxonomy` has beside reading, showing and inferring."""
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from indexer.sources.vectors import RowVectors
     from service.engine import Engine
     from service.settings import ServiceSettings
+    from taxonomy.foreign import ForeignMap
     from taxonomy.mapping import CategoryMapper
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -39,6 +40,9 @@ image_vectors_option = click.option(
 )
 provenance_option = click.option(
     "--provenance", type=click.Choice(PROVENANCES), help="Who gave the labels, where rows do not say."
+)
+mapping_option = click.option(
+    "--mapping", type=FILE, help="What foreign categories mean: a reviewed file of aisle taxonomy map."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -70,10 +74,12 @@ class SourceOptions:
         mapper: CategoryMapper | None = None,
         provenance: str | None = None,
         vectors: RowVectors | bool = False,
+        mapping: ForeignMap | None = None,
     ) -> Source:
         """Open the source as `indexer.sources.read` does; raises what that raises, and UsageError for a bad --map.
 
-        provenance: of the labels of rows that do not say; None leaves it to the profile. vectors: as `read` takes them.
+        provenance: of the labels of rows that do not say; None leaves it to the profile. vectors, mapping: as `read`
+        takes them.
         """
         from indexer.sources import Profile, read
 
@@ -94,6 +100,7 @@ class SourceOptions:
             labelled=labelled,
             vectors=vectors,
             limit=self.limit,
+            mapping=mapping,
             **overrides,
             **_columns(self.mapped),
         )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from service.console.table import Tally
     from service.renewal.order import Renewed
     from service.suggest import SuggestedTag, Where
+    from taxonomy.foreign import ForeignMap
     from taxonomy.rows import ReadReport
 
 REASONS = 3
@@ -62,6 +63,16 @@ def build_report(report: Report, index: Path) -> str:
         f"  aisle serve --index {index}",
     ]
     return "\n".join(lines)
+
+
+def mapping_facts(mapping: ForeignMap) -> str:
+    """Return what became of the categories that were looked up in a mapping."""
+    counts = mapping.counts
+    return fact(
+        "mapping",
+        f"{counts.total():,} looked up = {counts['mapped']:,} mapped + {counts['ignored']:,} ignored + "
+        f"{counts['undecided']:,} undecided, which go as without it",
+    )
 
 
 def index_facts(manifest: Manifest, index: Path, now: StoreCounts) -> str:

@@ -23,6 +23,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match, Mount
 
+from service.mapping.known import Known
 from service.rest import api, audit, decisions, duplicate_groups, facts, products, snapshots, taxonomies, thumbnails
 from service.rest.edge import Edge
 from service.rest.pages import page_router, static_files
@@ -58,6 +59,7 @@ def create_app(settings: ServiceSettings, serving: Serving | None = None) -> Fas
         app.state.worker = Worker(step_items=settings.encode_items, queue_items=settings.queue_items)
         app.state.writer = Writer(settings.queue_items)
         app.state.looking = Looking(settings)
+        app.state.known = Known()
         app.state.serving = opened
         yield
         app.state.serving = None

@@ -9,6 +9,7 @@ from typing import TypeVar
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
+from service.mapping.known import Known
 from service.rest.problems import NotReady
 from service.rest.worker import Overloaded, Ran, Worker
 from service.serving import Serving
@@ -25,6 +26,12 @@ def settings_of(request: Request) -> ServiceSettings:
     """Return the settings of the service that was asked."""
     settings: ServiceSettings = request.app.state.settings
     return settings
+
+
+def known_of(request: Request) -> Known:
+    """Return what is known of foreign categories; to be asked once `serving_of` has answered."""
+    known: Known = request.app.state.known
+    return known
 
 
 def serving_of(request: Request) -> Serving:

@@ -8,6 +8,7 @@ from typing import Annotated, get_args
 from fastapi import APIRouter, Query, Request
 
 from indexer.images.formats import Format
+from indexer.intake.update import path_of
 from indexer.product import (
     CATEGORY_CHARS,
     DESCRIPTION_CHARS,
@@ -22,7 +23,7 @@ from indexer.product import (
 )
 from service.engine import Engine
 from service.rest.api import BODY, PAGE_LIMIT, Json, refusals
-from service.rest.asking import serving_of, settings_of
+from service.rest.asking import known_of, serving_of, settings_of
 from service.rest.batches import check_size
 from service.rest.bodies import BodyRoute
 from service.rest.forms import PARTS
@@ -37,6 +38,7 @@ from service.rest.replies import (
 )
 from service.rest.schemas import SIMILAR_LIMIT, MapBody
 from service.rest.uploads import REQUEST_IMAGES
+from taxonomy.foreign import Meaning
 from taxonomy.mapping import RETIRED, CategoryMapper, Unmapped
 from taxonomy.tree import Tree
 
@@ -82,12 +84,19 @@ def taxonomy_nodes(
 
 @router.post("/v1/taxonomy/map", response_model=MappedList, responses=refusals(*BODY))
 def taxonomy_map(request: Request, body: MapBody) -> Json:
-    """Say which category each string means: an id, a path, a name that is unique, or the end of a path."""
+    """Say which category each string means: an id, a path, a name that is unique, the end of a path; or a foreign one.
+
+    A foreign category means what the labels of the stored products that carry it say, counted a minute ago at most.
+    """
     check_size(request, body.categories)
-    live = serving_of(request).live
-    tree, before = live.tree, live.records.taxonomies.aliases()
-    resolved = CategoryMapper(tree, before=before).resolve_many(body.categories)
-    return Json({"items": [_mapped(tree, *pair) for pair in zip(body.categories, resolved, strict=True)]})
+    engine = serving_of(request).engine
+    tree, meanings = known_of(request).meanings(engine, body.categories)
+    resolved = CategoryMapper(tree, before=engine.live.records.taxonomies.aliases()).resolve_many(body.categories)
+    items = [
+        _mapped(tree, given, node) | _spoken(tree, meaning)
+        for given, node, meaning in zip(body.categories, resolved, meanings, strict=True)
+    ]
+    return Json({"items": items})
 
 
 @router.get("/v1/limits", response_model=Limits)
@@ -156,6 +165,16 @@ def _branch_counts(engine: Engine) -> tuple[Tree, list[int]]:
 
 def _ref(tree: Tree, node: int) -> dict[str, object]:
     return {"id": tree.ids[node], "path": tree.text(node)}
+
+
+def _spoken(tree: Tree, meaning: Meaning | None) -> dict[str, object]:
+    """Return what the products of a foreign category say."""
+    if meaning is None or not meaning.products:
+        return {"nodes": [], "products": 0, "status": None}
+    shares = [(meaning.path, meaning.share), *meaning.others]
+    found = ((tree.find(path_of(path)), share) for path, share in shares if path)
+    nodes = [_ref(tree, node) | {"share": round(share, 4)} for node, share in found if node is not None]
+    return {"nodes": nodes, "products": meaning.products, "status": meaning.status}
 
 
 def _mapped(tree: Tree, given: str, found: int | Unmapped) -> dict[str, object]:

@@ -26,6 +26,7 @@ from service.answer import (
     TaxonomyVersion,
 )
 from service.rest.problems import Problem
+from taxonomy.foreign import Status
 
 
 class ImageShown(BaseModel):
@@ -228,13 +229,30 @@ class CategoryRef(BaseModel):
     path: str
 
 
+class Share(CategoryRef):
+    """A category and its share of the votes about a foreign one."""
+
+    share: float
+
+
 class Mapped(BaseModel):
-    """What one category string means here: a category, or null with the reason and what may have been meant."""
+    """What one category string means here: a category, or null with the reason and what may have been meant.
+
+    Where stored products carry it as their foreign category, `nodes` are those that their labels speak for.
+    """
 
     given: str
     category: CategoryRef | None
     reason: str
     candidates: list[CategoryRef]
+    nodes: list[Share] = Field(
+        description="By the labels of `products`, the one that is meant first; it may hold the others."
+    )
+    products: int = Field(description="Stored products of this foreign category whose labels speak.")
+    status: Status | None = Field(
+        description="`map`: the first of `nodes` can be relied on; `review`: a person should look; `ignore`: it says "
+        "nothing; null where no product speaks."
+    )
 
 
 class MappedList(BaseModel):
