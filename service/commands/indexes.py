@@ -44,8 +44,8 @@ KINDS = ("auto", "exact", "flat", "ivf", "ivf_sq8", "ivf_pq", "hnsw")
 @click.option("--encoder", metavar="NAME", help="As in static or sentence_transformers:MODEL. Default: auto")
 @click.option("--kind", type=click.Choice(KINDS), help="Kind of vector index. Default: auto, chosen by size.")
 @click.option("--recall-target", type=float, help="Share of true neighbours that a kind must find. Default: 0.95")
-@images_option
 @mapping_option
+@images_option
 @image_vectors_option
 @click.option("--image-model", metavar="NAME", help="Which model made --image-vectors. Default: the name of the file.")
 @source_options
