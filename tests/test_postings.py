@@ -164,3 +164,16 @@ def test_a_search_between_the_pieces_of_a_change_finds_the_pieces_that_came() ->
     for came in ([3], [3, 5_000]):
         filed.postings.enter(segment, np.array(came[-1:], np.int64))
         assert filed.postings.search(words[[0]], 2).keys.tolist() == [[*came, *[NOWHERE] * (2 - len(came))]]
+
+
+def test_in_a_hurry_fewer_places_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nine products share a common word, one of them a rare one: that alone is looked for then."""
+    monkeypatch.setattr(module, "HURRIED", 4)
+    common, rare = POOL[:2]
+    rows, columns = [*range(9), 8], [*[common] * 9, rare]
+    words = sparse.csr_array((np.full(10, 0.5), (rows, columns)), shape=(9, COLUMNS), dtype=np.float32)
+    filed = Filed()
+    filed.put(np.arange(9), words)
+    asked = sparse.csr_array(([0.5, 0.5], ([0, 0], [common, rare])), shape=(1, COLUMNS), dtype=np.float32)
+    for postings, many in ((filed.postings, 9), (filed.postings.hurried(), 1)):
+        assert many == np.count_nonzero(postings.search(asked, 9).keys >= 0)

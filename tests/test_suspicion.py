@@ -12,7 +12,7 @@ from indexer import encoders
 from indexer.build import rebuild
 from indexer.product import Product
 from indexer.settings import IndexSettings
-from service.audit.screen import settled
+from service.audit.screen import by_neighbours, by_prototypes, settled
 from service.audit.suspicion import NEIGHBOURS, Suspicions, _shares, severity, suspected, suspicions, wrong
 from service.calibration.calibrate import Calibration
 from service.calibration.leave_one_out import stored
@@ -97,7 +97,7 @@ def test_by_text_and_picture_both_views_speak() -> None:
 
 
 def test_who_is_beyond_doubt_is_not_asked_about() -> None:
-    """With twenty others in each category all but the flipped one are settled; with nine others nobody is."""
+    """The flipped one is not settled, and what is settled has the probability 0; the others are asked as ever."""
     filed = catalogue(60)
     filed[7] = (filed[7][0], 2, 1.0)
     index, keys = built(filed), np.arange(60)
@@ -108,8 +108,24 @@ def test_who_is_beyond_doubt_is_not_asked_about() -> None:
     assert keys.tolist() == found.keys.tolist()
     assert {0.0} == set(found.probability[sure].tolist())
     np.testing.assert_allclose(whole.probability[~sure], found.probability[~sure], atol=1e-6)
-    few, keys = built(catalogue(30)), np.arange(30)
-    assert not settled(few, stored(few, keys), keys, few.contents.labels.nodes(keys), ("text",)).any()
+
+
+def test_few_others_settle_nothing_by_their_prototype() -> None:
+    """Ten products a category, so that each has nine others: they may be copies with one wrong label."""
+    index, keys = built(catalogue(30)), np.arange(30)
+    asked, node = stored(index, keys), index.contents.labels.nodes(keys)
+    assert not by_prototypes(index, asked, keys, node, ("text",)).any()
+
+
+def test_copies_settle_nothing_as_neighbours() -> None:
+    """A rake under pets with ten copies there, and no other of the kind but under gardens."""
+    filed = [*catalogue(60), *[("rake hoe spade no1", 2, 1.0)] * 11]
+    index, keys = built(filed), np.arange(60, 71)
+    asked, node = stored(index, keys), index.contents.labels.nodes(keys)
+    assert not by_neighbours(index, asked, keys, node, ("text",)).any()
+    keys = np.arange(1, 60, 3)
+    asked, node = stored(index, keys), index.contents.labels.nodes(keys)
+    assert by_neighbours(index, asked, keys, node, ("text",)).mean() > 0.5
 
 
 @pytest.mark.parametrize("labelled", [0, 6])

@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from indexer.errors import DimensionMismatch, SnapshotDamaged, VectorError
-from indexer.vectors import EXACT_UP_TO, KINDS, SIMILARITY_STEP, Keys, Neighbours, VectorIndex, Vectors, build, load
+from indexer.vectors import (
+    EXACT_UP_TO,
+    KINDS,
+    SIMILARITY_STEP,
+    Keys,
+    Neighbours,
+    VectorIndex,
+    Vectors,
+    build,
+    faiss,
+    load,
+)
 from indexer.vectors.rows import cosine
 
 DIM = 16
@@ -375,6 +386,15 @@ def test_a_higher_recall_target_looks_at_more() -> None:
     probes = [int(parameters["nprobe"]) for parameters in chosen]
     assert probes == sorted(set(probes))
     assert [float(p["recall"]) >= float(p["recall_target"]) for p in chosen] == [True] * 3
+
+
+def test_in_a_hurry_less_is_looked_at() -> None:
+    """A tenth of the effort, 8 at least, and not more than it was; what is stored is shared."""
+    index = faiss.IvfIndex("ivf", faiss._lists("ivf", 4, 1), {"nlist": 1, "nprobe": 370})
+    assert (370, 37) == (index.effort, index.hurried(0.1).effort)
+    index.parameters = {"nlist": 1, "nprobe": 5}
+    assert 5 == index.hurried(0.1).effort
+    assert index._lists is index.hurried(0.1)._lists
 
 
 def test_the_same_input_and_seed_give_the_same_index(trained: Trained) -> None:

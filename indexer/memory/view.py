@@ -23,6 +23,7 @@ from indexer.space.lexicon import Rows
 from indexer.space.postings import Postings, Segment
 from indexer.space.prototypes import Nodes, Prototypes
 from indexer.vectors import Changing, Keys, VectorIndex
+from indexer.vectors.approximate import ApproximateIndex
 
 BATCH = 4_096
 """Products that are placed in the space at a time."""
@@ -79,6 +80,11 @@ class View:
         prototypes = Prototypes(nodes, space.dim)
         made = replace(self, space=space, vectors=vectors, prototypes=prototypes)
         return made.counted(np.flatnonzero(self.labels.known))
+
+    def hurried(self, share: float) -> Self:
+        """Return the same view, searched less widely, for who asks about everything; it holds no copy."""
+        vectors = self.vectors.hurried(share) if isinstance(self.vectors, ApproximateIndex) else self.vectors
+        return replace(self, vectors=vectors, postings=self.postings.hurried())
 
     def ready(self, keys: Keys, placed: Vectors, words: Rows) -> Ready:
         """Return what can be worked out of products with these search vectors (n, dim) and words before they enter."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -31,6 +32,8 @@ FILES = tuple(f"postings_{name}.npy" for name in ("keys", "columns", "values", "
 BUDGET = 200_000
 """Places that one question looks at: its rarest words first, until they are in that many products together. Catalogues
 of some 50,000 products never reach it; beyond, a question still costs about a millisecond."""
+HURRIED = 20_000
+"""The same for who asks about everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,13 @@ class Postings:
         self._home = np.full(1024, NOWHERE, np.int32)  # the serial of the segment that knows a key as it is now
         self._having = np.zeros(COLUMNS, np.int32)
         self._serial = 0
+        self._hurried = False
+
+    def hurried(self) -> Self:
+        """Return the same postings, of which a question looks at HURRIED places. They are no copy."""
+        made = copy(self)
+        made._hurried = True  # noqa: SLF001 - of its own class
+        return made
 
     @classmethod
     def of(cls, features: Features, keys: Keys) -> Self:
@@ -129,15 +139,16 @@ class Postings:
         self._having[columns] -= times
         self._home[known] = NOWHERE
 
-    def search(self, words: Rows, k: int, budget: int = BUDGET) -> Neighbours:
+    def search(self, words: Rows, k: int, budget: int | None = None) -> Neighbours:
         """Return the products whose words are most alike: keys (n, k), -1 and similarity 0 where fewer share a word.
 
         words: sparse (n, COLUMNS) unit rows. Order and rounding as with vectors. Of a question whose words are in more
-        than `budget` products the commonest are left out of account.
+        than `budget` products, BUDGET of them unless it says otherwise, the commonest are left out of account.
         """
         size = words.shape[0]
         keys, similarity = np.full((size, k), NOWHERE, np.int64), np.zeros((size, k), np.float32)
-        asked = self._affordable(words, budget)
+        usual = HURRIED if self._hurried else BUDGET
+        asked = self._affordable(words, usual if budget is None else budget)
         found = [(segment, segment.scores(asked)) for segment in self._segments]
         for row in range(size):
             some = [self._row(segment, scores, row) for segment, scores in found]

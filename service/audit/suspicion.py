@@ -12,7 +12,7 @@ ways that were compared are in docs/adr/0028. Columns, because a pass is over a 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import numpy as np
@@ -22,7 +22,7 @@ from indexer.memory.labels import UNLABELLED
 from indexer.snapshots.snapshot import Built
 from indexer.space.prototypes import HALF
 from indexer.vectors import Keys
-from service.audit.screen import settled
+from service.audit.screen import hurried, settled
 from service.calibration.calibrate import Calibration
 from service.calibration.leave_one_out import ask, stored
 from service.engine import Engine
@@ -39,6 +39,8 @@ Mask = npt.NDArray[np.bool_]
 
 BATCH = 128
 """Products asked about while a change waits."""
+FEW = 50
+"""Voters in each view at most in a pass over many labels."""
 NEIGHBOURS = 5
 """Neighbours that are named for what they say."""
 FLOOR, FLOOR_ALONE = 0.005, 0.05
@@ -97,7 +99,8 @@ def suspicions(engine: Engine, keys: Keys, *, screened: bool = False) -> Suspici
     """Return what is thought of the labels of stored products, in the order of `keys` (n,), all different.
 
     Those that are not stored any more, or have no category, are left out. Changes are held off for BATCH at a time.
-    screened: labels that are beyond doubt (`service/audit/screen.py`) are not asked about and have the probability 0.
+    screened: labels that are beyond doubt (`service/audit/screen.py`) are not asked about and have the probability 0;
+    for the others it is looked less widely, and FEW neighbours vote at most.
     """
     parts = []
     for start in range(0, len(keys), BATCH):
@@ -107,7 +110,8 @@ def suspicions(engine: Engine, keys: Keys, *, screened: bool = False) -> Suspici
             some = some[some < labels.size]
             some = some[labels.nodes(some) != UNLABELLED]
             if len(some):
-                parts.append(suspected(engine.live.built, engine.calibration, some, screened=screened))
+                built = hurried(engine.live.built) if screened else engine.live.built
+                parts.append(suspected(built, engine.calibration, some, screened=screened))
     return Suspicions.joined(parts) if parts else Suspicions.none()
 
 
@@ -123,7 +127,9 @@ def suspected(built: Built, calibration: Calibration, keys: Keys, *, screened: b
             order += rows[sure].tolist()
             rows = rows[~sure]
         if len(rows):
-            parts.append(_of_pattern(built, calibration.of(pattern), keys[rows], pattern))
+            learnt = calibration.of(pattern)
+            few = replace(learnt, neighbours=min(FEW, learnt.neighbours)) if screened else learnt
+            parts.append(_of_pattern(built, few, keys[rows], pattern))
             order += rows.tolist()
     return Suspicions.joined(parts)[np.argsort(order)]
 
