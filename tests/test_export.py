@@ -113,6 +113,11 @@ PRODUCTS = st.builds(
     tags=st.lists(LINE, max_size=3, unique_by=lambda tag: normalize(Product("p", tag, tags=(tag,))).tags).map(tuple),
     provenance=st.sampled_from(PROVENANCES),
     weight=st.floats(0.001, 10.0),
+    facts=st.fixed_dictionaries(
+        {},
+        optional={"price": st.integers(1, 10**9).map("{} EUR".format), "gtin": LINE, "mpn": LINE, "supplier": LINE}
+        | {"foreign_category": LINE | st.lists(NAME, min_size=1, max_size=3).map(" > ".join)},
+    ).map(lambda facts: tuple(facts.items())),
 )
 
 
