@@ -68,6 +68,7 @@ class Upkeep:
         self._trouble = ""
         self._thread: threading.Thread | None = None
         self._begun: list[threading.Thread] = []
+        self._starting = threading.Lock()  # a thread can be waited for once it has started
 
     def start(self) -> None:
         """Keep findings current from a thread of its own from now on, where the settings say so."""
@@ -78,7 +79,9 @@ class Upkeep:
     def close(self, seconds: float) -> None:
         """Stop; what is being worked out is given up after its batch."""
         self._stopped.set()
-        for thread in (self._thread, *self._begun):
+        with self._starting:
+            begun = [self._thread, *self._begun]
+        for thread in begun:
             if thread is not None:
                 thread.join(seconds)
 
@@ -110,13 +113,14 @@ class Upkeep:
 
     def begin(self, name: str) -> bool:
         """Begin a pass over all products in a thread of its own; False when one is going on here already."""
-        if name in self.passes:
-            return False
-        self.passes[name] = Pass("waiting")
-        thread = threading.Thread(target=self._pass, args=(name,), name=f"aisle-{name}", daemon=True)
-        self._begun = [*(each for each in self._begun if each.is_alive()), thread]
-        thread.start()
-        return True
+        with self._starting:
+            if name in self.passes:
+                return False
+            self.passes[name] = Pass("waiting")
+            thread = threading.Thread(target=self._pass, args=(name,), name=f"aisle-{name}", daemon=True)
+            thread.start()
+            self._begun = [*(each for each in self._begun if each.is_alive()), thread]
+            return True
 
     def _pass(self, name: str) -> None:
         try:
