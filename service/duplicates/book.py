@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -71,8 +72,8 @@ class Pairs:
 class Book:
     """Every pair that was judged, and what was settled."""
 
-    def __init__(self, live: Live, judging: Judging, settled: Settled) -> None:
-        self._live, self._judging = live, judging
+    def __init__(self, live: Live, judging: Judging, settled: Settled, threads: int = 1) -> None:
+        self._live, self._judging, self._threads = live, judging, threads
         low, high = np.minimum(settled.left, settled.right), np.maximum(settled.left, settled.right)
         same = np.isin(settled.verdicts, (IDENTICAL, SAME)).astype(np.float32)
         variant = (settled.verdicts == VARIANT).astype(np.float32)
@@ -84,12 +85,17 @@ class Book:
         """Judge pairs, the lesser keys left, and remember them; tell(n): n are judged."""
         codes, probability = np.empty(len(left), np.int8), np.empty(len(left), np.float32)
         variant = np.empty(len(left), np.float32)
-        for start in range(0, len(left), JUDGED):
-            rows = slice(start, start + JUDGED)
+
+        def judge(rows: slice) -> slice:
             with self._live.reading():
                 said = self._judging.stored(left[rows], right[rows])
             codes[rows], probability[rows], variant[rows] = said.verdicts, said.probability, said.variant
-            tell(min(start + JUDGED, len(left)))
+            return rows
+
+        batches = [slice(start, min(start + JUDGED, len(left))) for start in range(0, len(left), JUDGED)]
+        with ThreadPoolExecutor(self._threads) as pool:
+            for rows in pool.map(judge, batches):
+                tell(rows.stop)
         made = Pairs(left, right, codes, probability, variant)
         self.pairs = self.pairs.joined(made).joined(self._settled)
         return made

@@ -67,7 +67,7 @@ def scan(
     settled, scanning, progress = settled or Settled(), scanning or Scanning(), progress or Quiet()
     catalogue = _read(live, judging, settled, progress)
     codes = _candidates(live, catalogue, scanning, progress)
-    book = Book(live, judging, settled)
+    book = Book(live, judging, settled, scanning.threads)
     progress.start("judge", len(codes), "pairs")
     book.judge(*_keys(codes, catalogue), tell=progress.at)
     progress.start("group", None, "")
