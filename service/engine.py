@@ -255,12 +255,15 @@ class Engine:
         `accept` stores it; `flag` does, and its outcome tells the duplicates; with `reject` its outcome is a
         ProductDuplicate, unless it was stored like that before.
         """
-        screen = None if on_duplicate == "accept" else self._screening(refuses=on_duplicate == "reject")
+        screen = self.screen(on_duplicate)
         return self.live.change(changes, expected=expected, receipt=receipt, decision=decision, screen=screen)
 
-    def _screening(self, *, refuses: bool) -> Screening:
+    def screen(self, on_duplicate: OnDuplicate) -> Screening | None:
+        """Return what looks for duplicates before products are stored, None where they are accepted."""
+        if on_duplicate == "accept":
+            return None
         wanted = Wanted(self.settings.duplicate_probability, self.settings.shown)
-        return Screening(self.judging(), self._found, wanted, refuses)
+        return Screening(self.judging(), self._found, wanted, refuses=on_duplicate == "reject")
 
     def _found(
         self, products: Sequence[Product], asked: Projected

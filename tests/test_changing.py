@@ -99,6 +99,7 @@ def test_a_sync_prints_counts_that_add_up(run: Callable[..., Ended]) -> None:
         "deleted": 0,
         "held": 0,
         "encoded": 0,
+        "flagged": 0,
         "seq": 7,
         "dry_run": False,
     }
@@ -186,3 +187,17 @@ def test_labels_say_who_gave_them(run: Callable[..., Ended]) -> None:
     ended = run("add", "products.csv", "--provenance", "human", "--json")
     numbers = json.loads(ended.out)
     assert (numbers["relabelled"], numbers["encoded"]) == (4, 0)
+
+
+def test_duplicates_are_refused_or_named(run: Callable[..., Ended]) -> None:
+    """A row whose product is stored already, or came before in the source, goes into quarantine, or is named."""
+    rows = ["id,title", "pan2,Frying pan", "torch,Torch QX7731 with 3 lights", "torch2,Torch QX7731 with 3 lights"]
+    Path("more.csv").write_text("\n".join(rows) + "\n")
+    refused = json.loads(run("add", "more.csv", "--on-duplicate", "reject", "--json").out)
+    assert (refused["read"], refused["added"], refused["quarantined"]) == (3, 1, 2)
+    lines = [json.loads(line) for line in Path("i/quarantine.jsonl").read_text().splitlines()]
+    assert [(line["id"], line["code"]) for line in lines] == [("pan2", "duplicate"), ("torch2", "duplicate")]
+    assert "'torch2' is stored already as 'torch': identical" in lines[1]["reason"]
+    flagged = run("add", "more.csv", "--on-duplicate", "flag")
+    assert any("flagged" in line and "2 that may be stored already" in line for line in flagged.lines)
+    assert any("pan2 may be pan: identical, 1.00" in line for line in flagged.lines)

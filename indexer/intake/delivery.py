@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from indexer.build import Progress, Quiet
 from indexer.encoders import Encoder
@@ -22,6 +23,7 @@ from indexer.images.gallery import Gallery
 from indexer.intake.differences import Differences
 from indexer.intake.ingest import BATCH, Ingest, PictureCounts
 from indexer.intake.placement import Placement
+from indexer.intake.screen import Screen
 from indexer.sources import Counts, Quarantine, Row, Source
 from indexer.sources.seen import SeenIds
 from indexer.store.records import Records
@@ -50,6 +52,7 @@ class Delivered:
     journal from which on all of it is seen. pictures: what became of the images; None when nobody looked at them.
     deleted: products that the source lacks. held: such products that stay, because `nameless` rows of the source, whose
     ids cannot be read, may be theirs. refused: of a dry one, why a real one would be.
+    remarks: what the screen said of products that were stored, by id.
     """
 
     rows: Counts
@@ -64,13 +67,15 @@ class Delivered:
     nameless: int = 0
     dry: bool = False
     refused: str = ""
+    remarks: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
 class Delivery:
     """Takes sources into the record store of an index that is there.
 
     placement: of the store's own tree. quarantine: the file that gets the rows that are refused. gallery: where the
-    products' images are; without one nobody looks at them, and a product that comes again loses those it had.
+    products' images are; without one nobody looks at them, and a product that comes again loses those it had. screen:
+    looks at products before they are stored.
     """
 
     def __init__(
@@ -82,6 +87,7 @@ class Delivery:
         *,
         gallery: Gallery | None = None,
         progress: Progress | None = None,
+        screen: Screen | None = None,
     ) -> None:
         self._records = records
         self._encoder = encoder
@@ -89,6 +95,7 @@ class Delivery:
         self._quarantine = quarantine
         self._gallery = gallery
         self._progress = progress or Quiet()
+        self._screen = screen
 
     def add(self, source: Source) -> Delivered:
         """Store the products of a source; each replaces the stored one of its id whole, others stay.
@@ -143,6 +150,7 @@ class Delivery:
                 self._gallery,
                 differences=differences,
                 dry=dry,
+                screen=self._screen,
             )
             self._progress.start("compare" if dry else "encode", source.expected(), "products")
             ingest.run(rows, self._progress.at)
@@ -167,6 +175,7 @@ class Delivery:
             seq=self._records.seq(),
             seconds=time.monotonic() - begun,
             pictures=ingest.pictures if self._gallery else None,
+            remarks=ingest.remarks,
         )
 
 

@@ -9,19 +9,21 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from indexer.encoders import Encoded, Encoder, given_parts
-from indexer.errors import ProductError
+from indexer.errors import ProductDuplicate, ProductError
 from indexer.images.gallery import Gallery
 from indexer.intake.differences import Differences
 from indexer.intake.placement import CANONICAL, Placement
+from indexer.intake.screen import Encodings, Screen, Screened
 from indexer.intake.update import prepare, store
 from indexer.product import Product
 from indexer.sources import Counts, Problem, Quarantine, Row
 from indexer.sources.pictured import batches, pictured
-from indexer.store.records import AnotherTaxonomy, Record, Records
+from indexer.store.records import AnotherTaxonomy, Overtaken, Record, Records
 
 BATCH = 512
 """Rows that are encoded and stored at a time, in one transaction."""
@@ -59,8 +61,9 @@ class Ingest:
     """Rows to records. `counts` add up after every batch; `encoded` counts contents that the encoder had not seen.
 
     gallery: where the products' images are; without one they are not looked at. `pictures` says what became of them.
-    differences: gets what each product is beside what is stored. dry: nothing is encoded or stored. place_again: gives
-    the placement in the tree that stands when somebody changed it meanwhile.
+    differences: gets what each product is beside what is stored. dry: nothing is encoded or stored. screen: looks at
+    products before they are stored; `remarks` is what it says of those that are, by id. place_again: gives the
+    placement in the tree that stands when somebody changed it meanwhile.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Ingest:
         *,
         differences: Differences | None = None,
         dry: bool = False,
+        screen: Screen | None = None,
         place_again: Callable[[], Placement] | None = None,
     ) -> None:
         self.counts = Counts()
@@ -85,6 +89,8 @@ class Ingest:
         self._quarantine = quarantine
         self._differences = differences
         self._dry = dry
+        self._screen = screen
+        self.remarks: dict[str, tuple[Any, ...]] = {}
         self._place_again = place_again or (lambda: placement_in(records))
         self._absent = np.ones(records.counts().last_key + 1, np.bool_)  # by key, of what was stored before
 
@@ -114,38 +120,58 @@ class Ingest:
     def _taken(self, batch: Sequence[Row], tell: Callable[[int], None]) -> list[Record]:
         """Store what can be of a batch and return it; its other rows go into quarantine, in order."""
         while True:
-            new, refused = self._sorted_out(batch)
+            rows, refused = self._sorted_out(batch)
+            new = [record for record, _ in rows]
             before = {} if self._differences is None else self._records.get([each.product.id for each in new])
             try:
-                if not self._dry:
-                    self._store(new, tell)
+                done = new if self._dry else self._store(new, tell)
                 break
             except AnotherTaxonomy:
                 self._placement = self._place_again()
+        for each, (_, row) in zip(done, rows, strict=True):
+            if isinstance(each, ProductError):
+                refused.append(replace(row, product=None, problem=_problem(each)))
+        new = [each for each in done if isinstance(each, Record)]
         if self._differences is not None:
             self._differences.add(before, new)
-        for row in refused:
+        for row in sorted(refused, key=lambda row: row.number):
             self._quarantine.add(row)
             if row.problem is not None:
                 self.counts.by_code[row.problem.code] += 1
         return new
 
-    def _store(self, new: Sequence[Record], tell: Callable[[int], None]) -> None:
+    def _store(self, new: Sequence[Record], tell: Callable[[int], None]) -> list[Record | ProductError]:
+        """Store records and return them, in the place of those that the screen refuses why it does."""
         planted = self._placement.number
-        written = store(self._records, self._encoder, new, lambda some: self._encode(some, tell), planted=planted)
+
+        def encode(products: Sequence[Product]) -> Encoded:
+            return self._encode(products, tell)
+
+        once = Encodings(encode) if self._screen else encode
+        while True:
+            seen = self._screen([each.product for each in new], new, once) if self._screen else Screened(new)
+            done = [each for each in seen.changes if isinstance(each, Record | ProductError)]
+            good = [each for each in done if isinstance(each, Record)]
+            try:
+                written = store(self._records, self._encoder, good, once, planted=planted, seq=seen.seq)
+                break
+            except Overtaken:  # somebody wrote since the screen looked
+                continue
+        self.remarks.update((new[place].product.id, said) for place, said in seen.remarks.items())
         keys = np.array([each.key for each in written], np.int64)
         self._absent[keys[keys < len(self._absent)]] = False
+        return done
 
-    def _sorted_out(self, batch: Sequence[Row]) -> tuple[list[Record], list[Row]]:
-        """Return the records of a batch, and its other rows with what is wrong with them; both in order."""
+    def _sorted_out(self, batch: Sequence[Row]) -> tuple[list[tuple[Record, Row]], list[Row]]:
+        """Return the records of a batch with their rows, and its other rows with what is wrong with them, in order."""
         given = given_parts(self._encoder)
         prepared = iter(prepare([row.product for row in batch if row.product], self._placement, given))
-        new: list[Record] = []
+        new: list[tuple[Record, Row]] = []
         refused: list[Row] = []
         for row in batch:
             made = next(prepared) if row.product else row.problem
             if isinstance(made, Record):
-                new.append(made)
+                new.append((made, row))
             elif made is not None:
                 problem = made if isinstance(made, Problem) else _problem(made)
                 refused.append(replace(row, product=None, problem=problem))
@@ -170,7 +196,9 @@ def placement_in(records: Records) -> Placement:
 
 
 def _problem(error: ProductError) -> Problem:
-    """Return why a row is refused that was a product until it was cleaned and placed."""
+    """Return why a row is refused that was a product until it was cleaned, placed and looked up."""
+    if isinstance(error, ProductDuplicate):
+        return Problem("duplicate", str(error))
     codes = {"category": "invalid_category", "title": "no_content", "vectors": "invalid_vector"}
     code = "invalid_label" if error.field in {"provenance", "weight"} else codes.get(error.field, "too_long")
     return Problem(code, str(error))

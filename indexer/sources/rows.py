@@ -10,6 +10,7 @@ from indexer.product import Product
 
 CODES = {
     "no_id": "the id is empty",
+    "duplicate": "the product is stored already under another id",
     "no_content": "neither text nor an image that can be read",
     "broken_json": "a line or a specs cell that starts as JSON and is none",
     "repeated_id": "an earlier row has the id",

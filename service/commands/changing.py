@@ -27,8 +27,12 @@ from service.console.options import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from indexer.encoders import Encoder
     from indexer.intake.delivery import Delivered, Delivery
+    from indexer.intake.screen import Screen
     from indexer.sources import Source
+    from indexer.store.records import Records
+    from service.duplicates.screening import OnDuplicate
     from taxonomy.foreign import ForeignMap
 
 SHARE = 0.5
@@ -45,9 +49,17 @@ class _Given:
     images: Path | None
     image_vectors: Path | None
     mapping: Path | None
+    on_duplicate: OnDuplicate = "accept"
 
 
 @click.command()
+@click.option(
+    "--on-duplicate",
+    type=click.Choice(["accept", "flag", "reject"]),
+    default="accept",
+    show_default=True,
+    help="What becomes of a product that is stored already under another id: stored, stored and named, or refused.",
+)
 @provenance_option
 @images_option
 @image_vectors_option
@@ -59,6 +71,7 @@ def add(
     source: SourceOptions,
     index: Path,
     *,
+    on_duplicate: OnDuplicate,
     provenance: str | None,
     images: Path | None,
     image_vectors: Path | None,
@@ -66,7 +79,7 @@ def add(
     as_json: bool,
 ) -> None:
     """Add the products of SOURCE to an index; each replaces the stored product of its id, all others stay."""
-    given = _Given(index, provenance, images, image_vectors, mapping)
+    given = _Given(index, provenance, images, image_vectors, mapping, on_duplicate)
     with _delivery(source, given) as (delivery, opened, known), opened() as rows:
         delivered = delivery.add(rows)
     _say(delivered, index, known, as_json=as_json)
@@ -196,9 +209,22 @@ def _delivery(
             encoder = encoders.load(manifest.encoder_spec, say)
         check_encoder(manifest, encoder)
         check_model(records, encoder)
+        screen = None if given.on_duplicate == "accept" else _screen(given, records, encoder)
         with Progress() as progress:
-            delivery = Delivery(records, encoder, placement, index / QUARANTINE, gallery=gallery, progress=progress)
-            yield delivery, opened, mapping
+            place = index / QUARANTINE
+            yield (
+                Delivery(records, encoder, placement, place, gallery=gallery, progress=progress, screen=screen),
+                opened,
+                mapping,
+            )
+
+
+def _screen(given: _Given, records: Records, encoder: Encoder) -> Screen | None:
+    """Return what looks for duplicates in the index before products are stored."""
+    from service.engine import Engine
+    from service.settings import ServiceSettings
+
+    return Engine.open(ServiceSettings(index=given.index), encoder, records=records).screen(given.on_duplicate)
 
 
 def _say(delivered: Delivered, index: Path, mapping: ForeignMap | None, *, as_json: bool) -> None:

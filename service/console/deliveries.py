@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from service.console.progress import seconds
-from service.console.words import UNPRICED, commonest, fact
+from service.console.words import UNPRICED, commonest, fact, one_line
 
 if TYPE_CHECKING:
     from indexer.intake.delivery import Delivered
+
+
+FLAGGED = 20
+"""Products that are named as possible duplicates."""
 
 
 def delivery_counts(delivered: Delivered) -> dict[str, int | bool]:
@@ -28,6 +33,7 @@ def delivery_counts(delivered: Delivered) -> dict[str, int | bool]:
         "deleted": delivered.deleted,
         "held": delivered.held,
         "encoded": delivered.encoded,
+        "flagged": len(delivered.remarks),
         "seq": delivered.seq,
         "dry_run": delivered.dry,
     }
@@ -49,6 +55,7 @@ def delivery_report(delivered: Delivered, index: Path, quarantine: Path) -> str:
         fact("unchanged", f"{differences['unchanged']:,}"),
         fact("deleted", f"{delivered.deleted:,} of {delivered.stored:,}" + _much(delivered)),
     ]
+    lines += _flagged(delivered)
     if delivered.refused:
         lines.append(fact("refused", delivered.refused))
     if delivered.held:
@@ -91,3 +98,17 @@ def removal_report(index: Path, removed: int, missing: int, seq: int) -> str:
 def _much(delivered: Delivered) -> str:
     """Return how large a share is deleted, where it is any."""
     return f" ({delivered.deleted / delivered.stored:.1%})" if delivered.deleted else ""
+
+
+def _flagged(delivered: Delivered) -> list[str]:
+    """Return which products are stored that may be duplicates, FLAGGED of them, each with the likeliest."""
+    names = [
+        f"{one_line(name)} may be {one_line(said[0].id)}: {said[0].verdict}, {said[0].probability:.2f}"
+        for name, said in islice(delivered.remarks.items(), FLAGGED)
+    ]
+    if not names:
+        return []
+    more = len(delivered.remarks) - len(names)
+    shown = f", {more:,} not shown" if more else ""
+    count = fact("flagged", f"{len(delivered.remarks):,} that may be stored already{shown}")
+    return [count, *(fact("", name) for name in names)]
