@@ -108,6 +108,6 @@ def _nearest(similarity: Vectors, keys: Keys, k: int) -> Keys:
         order = np.argsort(-similarity, axis=1, kind="stable")
         short = np.full((len(similarity), k - similarity.shape[1]), -1, np.int64)
         return np.concatenate([keys[order], short], axis=1)
-    best = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
+    best = np.argpartition(similarity, -k, axis=1)[:, -k:]
     order = np.argsort(-np.take_along_axis(similarity, best, axis=1), axis=1, kind="stable")
     return keys[np.take_along_axis(best, order, axis=1)]

@@ -248,8 +248,10 @@ def _started(known: Known) -> _Joining:
         joining.between[left][right] = joining.between[right][left] = (min(max(weight, 0.0), 1.0), 1, weight)
     name = {key: key for key in nodes}
     for (left, right), weight in known.items():
+        if weight != ALWAYS:
+            continue
         one, other = sorted((name[left], name[right]))
-        if weight == ALWAYS and one != other and joining.between[one][other][2] != NEVER:
+        if one != other and joining.between[one][other][2] != NEVER:
             name.update(dict.fromkeys(joining.members[other], one))
             joining.join(one, other)
     return joining
