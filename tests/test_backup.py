@@ -26,7 +26,7 @@ from indexer.keeping.backup import LISTING, Backup, backup
 from indexer.keeping.restoring import Restored, restore
 from indexer.keeping.verifying import Checked, verify
 from indexer.live import Live, open_index
-from indexer.product import Product
+from indexer.product import Product, content_hash
 from indexer.settings import IndexSettings
 from indexer.snapshots.snapshot import load, read_manifest
 from indexer.sources import read
@@ -422,7 +422,7 @@ def test_an_index_without_a_snapshot_is_backed_up_too(tmp_path: Path) -> None:
     """What is lacking is said; a rebuild makes it."""
     (tmp_path / "index").mkdir()
     with closing(open_store(tmp_path / "index", create=True)) as records:
-        records.write([Record(Product("mug", "Mug"), "hash")])
+        records.write([Record(product := Product("mug", "Mug"), content_hash(product))])
     assert backup(tmp_path / "index", tmp_path / "backup", Quiet()).snapshot == ""
     assert restored(tmp_path / "backup", tmp_path / "again").snapshot == ""
     rebuild(tmp_path / "again", settings=SETTINGS)
