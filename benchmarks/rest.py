@@ -1,9 +1,10 @@
-"""What a REST categorize costs beyond the bare encode call of the same text.
+"""What a REST categorize costs beyond the bare encode call of the same text, and what looking for duplicates costs.
 
     python -m benchmarks.rest [INDEX]
 
 The server is a process of its own (`aisle serve`), asked over loopback on one kept connection; the bare call is the
-encoder's own `encode` of the same normalised product in this process. Asked in the order A B B A, so that a slower
+encoder's own `encode` of the same normalised product in this process; `POST /v1/duplicates` is asked about each product
+in turn with them. Asked in the order A B B A, so that a slower
 minute of the machine hits both; quoted are the medians and the median ratio of neighbouring pairs with a bootstrap
 interval.
 """
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -50,9 +52,10 @@ def main() -> None:
 def _compare(
     products: list[Product], encode: Callable[[list[Product]], object], connection: http.client.HTTPConnection
 ) -> dict[str, object]:
-    rest, bare = [], []
+    rest, bare, duplicates = [], [], []
     for number, product in enumerate(products):
         ask, alone = lambda p=product: _ask(connection, p), lambda p=product: encode([normalize(p)])
+        duplicates.append(_ms(partial(_ask, connection, product, "/v1/duplicates", "items")))
         if number % 2:
             rest.append(_ms(ask))
             bare.append(_ms(alone))
@@ -68,14 +71,18 @@ def _compare(
         "bare_encode_median_ms": round(median(bare[10:]), 2),
         "ratio_median": round(float(np.median(ratios)), 3),
         "ratio_95": [round(float(low), 3), round(float(high), 3)],
+        "duplicates_median_ms": round(median(duplicates[10:]), 2),
+        "duplicates_to_categorize": round(float(np.median(np.array(duplicates[10:]) / np.array(rest[10:]))), 3),
     }
 
 
-def _ask(connection: http.client.HTTPConnection, product: Product) -> None:
+def _ask(
+    connection: http.client.HTTPConnection, product: Product, path: str = "/v1/categorize", told: str = "decision"
+) -> None:
     body = json.dumps({"title": product.title, "description": product.description, "specs": dict(product.specs)})
-    connection.request("POST", "/v1/categorize", body, {"Content-Type": "application/json"})
+    connection.request("POST", path, body, {"Content-Type": "application/json"})
     answer = json.loads(connection.getresponse().read())
-    if "decision" not in answer:
+    if told not in answer:
         raise SystemExit(f"no answer: {answer}")
 
 

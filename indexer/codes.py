@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from indexer.product import Product
 
@@ -127,6 +128,7 @@ def maker_number(text: str) -> str:
     return plain if plain.strip("0") else ""
 
 
+@lru_cache(4_096)  # a source has a few names for all its products
 def _sort_of(name: str) -> str:
     """Return "gtin" or "maker" for the name of a spec whose value is such a number, "" for any other."""
     words = _WORD.findall(unicodedata.normalize("NFKD", name).lower().replace("\u0301", "").replace("\u0300", ""))

@@ -12,7 +12,7 @@ from indexer.encoders import Encoder
 from indexer.errors import RecordError
 from indexer.images.lookalikes import Lookalikes
 from indexer.intake.update import completed, labels_of
-from indexer.memory.codes import Codes
+from indexer.memory.codes import Codes, coded
 from indexer.memory.contents import Contents, hashed
 from indexer.memory.labels import Labels
 from indexer.settings import IndexSettings
@@ -60,8 +60,7 @@ def load(
     tell: Callable[[int], None],
 ) -> Loaded:
     """Return what the store held at `size`; what `encoder` has never seen is encoded. tell(n): n are loaded."""
-    labels, counted, hashes, filled = Labels(), [], [], 0
-    codes = list[tuple[int, ...]]()
+    labels, counted, hashes, codes, filled = Labels(), [], [], [], 0
     keys = np.empty(size.products, np.int64)
     raw = np.empty((size.products, sum(encoder.parts.values())), np.float32)
     lexicon = Lexicon.blank()
@@ -78,10 +77,10 @@ def load(
         counted.append(lexicon.count(found.texts))
         labels.put(labels_of(found, tree, vocabulary))
         hashes.append(hashed(found.keys, found.phashes))
-        codes += found.codes
+        codes.append(coded(found.keys, found.codes))
         tell(filled)
     lookalikes = Lookalikes(*map(np.concatenate, zip(*hashes, strict=True))) if hashes else Lookalikes()
-    return Loaded(keys[:filled], labels, raw[:filled], counted, lookalikes, Codes.of(keys[:filled], codes))
+    return Loaded(keys[:filled], labels, raw[:filled], counted, lookalikes, Codes.joined(codes))
 
 
 def learn(

@@ -39,8 +39,12 @@ class Codes:
     @classmethod
     def of(cls, keys: Keys, codes: Sequence[tuple[int, ...]]) -> Self:
         """Return the codes of keys (n,), all different, each with any number of them."""
-        numbers = np.array([number for some in codes for number in some], np.uint64)
-        return cls(*_sorted(numbers, np.repeat(keys, [len(some) for some in codes])))
+        return cls.joined([coded(keys, codes)])
+
+    @classmethod
+    def joined(cls, pieces: Sequence[tuple[Numbers, Keys]]) -> Self:
+        """Return the codes in pieces that `coded` has made, of keys that are all different."""
+        return cls(*_sorted(*map(np.concatenate, zip(*pieces, strict=True)))) if pieces else cls()
 
     def __len__(self) -> int:
         """Return how many codes there are, one of two products counted twice."""
@@ -122,6 +126,12 @@ class Codes:
             np.append(self._numbers[kept], np.array([number for number, _ in lately], np.uint64)),
             np.append(self._keys[kept], np.array([key for _, key in lately], np.int64)),
         )
+
+
+def coded(keys: Keys, codes: Sequence[tuple[int, ...]]) -> tuple[Numbers, Keys]:
+    """Return the codes of keys (n,) one after the other, uint64 (m,), and whose each is, int64 (m,)."""
+    numbers = np.array([number for some in codes for number in some], np.uint64)
+    return numbers, np.repeat(keys, np.array([len(some) for some in codes], np.int64))
 
 
 def _sorted(numbers: Numbers, keys: Keys) -> tuple[Numbers, Keys]:
