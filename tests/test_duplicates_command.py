@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from indexer.product import Product
+from indexer.store.decisions import Decision
 from service.cli import aisle
 from service.engine import Engine
 from service.settings import ServiceSettings
@@ -103,6 +104,22 @@ def test_a_list_without_its_columns_is_refused_and_left_alone(index: Path, tmp_p
     done = CliRunner().invoke(aisle, ["duplicates", "--index", str(index), "--pairs", str(listed)])
     assert "has no column right_id, its columns are left_id, other" in str(done.exception)
     assert "left_id,other\npot,P001\n" == listed.read_text("utf-8")
+
+
+def test_what_people_decided_is_learnt(own_index: Path, tmp_path: Path) -> None:
+    """Ten pairs said to be the same product make another likelier; without a decision there is nothing to learn."""
+    refused = CliRunner().invoke(aisle, ["duplicates", "--index", str(own_index), "--train"])
+    assert "nobody has decided" in str(refused.exception)
+    pairs = [(f"P{number:03}", f"P{number + 12:03}", "same product") for number in range(1, 11)]
+    listed = tmp_path / "listed.csv"
+    listed.write_text("left_id,right_id\nP011,P023\n", "utf-8")
+    run(own_index, "--pairs", listed, "-o", tmp_path / "before.csv")
+    with closing(Engine.open(ServiceSettings(index=own_index))) as engine:
+        engine.live.records.decisions.record(Decision("duplicates", "same", "ten pairs", says=pairs))
+    assert "10 decisions about pairs are learnt" in run(own_index, "--train").stderr
+    run(own_index, "--pairs", listed, "-o", tmp_path / "after.csv")
+    before, after = (float(rows(tmp_path / f"{name}.csv")[0]["probability"]) for name in ("before", "after"))
+    assert before < after
 
 
 def test_options_that_do_not_go_together_are_refused(index: Path, tmp_path: Path) -> None:

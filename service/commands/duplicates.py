@@ -22,11 +22,19 @@ from service.console.options import FILE, index_option, open_engine, service_set
     metavar="P",
     help="Leave out pairs that are less likely the same product.",
 )
+@click.option("--train", is_flag=True, help="Learn from all that people decided about pairs, and keep it in the index.")
 @index_option
-def duplicates(out: Path | None, given: Path | None, groups: Path | None, index: Path, *, least: float) -> None:
+def duplicates(
+    out: Path | None, given: Path | None, groups: Path | None, index: Path, *, least: float, train: bool
+) -> None:
     """Find products that are stored twice and their variants, and write the pairs that are not different."""
     from service.console import duplicates as tables
 
+    if train:
+        if out or given or groups or least:
+            raise click.UsageError("--train learns and writes no table; leave the other options out")
+        _train(index)
+        return
     if given is not None and (groups is not None or least):
         raise click.UsageError("--groups and --least are for a whole index; with --pairs every row is written")
     if given is not None:
@@ -73,3 +81,13 @@ def _judge(given: Path, out: Path, index: Path) -> None:
         lines = judged(pairs, engine.live, judging, settled, progress.at)
         written = tables.write_given(lines, pairs.columns, out)
     click.echo(tables.given_report(written, out), err=True)
+
+
+def _train(index: Path) -> None:
+    from service.console import duplicates as tables
+    from service.duplicates.judging import Judging
+    from service.duplicates.training import taught
+
+    with closing(open_engine(service_settings(index=index))) as engine:
+        learnt = taught(Judging.of(engine.live))
+    click.echo(tables.train_report(learnt, index), err=True)

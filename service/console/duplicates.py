@@ -152,6 +152,18 @@ def given_report(written: Written, out: Path) -> str:
     )
 
 
+def train_report(learnt: Counter[str], index: Path) -> str:
+    """Return what was learnt from."""
+    said = ", ".join(f"{learnt[name]:,} {name}" for name in VERDICTS if learnt[name])
+    return "\n".join(
+        [
+            f"{learnt.total():,} decisions about pairs are learnt and kept in {index}: {said}",
+            "next:",
+            f"  aisle duplicates --index {index} -o pairs.csv",
+        ]
+    )
+
+
 def _counts(written: Written) -> str:
     said = ", ".join(f"{written.verdicts[name]:,} {name}" for name in VERDICTS if written.verdicts[name])
     return f": {said}" if said else ""

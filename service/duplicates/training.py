@@ -1,22 +1,26 @@
 """What a decider learns: how its scores become probabilities, and what its own index's people say differently.
 
 calibrated   scores of pairs it did not learn from -> slope and intercept of their probabilities
+taught       the same for all that people decided, kept in the record store of the index
 retrained    pairs that people decided -> a correction to the shipped decider, small as long as they are few
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
+from indexer.errors import SettingError
 from indexer.vectors import Keys
 from service.duplicates.comparison import FEATURES
-from service.duplicates.decider import Decider, Head, sigmoid
+from service.duplicates.decider import FACT, Decider, Head, sigmoid
 from service.duplicates.judging import Judging
-from service.duplicates.verdict import Floats, Verdict
+from service.duplicates.said import settled_of
+from service.duplicates.verdict import VERDICTS, Floats, Verdict
 
 PRIOR = 20.0
 """How firmly the shipped decider stands: the precision of the prior on each weight of the correction."""
@@ -58,6 +62,22 @@ def retrained(
         _correction(base.variant, features[~same], variant[~same], prior),
         len(verdicts),
     )
+
+
+def taught(judging: Judging) -> Counter[str]:
+    """Teach the decider of an index all that people decided about its stored pairs, keep it, and count them by verdict.
+
+    Raises SettingError when nobody has decided anything.
+    """
+    said = settled_of(judging.live)
+    pairs = said.left != said.right
+    verdicts = [VERDICTS[code] for code in said.verdicts[pairs].tolist()]
+    if not verdicts:
+        raise SettingError("nobody has decided about a pair of stored products yet; there is nothing to learn from")
+    with judging.live.reading():
+        learnt = retrained(judging, said.left[pairs], said.right[pairs], verdicts)
+    judging.live.records.set_fact(FACT, learnt.to_json())
+    return Counter(verdicts)
 
 
 def _correction(head: Head, features: Floats, truth: npt.NDArray[np.bool_], prior: float) -> Floats:
