@@ -28,7 +28,7 @@ def group(client: TestClient) -> str:
     return str(found[0]["id"])
 
 
-def groups(client: TestClient, **asked: object) -> list[dict[str, Any]]:
+def groups(client: TestClient, **asked: str | float) -> list[dict[str, Any]]:
     """Return all groups, page by page."""
     found: list[dict[str, Any]] = []
     cursor: dict[str, str] = {}
@@ -40,7 +40,7 @@ def groups(client: TestClient, **asked: object) -> list[dict[str, Any]]:
         cursor = {"cursor": page["next"]}
 
 
-def members(client: TestClient, **asked: object) -> list[set[str]]:
+def members(client: TestClient, **asked: str | float) -> list[set[str]]:
     """Return the ids of the products of all groups that have one of A, B and C."""
     found = [{product["id"] for product in group["products"]} for group in groups(client, **asked)]
     return [ids & set("ABC") for ids in found if ids & set("ABC")]

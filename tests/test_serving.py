@@ -42,7 +42,7 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture
 def serving(own_index: Path) -> Iterator[Serving]:
     """Return what answers from a copy of the index that may be changed; it looks every 20 ms."""
-    with closing(Serving.open(ServiceSettings(index=own_index, follow_seconds=0.02))) as serving:
+    with closing(Serving.open(ServiceSettings(index=own_index, follow_seconds=0.02, upkeep=False))) as serving:
         yield serving
 
 

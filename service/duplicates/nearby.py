@@ -31,8 +31,8 @@ LOOKALIKES, BITS = 32, 6
 class Near:
     """How many neighbours of a product are taken."""
 
-    by_vector: int = 10
-    by_words: int = 6
+    by_vector: int = 5
+    by_words: int = 3
 
 
 class Shelf:

@@ -26,7 +26,7 @@ from service.engine import Engine
 from service.settings import ServiceSettings
 from service.upkeep.finding import Finding
 
-BATCH = 200
+BATCH = 500
 """Changes that a finding is brought further by in one transaction."""
 PAUSE_SECONDS, REST_SECONDS = 2.0, 0.5
 """How long a process that was just opened leaves findings alone, and how long upkeep waits when all is current."""
@@ -126,7 +126,7 @@ class Upkeep:
         try:
             self.scan(name)
         except Overtaken as error:
-            _log.info("%s: %s", name, error)
+            _log.info("%s: %s", name, str(error))
         except Exception:
             if not self._stopped.is_set():
                 _log.exception("%s: the pass over all products broke off", name)
@@ -214,7 +214,7 @@ class Upkeep:
         """Log a trouble once, however often it comes back."""
         if str(error) != self._trouble:
             self._trouble = str(error)
-            _log.warning("%s cannot be kept current for now: %s", name, error)
+            _log.warning("%s cannot be kept current for now: %s", name, str(error))
 
 
 def _unless_overtaken(began: Reached | None, now: Reached | None) -> Reached | None:
