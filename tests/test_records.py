@@ -425,13 +425,13 @@ def test_a_request_is_answered_once(records: Records) -> None:
 
 
 def test_a_claim_that_is_not_renewed_can_be_taken_over(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After five minutes without a word its process is taken for dead; one that says that it runs keeps its key."""
+    """After two minutes without a word its process is taken for dead; one that says that it runs keeps its key."""
     monkeypatch.setattr("indexer.store.records.now_text", lambda: "2026-11-26T10:00:00.000+00:00")
     assert records.claim("runs", "one") is None
     assert records.claim("died", "two") is None
-    monkeypatch.setattr("indexer.store.records.now_text", lambda: "2026-11-26T10:04:00.000+00:00")
+    monkeypatch.setattr("indexer.store.records.now_text", lambda: "2026-11-26T10:01:30.000+00:00")
     records.renew("runs")
-    monkeypatch.setattr("indexer.store.records.now_text", lambda: "2026-11-26T10:06:00.000+00:00")
+    monkeypatch.setattr("indexer.store.records.now_text", lambda: "2026-11-26T10:02:30.000+00:00")
     with pytest.raises(RequestRunning):
         records.claim("runs", "one")
     assert records.claim("died", "another") is None
