@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from service.duplicates.comparison import COLUMN, FEATURES
-from service.duplicates.decider import Head
+from service.duplicates.decider import Decider, Head
 from service.duplicates.forest import Forest, side_by_side
 
 Floats = npt.NDArray[np.float32]
@@ -27,9 +27,10 @@ def grown(
     *,
     rising: Sequence[str] = (),
     falling: Sequence[str] = (),
-    trees: int = 200,
-    leaves: int = 12,
-    rate: float = 0.05,
+    trees: int = 100,
+    leaves: int = 8,
+    rate: float = 0.08,
+    columns: float = 0.25,
     seed: int = 0,
 ) -> Head:
     """Return a forest that tells which pairs are true. rising, falling: features that only speak for it, or against."""
@@ -43,11 +44,26 @@ def grown(
         max_leaf_nodes=leaves,
         min_samples_leaf=20,
         l2_regularization=5.0,
+        max_features=columns,
         monotonic_cst=way,
         early_stopping=False,
         random_state=seed,
     ).fit(inputs, truth, weights)
     return Head(forest_of(model))
+
+
+def grown_together(features: Floats, truth: Hits, weights: Doubles, *, many: int = 2, **how: Any) -> Head:
+    """Return the mean of some forests, each grown with another seed: it varies less from one training to the next."""
+    forests = [grown(features, truth, weights, seed=seed, **how).forest for seed in range(many)]
+    wide = max(each.feature.shape[1] for each in forests)
+
+    def stacked(name: str) -> npt.NDArray[Any]:
+        every = [getattr(each, name) for each in forests]
+        return np.concatenate([np.pad(some, ((0, 0), (0, wide - some.shape[1]))) for some in every])
+
+    arrays = {name: stacked(name) for name in ("feature", "threshold", "missing_left", "left", "right", "value")}
+    arrays["value"] = arrays["value"] / np.float32(many)
+    return Head(Forest(sum(each.base for each in forests) / many, max(each.depth for each in forests), **arrays))
 
 
 def forest_of(model: Any) -> Forest:
@@ -71,3 +87,9 @@ def forest_of(model: Any) -> Forest:
         for tree in model._predictors  # noqa: SLF001  # there is no other way to its trees
     ]
     return side_by_side(trees, float(model._baseline_prediction.item()))  # noqa: SLF001
+
+
+def untaught() -> Decider:
+    """Return a decider that takes any two products for the same or not with equal probability: to compare with."""
+    head = Head(side_by_side([[{"value": 0.0}]], 0.0))
+    return Decider(head, head)

@@ -78,7 +78,7 @@ def numbers_of(product: Product) -> ArticleNumbers:
         elif sort == "maker" and (found := maker_number(value)):
             stated[found] = None
     for text in (product.title, product.description[:DESCRIPTION_READ]):
-        gtins.update((found, None) for found in _gtins_in(text))
+        gtins.update((found, None) for found in gtins_in(text))
     said = (each for each in _models_in(product.title) if each.rjust(14, "0") not in gtins)
     return ArticleNumbers(*(tuple(dict.fromkeys(some))[:NUMBERS_MOST] for some in (gtins, stated, said)))
 
@@ -137,7 +137,7 @@ def _sort_of(name: str) -> str:
     return "maker" if "mpn" in words or "".join(words) in MAKER_NAMES else ""
 
 
-def _gtins_in(text: str) -> Iterable[str]:
+def gtins_in(text: str) -> Iterable[str]:
     """Yield the GTINs in a text: 12 to 14 digits in a row, for eight are often something else, and what is an ISBN."""
     for match in _LONG.finditer(text):
         if found := gtin(match[0]):

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from indexer.product import Product, content_hash
 from service.duplicates.colours import colours_in
-from service.duplicates.identifiers import gtin, models_in
 from service.duplicates.marks import Marks, found
+from service.duplicates.models import models_in
 from service.duplicates.quantities import quantities_in, size_class
 from service.duplicates.sizes import size, sizes_in
-from service.duplicates.traits import NUMBER_OF, Said, Traits, attribute_of, price, told
+from service.duplicates.traits import NUMBER_OF, Said, Traits, attribute_of, told
 
 
 def said(title: str, *specs: tuple[str, str], brand: str = "", facts: tuple[tuple[str, str], ...] = ()) -> Said:
@@ -21,35 +21,6 @@ def said(title: str, *specs: tuple[str, str], brand: str = "", facts: tuple[tupl
 
 def words(some: dict[int, str], name: str) -> list[str]:
     return [word for number, word in some.items() if attribute_of(number) == name]
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        ("4006381333931", 4006381333931),
-        ("4006381333932", 0),
-        ("036000291452", 36000291452),
-        ("0-036000-291452", 36000291452),
-        ("0-306-40615-2", 9780306406157),
-        ("080442957X", 9780804429573),
-        ("96385074", 96385074),
-        ("12345", 0),
-    ],
-)
-def test_gtin(text: str, number: int) -> None:
-    """A GTIN is the number without leading zeros when its check digit holds; an ISBN-10 is the EAN that it became."""
-    assert gtin(text) == number
-
-
-@given(st.integers(min_value=1, max_value=10**12 - 1), st.integers(min_value=0, max_value=12), st.integers(1, 9))
-def test_gtin_notices_a_wrong_digit(body: int, place: int, more: int) -> None:
-    """No number with one digit changed is a GTIN too."""
-    digits = f"{body:012d}"
-    check = -sum(int(digit) * (1, 3)[at % 2] for at, digit in enumerate(digits)) % 10
-    whole = digits + str(check)
-    assert gtin(whole) == int(whole)
-    changed = whole[:place] + str((int(whole[place]) + more) % 10) + whole[place + 1 :]
-    assert gtin(changed) == 0
 
 
 @pytest.mark.parametrize(
@@ -98,15 +69,6 @@ def test_colours_and_sizes() -> None:
     assert [name for name, _ in sizes_in("men's hoodie-xs-black")] == ["xs"]
     assert [name for name, _ in sizes_in("shirt, size m")] == ["m"]
     assert size("X-Large") == "xl"
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [("1.299,00 €", 1299.0), ("$1,299.00", 1299.0), ("12", 12.0), ("EUR 9,99", 9.99), ("1.299", 1299.0), ("", 0.0)],
-)
-def test_prices(text: str, number: float) -> None:
-    """Prices are read as shops write them."""
-    assert price(text) == number
 
 
 def test_told() -> None:

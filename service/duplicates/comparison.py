@@ -49,8 +49,10 @@ FEATURES = (
     *("quantities_shared", "quantities_apart", "quantities_known", "quantities_unknown"),
     *("brand_named", "specs_common", "specs_equal", "price_ratio", "picture_bits"),
     *AGREEING,
+    *("rival_worse", "rival_better", "rivals_more", "rivals_fewer"),
 )
-"""What is compared, in the order of the columns."""
+"""What is compared, in the order of the columns; the last four by `surroundings`."""
+RIVAL = slice(len(FEATURES) - 4, len(FEATURES))
 COLUMN = {name: number for number, name in enumerate(FEATURES)}
 
 _ONE_LETTER = 2.0
@@ -227,7 +229,9 @@ def _values(made: Floats, left: Side, right: Side) -> None:
     """Compare prices and pictures."""
     prices = left.traits.price[left.rows], right.traits.price[right.rows]
     least, most = np.minimum(*prices), np.maximum(*prices)
-    made[:, COLUMN["price_ratio"]] = np.where(least > 0, least / np.maximum(most, 1e-9), np.nan)
+    money = left.traits.currency[left.rows], right.traits.currency[right.rows]
+    one = (money[0] == money[1]) | (np.minimum(*money) == 0)
+    made[:, COLUMN["price_ratio"]] = np.where((least > 0) & one, least / np.maximum(most, 1e-9), np.nan)
     bits = np.bitwise_count(left.traits.phash[left.rows] ^ right.traits.phash[right.rows])
     both = left.traits.pictured[left.rows] & right.traits.pictured[right.rows]
     made[:, COLUMN["picture_bits"]] = np.where(both, bits, np.nan)

@@ -34,6 +34,22 @@ CERTAIN = 0.999
 """Least probability of what is identical."""
 
 
+IDENTIFYING = {"gtin": (4.0, -4.0), "mpn": (1.5, -1.0)}
+VARYING = {
+    "size": (0.0, -2.0),
+    "colour": (0.0, -1.5),
+    "pack": (0.0, -1.5),
+    "memory": (0.0, -1.5),
+    "volume": (0.0, -1.0),
+}
+"""What is added to the logit of `same product` where both agree, and where they contradict each other. The forest
+learnt from too few pairs with article numbers, and what varies counts in any catalogue. What is the same but for one
+that varies is a variant."""
+FAMILY_WORDS, FAMILY_SHARE = 0.7, 0.8
+"""From what share of the words of the shorter title, which the other has too, two products are of one family when what
+varies is contradicted and nothing else is; and how likely they are variants then, unless they are the same."""
+
+
 class Decided(NamedTuple):
     """What was decided of n pairs: verdicts, and the probabilities of `same product` and `variant`, (n,) each."""
 
@@ -77,8 +93,10 @@ class Decider:
 
     def decide(self, features: Floats, equal: npt.NDArray[np.bool_]) -> Decided:
         """Return what is decided of pairs with features float32 (n, FEATURES). equal: bool (n,), of equal content."""
-        same = self.same.probabilities(features)
-        variant = (1 - same) * self.variant.probabilities(features)
+        logits = self.same.logits(features) + _shifts(features, IDENTIFYING)
+        same, but_for = sigmoid(logits + _shifts(features, VARYING)), sigmoid(logits)
+        share = np.maximum(self.variant.probabilities(features), FAMILY_SHARE * _families(features))
+        variant = np.maximum((1 - same) * share, but_for - same)
         differing = np.any(features[:, [COLUMN["gtin"], COLUMN["mpn"]]] == -1, axis=1)
         equal = equal & ~differing
         same = np.where(equal, np.maximum(same, CERTAIN), same)
@@ -118,6 +136,24 @@ class Decider:
             variant=replace(self.variant, correction=variant),
             taught=decisions,
         )
+
+
+def _shifts(features: Floats, by: Mapping[str, tuple[float, float]]) -> Floats:
+    """Return what is added to the logits of pairs, float32 (n,)."""
+    made = np.zeros(len(features), np.float32)
+    for name, (agreed, contradicted) in by.items():
+        column = features[:, COLUMN[name]]
+        made += np.float32(agreed) * (column == 1) + np.float32(contradicted) * (column == -1)
+    return made
+
+
+def _families(features: Floats) -> npt.NDArray[np.bool_]:
+    """Return which pairs are one article but for what varies, as people would say: bool (n,)."""
+    varies = np.any(features[:, [COLUMN[name] for name in VARYING]] == -1, axis=1)
+    unlike = (features[:, COLUMN["model_apart"]] > 0) | (features[:, COLUMN["numbers_apart"]] > 0)
+    unlike |= features[:, COLUMN["brand"]] == -1
+    made: npt.NDArray[np.bool_] = varies & ~unlike & (features[:, COLUMN["containing"]] >= FAMILY_WORDS)
+    return made
 
 
 def _head(said: Any) -> Head:  # noqa: ANN401  # JSON

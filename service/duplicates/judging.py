@@ -14,15 +14,19 @@ from indexer.product import Product, content_hash
 from indexer.space import IMAGE, TEXT, Projected
 from indexer.space.lexicon import Rows as Words
 from indexer.vectors import Keys
-from service.duplicates.comparison import FEATURES, Comparison, Side
+from service.duplicates.comparison import COLUMN, FEATURES, RIVAL, Comparison, Side
 from service.duplicates.decider import FACT, Decided, Decider, shipped
 from service.duplicates.evidence import evidence
 from service.duplicates.stock import Stock
+from service.duplicates.surroundings import Near, Surroundings, rivals
 from service.duplicates.traits import Said, Traits, told
 from service.duplicates.verdict import Floats, Judgements
 
 BATCH = 8_192
 """Pairs that are compared in one step: about 40 MB with 384 dimensions."""
+
+PLAUSIBLE = 0.02
+"""Probability from which rivals are looked for: of all other pairs they would cost a search and change nothing."""
 
 Equal = npt.NDArray[np.bool_]
 Compared = tuple[Floats, Equal]
@@ -40,6 +44,7 @@ class Judging:
         self.live = live
         self.decider = decider
         self.stock = Stock(live.records)
+        self.surroundings = Surroundings(live)
         self._comparison = Comparison(live.space.lexicon.rarity)
 
     @classmethod
@@ -91,20 +96,29 @@ class Judging:
         """
         said = [told(product, content_hash(product)) for product in products]
         traits = Traits.of(said)
-        decided = []
-        for start in range(0, len(rows), BATCH):
-            some, others = rows[start : start + BATCH], keys[start : start + BATCH]
+        known = [self.live.labels.key(product.id) for product in products]
+        itself = np.array([-1 if key is None else key for key in known], np.int64)
+
+        def compared(some: Keys, others: Keys) -> Compared:
+            """Compare some questions with others; rivals are looked for among the questions that need it."""
             ours = np.asarray(asked.raw)[some], asked.words[some]
             features, equal = self._compared(Side(traits, some), self.stock.side(others), ours, others)
-            decided.append(self.decider.decide(features, equal))
+            if len(worth := np.flatnonzero(self._plausible(features))):
+                unique, place = np.unique(some[worth], return_inverse=True)
+                near = self.surroundings.asked(asked[unique], itself[unique])
+                left = itself[some[worth]], (near[0][place], near[1][place])
+                self._add_rivals(features, worth, left, others[worth])
+            return features, equal
+
+        spans = [slice(start, start + BATCH) for start in range(0, len(rows), BATCH)]
+        decided = [self.decider.decide(*compared(rows[span], keys[span])) for span in spans]
 
         def tell(places: Sequence[int]) -> list[tuple[str, ...]]:
             ours, theirs = rows[list(places)], keys[list(places)]
-            raw = np.asarray(asked.raw)[ours], asked.words[ours]
-            features, equal = self._compared(Side(traits, ours), self.stock.side(theirs), raw, theirs)
-            known = self.stock.said(np.unique(theirs))
+            features, equal = compared(ours, theirs)
+            stored = self.stock.said(np.unique(theirs))
             return [
-                evidence(said[ours[row]], known.get(int(theirs[row]), Said()), features[row], equal=bool(equal[row]))
+                evidence(said[ours[row]], stored.get(int(theirs[row]), Said()), features[row], equal=bool(equal[row]))
                 for row in range(len(places))
             ]
 
@@ -134,24 +148,37 @@ class Judging:
         steps = [slice(start, start + BATCH) for start in range(0, len(left), BATCH)]
         return _judgements([self.decider.decide(*compared(left[step], right[step])) for step in steps], tell)
 
-    def compared(self, left: Keys, right: Keys) -> Compared:
-        """Return the features of pairs of stored products, float32 (n, FEATURES), and which have equal content."""
+    def compared(self, left: Keys, right: Keys, *, every: bool = False) -> Compared:
+        """Return the features of pairs of stored products, float32 (n, FEATURES), and which have equal content.
+
+        every: whether rivals are looked for of all pairs, and not only of those that might be the same.
+        """
         if not len(left):
             return np.zeros((0, len(FEATURES)), np.float32), np.zeros(0, bool)
-        made = [
-            self._compared_stored(left[start : start + BATCH], right[start : start + BATCH])
-            for start in range(0, len(left), BATCH)
-        ]
+        spans = [slice(start, start + BATCH) for start in range(0, len(left), BATCH)]
+        made = [self._compared_stored(left[span], right[span], every=every) for span in spans]
         return np.concatenate([each for each, _ in made]), np.concatenate([each for _, each in made])
 
     def _stored(self, left: Keys, right: Keys) -> Decided:
         return self.decider.decide(*self._compared_stored(left, right))
 
-    def _compared_stored(self, left: Keys, right: Keys) -> Compared:
+    def _plausible(self, features: Floats) -> npt.NDArray[np.bool_]:
+        return self.decider.same.probabilities(features) >= PLAUSIBLE
+
+    def _add_rivals(self, features: Floats, rows: Keys, left: tuple[Keys, Near], right: Keys) -> None:
+        """Fill in what rivals say of some rows. left, right: of these rows, the left side's nearest found already."""
+        alike = np.nan_to_num(features[rows][:, [COLUMN["text"], COLUMN["words"]]]).mean(axis=1).clip(0, 1)
+        features[rows, RIVAL] = rivals(alike, left, (right, self.surroundings.stored(right)))
+
+    def _compared_stored(self, left: Keys, right: Keys, *, every: bool = False) -> Compared:
         features = self.live.contents.features
         sides = self.stock.side(np.concatenate([left, right]))
         ours, theirs = (Side(sides.traits, rows) for rows in np.split(sides.rows, 2))
-        return self._compared(ours, theirs, (features.raw(left), features.words(left)), right)
+        made, equal = self._compared(ours, theirs, (features.raw(left), features.words(left)), right)
+        rows = np.arange(len(left)) if every else np.flatnonzero(self._plausible(made))
+        if len(rows):
+            self._add_rivals(made, rows, (left[rows], self.surroundings.stored(left[rows])), right[rows])
+        return made, equal
 
     def _compared(self, left: Side, right: Side, ours: tuple[Floats, Words], keys: Keys) -> Compared:
         features = self.live.contents.features

@@ -19,11 +19,13 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from indexer.codes import gtin, gtins_in, maker_number
+from indexer.price import Price
 from indexer.product import Product
 from indexer.space.lexicon import column_of
 from service.duplicates.colours import CODES, colours_in
-from service.duplicates.identifiers import code, gtin, gtins_in, models_in
 from service.duplicates.marks import VALUE_BITS, Marks
+from service.duplicates.models import models_in
 from service.duplicates.quantities import DIMENSIONS, quantities_in, size_class
 from service.duplicates.sizes import NAMES, size, sizes_in
 
@@ -45,9 +47,10 @@ _TOKEN = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+")
 _GLUED = re.compile(
     r"(?<![\w.])(\d+(?:[.,]\d+)?)(gb|tb|mb|ghz|mhz|hz|mm|cm|ml|cl|kg|g|l|w|kw|v|mp|mah|in|inch|oz|lb|lbs|ft|cu)\b"
 )
-_NUMBER = re.compile(r"\d+(?:\.\d+)*")
+_NUMBER = re.compile(r"v?(\d+(?:[.,]\d+)*)")  # a version, too
+_ROUND = re.compile(r"(?:\.0+)+$")
 _PUNCTUATION = re.compile(r"[\W_]+")
-_SIGNS = re.compile(r"[\s,;:!?\"'()\[\]|/*_-]+")
+_SIGNS = re.compile(r"(?:\.(?=\s|$)|[\s,;:!?\"'()\[\]|/*_-])+")
 _GTIN = frozenset(("gtin gtin8 gtin12 gtin13 gtin14 ean ean13 upc isbn isbn10 isbn13 barcode").split())  # noqa: SIM905
 _MPN = re.compile(
     r"(?:mpn|model|modell|item_model_number|.*part_(?:number|no)|.*model_(?:number|no|id|name)|artikelnummer|"
@@ -55,7 +58,6 @@ _MPN = re.compile(
 )
 _COLOUR = re.compile(r"(?:.*_)?(?:colou?r|farbe|couleur)(?:_.*)?")
 _BRAND = frozenset(["brand", "brand_name", "marke", "marque", "manufacturer", "hersteller"])
-_PRICE = re.compile(r"\d[\d.,' ]*")
 
 Told = dict[int, str]
 """Mark -> the words it was read from."""
@@ -70,6 +72,7 @@ class Said:
     name: str = ""
     codes: str = ""
     price: float = 0.0
+    currency: int = 0
     phash: int | None = None
     content: int = 0
     text: int = 0
@@ -109,7 +112,7 @@ def told(product: Product, content: str) -> Said:
 def _read(marks: Told, text: str, shown: str, *, numbers: bool = True) -> None:
     """Add to `marks` what running text in small letters says; shown: the same as it was written."""
     for number in gtins_in(text):
-        marks.setdefault(mark(NUMBER_OF["gtin"], _wide(number)), str(number))
+        marks.setdefault(mark(NUMBER_OF["gtin"], _wide(int(number))), number.lstrip("0"))
     models = [model for _, model in zip(range(MODELS), models_in(text), strict=False)]
     for model in models:
         marks.setdefault(mark(NUMBER_OF["model"], _hashed(model)), model.upper())
@@ -124,8 +127,9 @@ def _read(marks: Told, text: str, shown: str, *, numbers: bool = True) -> None:
         for start, end in taken:
             rest = rest[:start] + " " * (end - start) + rest[end:]
         for word in _TOKEN.findall(rest):
-            if word[0].isdigit() and _NUMBER.fullmatch(word) and len(word) <= 8:
-                marks.setdefault(mark(NUMBER_OF["number"], _hashed(word.lstrip("0") or "0")), word)
+            if len(word) <= 8 and (plain := _NUMBER.fullmatch(word)):
+                number = _ROUND.sub("", plain[1].replace(",", ".")).lstrip("0") or "0"
+                marks.setdefault(mark(NUMBER_OF["number"], _hashed(number)), word)
 
 
 def _read_rest(marks: Told, product: Product) -> None:
@@ -135,7 +139,7 @@ def _read_rest(marks: Told, product: Product) -> None:
     for name, value in specs:
         small = value.lower()[:TITLE_CHARS]
         _read_spec(marks, name, value, small)
-        kept.append((_hashed(name) << SPEC_BITS | _hashed(code(small)) & (1 << SPEC_BITS) - 1, value))
+        kept.append((_hashed(name) << SPEC_BITS | _hashed(_PUNCTUATION.sub("", small)) & (1 << SPEC_BITS) - 1, value))
     for number, value in sorted(kept)[:SPECS]:
         marks.setdefault(mark(SPEC, number), value[:40])
     listed = " ; ".join(value for _, value in specs)[:TEXT_CHARS]
@@ -149,7 +153,7 @@ def _read_spec(marks: Told, name: str, value: str, small: str) -> None:
     if name in _GTIN:
         for each in re.split(r"[;,|/]", value):
             if number := gtin(each.strip()):
-                marks.setdefault(mark(NUMBER_OF["gtin"], _wide(number)), str(number))
+                marks.setdefault(mark(NUMBER_OF["gtin"], _wide(int(number))), number.lstrip("0"))
     elif name in NAMES:
         marks.setdefault(mark(NUMBER_OF["size"], _hashed(size(value))), value)
     elif _COLOUR.fullmatch(name):
@@ -163,8 +167,7 @@ def _read_spec(marks: Told, name: str, value: str, small: str) -> None:
 
 def _read_mpn(marks: Told, value: str) -> None:
     """Add an article number of the maker, which others may name as a model in their title."""
-    number = code(value)
-    if 3 <= len(number) <= 40 and any(map(str.isdigit, number)):
+    if number := maker_number(value).lower():
         marks.setdefault(mark(NUMBER_OF["mpn"], _hashed(number)), value)
         marks.setdefault(mark(NUMBER_OF["model"], _hashed(number)), value)
 
@@ -175,23 +178,11 @@ def _read_facts(said: Said, product: Product) -> None:
         said.everything.setdefault(mark(NUMBER_OF["brand"], _brand(product.brand)), product.brand)
     for name, value in product.facts:
         if name == "gtin" and (number := gtin(value)):
-            said.everything.setdefault(mark(NUMBER_OF["gtin"], _wide(number)), str(number))
+            said.everything.setdefault(mark(NUMBER_OF["gtin"], _wide(int(number))), number.lstrip("0"))
         elif name == "mpn":
             _read_mpn(said.everything, value)
-        elif name == "price" and not said.price:
-            said.price = price(value)
-
-
-def price(text: str) -> float:
-    """Return the number of a price as shops write it, 0 when there is none: "1.299,00 €", "$1,299.00", "12"."""
-    match = _PRICE.search(text)
-    if not match:
-        return 0.0
-    digits = re.sub(r"[' ]", "", match.group()).rstrip(".,")
-    cut = max(digits.rfind("."), digits.rfind(","))
-    if cut >= 0 and (len(digits) - cut - 1 != 3 or digits.count(digits[cut]) == 0):
-        return float(re.sub(r"[.,]", "", digits[:cut]) + "." + digits[cut + 1 :])
-    return float(re.sub(r"[.,]", "", digits))
+        elif name == "price" and not said.price and (price := Price.read(value)):
+            said.price, said.currency = float(price.amount), _hashed(price.currency.casefold()) & 0xFFFF
 
 
 @lru_cache(65_536)
@@ -235,8 +226,9 @@ def _text_hash(product: Product) -> int:
 class Traits:
     """Traits of n products by row. title, everything: their marks. names, codes: text of the title, and its models.
 
-    price: float32 (n,), 0 when unknown. phash: uint64 (n,), of those with `pictured`, bool (n,). content, text: uint64
-    (n,), hashes of all that encoders see and of the text however it is written. About 500 bytes a product.
+    price: float32 (n,), 0 when unknown; currency: uint16 (n,), a hash, or 0. phash: uint64 (n,), of those with
+    `pictured`, bool (n,). content, text: uint64 (n,), hashes of all that encoders see and of the text however it is
+    written. About 500 bytes a product.
     """
 
     title: Marks
@@ -244,6 +236,7 @@ class Traits:
     names: Texts
     codes: Texts
     price: npt.NDArray[np.float32]
+    currency: npt.NDArray[np.uint16]
     phash: npt.NDArray[np.uint64]
     pictured: npt.NDArray[np.bool_]
     content: npt.NDArray[np.uint64]
@@ -263,6 +256,7 @@ class Traits:
             names=Texts.of([each.name for each in said]),
             codes=Texts.of([each.codes for each in said]),
             price=np.fromiter((each.price for each in said), np.float32, size),
+            currency=np.fromiter((each.currency for each in said), np.uint16, size),
             phash=np.fromiter((each.phash or 0 for each in said), np.uint64, size),
             pictured=np.fromiter((each.phash is not None for each in said), np.bool_, size),
             content=np.fromiter((each.content for each in said), np.uint64, size),
@@ -278,6 +272,7 @@ class Traits:
             names=Texts.joined([each.names for each in some]),
             codes=Texts.joined([each.codes for each in some]),
             price=np.concatenate([each.price for each in some]),
+            currency=np.concatenate([each.currency for each in some]),
             phash=np.concatenate([each.phash for each in some]),
             pictured=np.concatenate([each.pictured for each in some]),
             content=np.concatenate([each.content for each in some]),
@@ -292,7 +287,9 @@ class Traits:
         return (
             marks
             + texts
-            + sum(each.nbytes for each in (self.price, self.phash, self.pictured, self.content, self.text))
+            + sum(
+                each.nbytes for each in (self.price, self.currency, self.phash, self.pictured, self.content, self.text)
+            )
         )
 
 

@@ -1,0 +1,113 @@
+"""Who else is near to either product of a pair: one that has a nearer rival is less likely the same product.
+
+Only how much nearer a rival is counts, never how far others are: of two products, each the other's nearest, nothing is
+said by it, since every product has one that is nearest.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.live import Live
+from indexer.space import TEXT, Projected
+from indexer.space.lexicon import Rows as Words
+from indexer.vectors import Keys
+
+Floats = npt.NDArray[np.float32]
+Near = tuple[Keys, Floats]
+"""Keys of the nearest, int64 (n, KEPT), and how near they are, float32 (n, KEPT); 0 where there are fewer."""
+
+KEPT, BY_VECTOR, BY_WORDS = 10, 12, 6
+"""Neighbours that are kept of a product, and that are looked at by vector and by words."""
+BATCH = 256
+TIE = 2e-3
+"""Differences that say nothing: what is kept is rounded to half precision."""
+RIVALS = 4
+
+
+class Surroundings:
+    """The nearest of products, by the mean of the cosines of their texts and words; kept until the index changes.
+
+    60 bytes for each product that was asked about.
+    """
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._view = live.contents.views.get(TEXT) or next(iter(live.contents.views.values()))
+        self._seq = -1
+        self._forget()
+
+    def _forget(self) -> None:
+        size = self._live.labels.size
+        self._known = np.zeros(size, bool)
+        self._keys = np.zeros((size, KEPT), np.int32)
+        self._alike = np.zeros((size, KEPT), np.float16)
+        self._seq = self._live.seq
+
+    def stored(self, keys: Keys) -> Near:
+        """Return the nearest of stored products, themselves left out."""
+        if self._seq != self._live.seq:
+            self._forget()
+        unknown = np.unique(keys[~self._known[keys]])
+        features = self._live.contents.features
+        for start in range(0, len(unknown), BATCH):
+            some = unknown[start : start + BATCH]
+            words = features.words(some)
+            found, alike = self._nearest(features.raw(some), words, self._view.placed(some), some)
+            self._keys[some], self._alike[some] = found, alike
+            self._known[some] = True
+        return self._keys[keys].astype(np.int64), self._alike[keys].astype(np.float32)
+
+    def asked(self, asked: Projected, itself: Keys) -> Near:
+        """Return the nearest of products that were encoded; itself: int64 (n,) the key of each where it is stored."""
+        return self._nearest(asked.raw, asked.words, asked.vectors[self._view.name], itself)
+
+    def _nearest(self, raw: Floats, words: Words, vectors: Floats, itself: Keys) -> Near:
+        near = self._view.vectors.search(vectors, BY_VECTOR).keys
+        if self._view.space.words:
+            near = np.concatenate([near, self._view.postings.search(words, BY_WORDS).keys], axis=1)
+        near = np.sort(near, axis=1)
+        again = np.zeros(near.shape, bool)
+        again[:, 1:] = near[:, 1:] == near[:, :-1]
+        left_out = again | (near < 0) | (near == itself[:, None])
+        rows, places = np.nonzero(~left_out)
+        alike = np.zeros(near.shape, np.float32)
+        others = near[rows, places]
+        features = self._live.contents.features
+        alike[rows, places] = nearness(raw[rows], words[rows], features.raw(others), features.words(others), self._text)
+        order = np.argsort(-alike, axis=1, kind="stable")[:, :KEPT]
+        made = np.zeros((len(near), KEPT), np.int64), np.zeros((len(near), KEPT), np.float32)
+        made[0][:, : order.shape[1]] = np.take_along_axis(near, order, axis=1)
+        made[1][:, : order.shape[1]] = np.take_along_axis(alike, order, axis=1)
+        return made
+
+    @property
+    def _text(self) -> slice:
+        return self._view.space.columns
+
+
+def nearness(raw: Floats, words: Words, other_raw: Floats, other_words: Words, columns: slice) -> Floats:
+    """Return the mean of two cosines, of parts and of words, for pairs: float32 (n,), from 0 to 1."""
+    one, other = raw[:, columns], other_raw[:, columns]
+    length = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    parts = np.einsum("nd,nd->n", one, other) / np.maximum(length, 1e-6)
+    both = (parts + np.asarray(words.multiply(other_words).sum(axis=1)).ravel()) / 2
+    made: Floats = np.clip(both, 0, 1).astype(np.float32)
+    return made
+
+
+def rivals(alike: Floats, left: tuple[Keys, Near], right: tuple[Keys, Near]) -> Floats:
+    """Return what is said of pairs by their rivals, float32 (n, RIVALS). alike: (n,), how near the two are.
+
+    left, right: the key of each, -1 for one that is not stored, and its nearest. How much nearer the nearest other is,
+    0 or less, and how many are nearer; of each first the worse and then the better of both sides.
+    """
+    gaps, ranks = [], []
+    for (_, (near, how)), (other, _) in ((left, right), (right, left)):
+        nearer = np.where(near == other[:, None], 0, how)
+        gaps.append(np.minimum(0, alike - nearer.max(axis=1) + TIE))
+        ranks.append((nearer > alike[:, None] + TIE).sum(axis=1))
+    columns = np.minimum(*gaps), np.maximum(*gaps), np.maximum(*ranks), np.minimum(*ranks)
+    made: Floats = np.stack(columns, axis=1).astype(np.float32)
+    return made

@@ -1,0 +1,176 @@
+"""The decider: forests as numbers, what they say of pairs, and what it learns from decisions."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from indexer.errors import RecordError
+from indexer.live import Live, open_index
+from indexer.normalize import normalize, text_of
+from indexer.product import Product
+from service.duplicates.comparison import COLUMN, FEATURES
+from service.duplicates.decider import CERTAIN, FACT, Decider, Head, shipped
+from service.duplicates.forest import Forest, side_by_side
+from service.duplicates.judging import Judging
+from service.duplicates.surroundings import KEPT, TIE, rivals
+from service.duplicates.training import calibrated, retrained
+from service.duplicates.verdict import DIFFERENT, IDENTICAL, SAME, SAME_PICTURE, VARIANT, Verdict
+
+STUMP = [
+    {"value": 0.0, "feature": 1, "threshold": 0.5, "missing_left": True, "left": 1, "right": 2},
+    {"value": -2.0},
+    {"value": 3.0},
+]
+LISTINGS = {
+    "a": Product("a", "Philips Senseo HD7810 coffee machine 1.2 l black", "Pads for one or two cups.", "Philips"),
+    "again": Product("again", "PHILIPS Senseo HD-7810, coffee machine, 1,2 L, black", "For pads.", "Philips"),
+    "copy": Product(
+        "copy", "Philips Senseo HD7810 coffee machine 1.2 l, BLACK", "Pads for one or two cups!", "Philips"
+    ),
+    "red": Product("red", "Philips Senseo HD7810 coffee machine 1.2 l red", "Pads for one or two cups.", "Philips"),
+    "other": Product("other", "Garden hose 25 m with reel", "Does not kink.", "Hollin"),
+}
+
+
+@pytest.fixture
+def live(own_index: Path) -> Iterator[Live]:
+    """Return an index that has LISTINGS too."""
+    with closing(open_index(own_index)) as opened:
+        opened.put(list(LISTINGS.values()))
+        yield opened
+
+
+def keys(live: Live, *names: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return np.array([live.labels.key(name) for name in names], np.int64)
+
+
+def test_forest() -> None:
+    """A stump sends what is at most its threshold left, what is missing where it says, and trees add up to the base."""
+    forest = side_by_side([STUMP, [{"value": 0.5}]], 1.0)
+    rows = np.array([[9, 0.5], [9, 0.6], [9, np.nan]], np.float32)
+    assert forest.scores(rows).tolist() == [-0.5, 4.5, -0.5]
+    again = Forest.from_lists(json.loads(json.dumps(forest.as_lists())), 2)
+    assert again.scores(rows).tolist() == [-0.5, 4.5, -0.5]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("left", [[7, 1, 2], [0, 1, 2]], "leads out of itself"),
+        ("feature", [[2, 0, 0], [0, 0, 0]], "a feature that there is not"),
+        ("value", [[0, float("nan"), 0], [0, 0, 0]], "numbers that are none"),
+        ("value", [[0.0]], "different sizes"),
+        ("threshold", "x", "cannot be read"),
+    ],
+)
+def test_broken_forest(name: str, value: object, said: str) -> None:
+    """A forest that is none is refused, and not walked into."""
+    lists = side_by_side([STUMP, [{"value": 0.5}]], 1.0).as_lists()
+    with pytest.raises(ValueError, match=said):
+        Forest.from_lists({**lists, name: value}, 2)
+
+
+def test_decider_as_text() -> None:
+    """What is shipped is read as it was written; another format or other features are refused."""
+    text = shipped().to_json()
+    assert Decider.from_json(text).to_json() == text
+    said = json.loads(text)
+    for changed in ({"format": 9}, {"features": ["text"]}, {"same": None}):
+        with pytest.raises(ValueError, match=r"train it again|lacks"):
+            Decider.from_json(json.dumps({**said, **changed}))
+
+
+def test_rules() -> None:
+    """Equal content is identical unless its article numbers contradict; one picture is told of unlike products."""
+    head = Head(side_by_side([[{"value": -3.0}]], 0.0))
+    rows = np.full((4, len(FEATURES)), np.nan, np.float32)
+    rows[1, COLUMN["gtin"]] = -1
+    rows[2, COLUMN["picture_bits"]] = 4
+    rows[3, COLUMN["picture_bits"]] = 5
+    decided = Decider(head, head).decide(rows, np.array([True, True, False, False]))
+    assert decided.verdicts.tolist() == [IDENTICAL, DIFFERENT, SAME_PICTURE, DIFFERENT]
+    assert decided.same[0] == np.float32(CERTAIN)
+
+
+def test_calibrated() -> None:
+    """A score of no use becomes the share of pairs that are the same."""
+    head = Head(side_by_side([[{"value": 1.0}]], 0.0))
+    rows = np.zeros((400, len(FEATURES)), np.float32)
+    made = calibrated(head, rows, np.arange(400) < 100)
+    assert made.probabilities(rows[:1])[0] == pytest.approx(0.25, abs=0.005)
+
+
+def test_rivals() -> None:
+    """A nearer other counts by how much it is nearer, either product itself never, and who is farther not at all."""
+    near = np.zeros((1, KEPT), np.int64), np.zeros((1, KEPT), np.float32)
+    near[0][0, :3], near[1][0, :3] = (2, 7, 8), (0.9, 0.8, 0.3)
+    alone = np.zeros((1, KEPT), np.int64), np.zeros((1, KEPT), np.float32)
+    ours, theirs = np.array([1]), np.array([2])
+    said = rivals(np.array([0.5], np.float32), (ours, near), (theirs, alone))
+    assert said[0] == pytest.approx([0.5 - 0.8 + TIE, 0, 1, 0], abs=1e-6)
+
+
+def test_verdicts(live: Live) -> None:
+    """The same machine is told from a copy of its listing, from one of another colour, and from a garden hose."""
+    judging = Judging.of(live)
+    with live.reading():
+        judged = judging.stored(keys(live, *["a"] * 4), keys(live, "copy", "again", "red", "other"))
+        told = judged.told(range(4))
+    assert judged.verdicts.tolist() == [IDENTICAL, SAME, VARIANT, DIFFERENT]
+    assert told[0].evidence[0] == "equal content"
+    assert "model HD7810 in both titles" in told[1].evidence
+    assert told[2].evidence[:2] == ("model HD7810 in both titles", "colour black and red")
+
+
+def test_asked_as_stored(live: Live) -> None:
+    """A stored product that is asked about is judged as it is by its key, whichever side it is on."""
+    judging = Judging.of(live)
+    others = keys(live, "copy", "again", "red", "other")
+    product = normalize(LISTINGS["a"])
+    asked = live.space.project(live.encode([product]), [text_of(product)])
+    with live.reading():
+        stored = judging.stored(keys(live, *["a"] * 4), others)
+        turned = judging.stored(others, keys(live, *["a"] * 4))
+        new = judging.asked([product], asked, np.zeros(4, np.int64), others)
+        judging.load()
+        loaded = judging.stored(keys(live, *["a"] * 4), others)
+    for each in (turned, new, loaded):
+        assert each.probability == pytest.approx(stored.probability, abs=2e-3)
+        assert each.verdicts.tolist() == stored.verdicts.tolist()
+
+
+def test_nobody(live: Live) -> None:
+    """No pairs give no verdicts, and what is not stored any more is like nothing."""
+    judging = Judging.of(live)
+    none = np.zeros(0, np.int64)
+    gone = keys(live, "other")
+    live.delete(["other"])
+    with live.reading():
+        assert len(judging.stored(none, none)) == 0
+        assert judging.stored(keys(live, "a"), gone).verdicts.tolist() == [DIFFERENT]
+
+
+def test_retrained(live: Live) -> None:
+    """Many decisions turn a verdict, a single one hardly moves it; what was learnt is kept with the index."""
+    with live.reading():
+        judging = Judging.of(live)
+        left, right = keys(live, "a", "a"), keys(live, "red", "other")
+        before = judging.stored(left, right).probability
+        once = retrained(judging, left[:1], right[:1], ["same product"])
+        said: list[Verdict] = ["same product"] * 200
+        said += ["different"] * 200
+        often = retrained(judging, np.repeat(left, 200), np.repeat(right, 200), said)
+        few = Judging(live, once).stored(left, right).probability
+    assert before[0] < few[0] < before[0] + 0.2
+    live.records.set_fact(FACT, often.to_json())
+    with live.reading():
+        own = Judging.of(live)
+        assert own.decider.taught == 400
+        assert own.stored(left, right).verdicts.tolist() == [SAME, DIFFERENT]
+    live.records.set_fact(FACT, "{}")
+    with pytest.raises(RecordError, match="decider of this index cannot be read"):
+        Judging.of(live)
