@@ -123,6 +123,16 @@ class Suspects:
         with self._reading() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
 
+    def belonging(self, patterns: Collection[str]) -> dict[str, list[int]]:
+        """Return the keys of the suspects that belong to each of some patterns, in order."""
+        found: dict[str, list[int]] = {}
+        query = sa.select(suspects.c.pattern, suspects.c.key).order_by(suspects.c.key)
+        with self._reading() as connection:
+            for some in chunks(patterns):
+                for row in connection.execute(query.where(suspects.c.pattern.in_(some))):
+                    found.setdefault(row.pattern, []).append(row.key)
+        return found
+
     def tags(
         self, least: float = 0.0, after: tuple[float, int] | None = None, limit: int = 50, branch: str = ""
     ) -> list[Suspected]:

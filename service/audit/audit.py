@@ -18,6 +18,7 @@ from indexer.store.records import Records
 from indexer.store.suspects import Replaced, Suspect
 from indexer.vectors import Keys
 from service.audit.ambiguity import ambiguous
+from service.audit.apart import vouched
 from service.audit.attributes import columns_of
 from service.audit.findings import FINDINGS, Conflict, Findings, belonging, confirmed, conflicted, kinds_of, suspects
 from service.audit.suspicion import suspicions
@@ -123,7 +124,13 @@ def _suspects(engine: Engine, keys: Keys, pairs: Sequence[Conflict]) -> list[Sus
     doubts, conflicts = conflicted(doubts, pairs, tree)
     findings = findings_of(records)
     patterns = findings.patterns if findings else ()
-    belongs = belonging(tree, doubts, patterns, columns_of(records, doubts.keys, lambda _: None))
+    if patterns:
+        columns = columns_of(records, doubts.keys, lambda _: None)
+        known = records.suspects.belonging([each.id for each in patterns])
+        doubts = vouched(engine, doubts, patterns, columns, {id_: np.array(some) for id_, some in known.items()})
+        belongs = belonging(tree, doubts, patterns, columns)
+    else:
+        belongs = np.full(len(doubts), "", np.object_)
     doubts = confirmed(doubts, belongs != "")
     named = kinds_of(conflicts, belongs != "", ambiguous(tree, doubts, findings.ambiguous if findings else ()))
     return suspects(tree, doubts, named, belongs.tolist(), tag_faults(engine, keys))

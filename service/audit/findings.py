@@ -106,14 +106,11 @@ def belonging(
     of_name = {column.name: column for column in columns}
     for pattern in reversed(known):
         stored, suggested = ids.get(pattern.stored), ids.get(pattern.suggested)
-        column = of_name[pattern.attribute]
-        folded = pattern.value.casefold()
-        code = next((place for place, value in enumerate(column.values) if value.casefold() == folded), None)
-        if stored is None or suggested is None or code is None:
+        if stored is None or suggested is None:
             continue
         level = int(tree.depths[suggested]) - 1
         below = (doubts.suggested >= 0) & (tree.lineage[doubts.suggested, level] == suggested)
-        made[below & (doubts.stored == stored) & (column.codes == code)] = pattern.id
+        made[below & (doubts.stored == stored) & of_name[pattern.attribute].having(pattern.value)] = pattern.id
     return made
 
 

@@ -77,6 +77,13 @@ class Column:
     codes: Nodes
     values: Sequence[str]
 
+    def having(self, value: str) -> npt.NDArray[np.bool_]:
+        """Return which products have a value, in whatever case: bool (n,)."""
+        folded = value.casefold()
+        code = next((place for place, each in enumerate(self.values) if each.casefold() == folded), -2)
+        made: npt.NDArray[np.bool_] = self.codes == code
+        return made
+
 
 @dataclass(frozen=True)
 class Placed:

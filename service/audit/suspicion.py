@@ -24,7 +24,7 @@ from indexer.space.prototypes import HALF
 from indexer.vectors import Keys
 from service.audit.screen import hurried, settled
 from service.calibration.calibrate import Calibration
-from service.calibration.leave_one_out import ask, stored
+from service.calibration.leave_one_out import Asked, ask, stored
 from service.engine import Engine
 from service.tags.rules import sigmoid
 from service.vote.evidence import heard
@@ -141,7 +141,12 @@ def _beyond_doubt(keys: Keys, node: Nodes) -> Suspicions:
 
 def _of_pattern(built: Built, calibration: Calibration, keys: Keys, pattern: Pattern) -> Suspicions:
     views = calibration.views or saying(built, pattern)
-    asked = ask(built, keys, calibration.neighbours, pattern, views)
+    return of_asked(built, calibration, ask(built, keys, calibration.neighbours, pattern, views))
+
+
+def of_asked(built: Built, calibration: Calibration, asked: Asked) -> Suspicions:
+    """Return what is thought of the labels of products that were asked about, all in the same views."""
+    keys = asked.keys
     said = heard(built, asked.questions, calibration.words)
     likely = mixed(said.evidence, calibration.mixing(said.evidence.views))
     node = built.contents.labels.nodes(keys)

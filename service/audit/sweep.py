@@ -18,6 +18,7 @@ from indexer.memory.labels import UNLABELLED
 from indexer.store.suspects import Renewed
 from indexer.vectors import Keys
 from service.audit.ambiguity import ambiguous, pairs
+from service.audit.apart import vouched
 from service.audit.attributes import columns_of
 from service.audit.findings import FINDINGS, Findings, belonging, confirmed, conflicted, kinds_of, patterns_in, suspects
 from service.audit.suspicion import Suspicions, suspicions
@@ -53,6 +54,7 @@ def swept(engine: Engine, progress: Progress) -> tuple[Findings, Renewed]:
     progress.start("patterns", len(doubts), "labels")
     columns = columns_of(records, doubts.keys, progress.at)
     found = patterns_in(tree, doubts, np.array(records.suspects.right(), np.int64), columns)
+    doubts = vouched(engine, doubts, found, columns)
     belongs = belonging(tree, doubts, found, columns)
     doubts = confirmed(doubts, belongs != "")
     confused = pairs(tree, doubts)
