@@ -29,6 +29,9 @@ MOST = 200
 """Neighbours more than usual that are looked at, to stand in for those that do not count."""
 OTHERS = 0.5
 """Share of a category that must be others, for them to speak for it."""
+TRUSTED = 0.85
+"""Share of what is doubted so that is wrong indeed: 39 of 44 where eight brands of flipkart_20k were made to stand
+wrong, beside single errors. It keeps these behind single errors that are as clear."""
 
 
 def vouched(
@@ -57,6 +60,7 @@ def vouched(
         if not len(rows) or len(together) > (1 - OTHERS) * held[here]:
             continue
         fresh = suspicions_apart(engine, doubts.keys[rows], together)
+        fresh = replace(fresh, probability=np.float32(TRUSTED) * fresh.probability)
         rows = rows[np.isin(doubts.keys[rows], fresh.keys)]
         toward = (fresh.suggested >= 0) & (tree.lineage[fresh.suggested, tree.depths[there] - 1] == there)
         raised = toward & (fresh.stored == here) & (fresh.probability > made.probability[rows])
