@@ -1,6 +1,6 @@
 """Duplicates among a million products: how long a scan takes, what it holds in memory, and what it finds.
 
-    python -m benchmarks.duplicates_million [--products 1000000] [store] [build] [scan]
+    python -m benchmarks.duplicates_million [--products 1000000] [store] [build] [scan] [join]
 
 store   products with vectors of 384 dimensions and texts of 20 words, as in `benchmarks.live`, of which every fifth is
         the one before it listed once more: a vector turned a little, and one word exchanged; a third of all have a GTIN
@@ -8,6 +8,8 @@ store   products with vectors of 384 dimensions and texts of 20 words, as in `be
         10,000 times over
 build   an index from the store, with vectors in lists; not calibrated
 scan    the index is opened and scanned as `aisle duplicates` does, and the tables are written
+join    the pairs and groups stand in the record store, by a scan of the service; then 500 products come, half of them
+        listings of what is there: what each costs until it has joined its group, and what of that are searches
 
 Each part is a process of its own. Found are second listings in the group of the first; the group of the product that is
 there 10,000 times is stated. Memory is the most that the process ever held, what is mapped from files included.
@@ -19,6 +21,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -38,15 +41,20 @@ from indexer.product import Product
 from indexer.settings import IndexSettings
 from indexer.store.place import STORE
 from indexer.store.records import Records
+from indexer.store.twins import DUPLICATES
 from service.console.duplicates import write_groups, write_pairs
+from service.duplicates import regrouping
 from service.duplicates.judging import Judging
 from service.duplicates.scan import Scanned, scan
+from service.serving import Serving
+from service.settings import ServiceSettings
 from taxonomy.tree import Tree
 
-PARTS = ("store", "build", "scan")
+PARTS = ("store", "build", "scan", "join")
 EVERY = 5
 """One in so many is the product before it, listed once more."""
 COPIES = 10_000
+NEW = 500
 TURNED = 0.15
 """How long is what a second listing's vector differs by, beside its own length of 1."""
 TARGETS = {"scan_seconds": 1_200, "memory_gb": 6.0, "incremental_ms": 5.0}
@@ -139,6 +147,43 @@ def scanned(products: int) -> dict[str, Any]:
         }
 
 
+def came(products: int) -> dict[str, Any]:
+    """Let the groups stand, and let new products join them."""
+    shelf, stages = Shelf(products + NEW), Stages()
+    some = [replace(each, id=f"new {each.id}") for each in listed(shelf, products, products + NEW)]
+    again = _relisted(listed(shelf, 0, NEW))
+    searched, real = [0.0], vars(regrouping)["nearby"]
+
+    def near(*given: Any) -> Any:  # as it is called
+        began = time.process_time()
+        found = real(*given)
+        searched[0] += time.process_time() - began
+        return found
+
+    vars(regrouping)["nearby"] = near  # so that searches are told from the rest
+    serving = Serving.open(ServiceSettings(index=folder_of(products), upkeep=False))
+    try:
+        stages.start("scan and keep")
+        serving.upkeep.reach(DUPLICATES, 7_200)
+        stages.start("put")
+        serving.put([*some[::2], *again[::2]])
+        searched[0] = 0.0
+        stages.start("join")
+        serving.upkeep.reach(DUPLICATES, 7_200)
+    finally:
+        serving.close()
+    result = stages.result()
+    spent = result["stages"]["join"]["processor_seconds"] * 1000 / NEW
+    search = searched[0] * 1000 / NEW
+    return {"came": NEW, "each_ms": round(spent, 2), "search_ms": round(search, 2), **result}
+
+
+def _relisted(some: list[Product]) -> list[Product]:
+    rng = np.random.default_rng(4)
+    other = some[1:] + some[:1]
+    return [replace(_again(one, two, rng), id=f"again {one.id}") for one, two in zip(some, other, strict=True)]
+
+
 def _right(found: Scanned, ids: list[str]) -> dict[str, Any]:
     """Return how many second listings are in the group of the first, and how large the group of the copies is."""
     key_of = {name: key for key, name in enumerate(ids) if name}
@@ -165,7 +210,7 @@ def main() -> None:
     parser.add_argument("--alone", action="store_true", help="only print the figures of one part, in this process")
     given = parser.parse_args()
     if given.alone:
-        work = {"store": stored, "build": built, "scan": scanned}[given.parts[0]]
+        work = {"store": stored, "build": built, "scan": scanned, "join": came}[given.parts[0]]
         print(json.dumps(work(given.products)))
         return
     name = "duplicates_million" if given.products == 1_000_000 else f"duplicates-{given.products}"

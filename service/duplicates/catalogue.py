@@ -64,7 +64,7 @@ class Catalogue:
 
 def _content(traits: Traits) -> Keys:
     """Return a number that is equal for listings which say the same and go by the same article numbers."""
-    content = np.where(traits.text > 0, traits.text, traits.content)
+    content = traits.content.copy()
     for name in STATED:
         rows, values = traits.everything.having(NUMBER_OF[name])
         np.add.at(content, rows, mixed(values))
