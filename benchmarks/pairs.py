@@ -1,6 +1,7 @@
 """Pairs of products judged: how right the verdicts are, beside published figures; and the decider that aisle ships.
 
     python -m benchmarks.pairs          figures -> results/pairs.json
+    python -m benchmarks.pairs look-up  look-ups alone, put into the same file
     python -m benchmarks.pairs train    the same, with a decider trained anew: service/duplicates/decider.json
 
 `er_abt_buy` and `er_amazon_google` in the splits of DeepMatcher (Mudgal and others 2018), as their README has them: the
@@ -15,6 +16,7 @@ training pairs too.
 from __future__ import annotations
 
 import argparse
+import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -29,12 +31,13 @@ import pandas as pd
 
 from benchmarks import relistings
 from benchmarks.growing import grown, grown_together, untaught
-from benchmarks.machine import DATA, INDEXES, write
+from benchmarks.machine import DATA, INDEXES, RESULTS, write
 from indexer.encoders import DEFAULT, load
 from indexer.images.gallery import Folder
 from indexer.live import Live, open_index
 from indexer.settings import IndexSettings
 from indexer.sources import read
+from indexer.space import TEXT
 from indexer.store.place import STORE
 from service.duplicates.colours import colours_in
 from service.duplicates.comparison import AGREEING, COLUMN, FEATURES, RIVAL
@@ -42,6 +45,7 @@ from service.duplicates.decider import SHIPPED, Decider
 from service.duplicates.judging import Judging
 from service.duplicates.quantities import DIMENSIONS, quantities_in
 from service.duplicates.training import calibrated
+from service.duplicates.traits import NUMBER_OF, Traits
 from service.duplicates.verdict import IDENTICAL, SAME, VARIANT
 from service.rebuild import build
 
@@ -58,7 +62,8 @@ PUBLISHED = {
 }
 """F1 of Li and others 2020 (table 5): all but Ditto's as reported there for the same splits."""
 LOOKED_UP = 10
-"""Neighbours among which a true match must be."""
+BY_VECTOR, BY_WORDS, SHARED = 40, 40, 16
+"""Products among which a true match must be, and how many are judged for it."""
 
 RISING = (
     *("text", "image", "words", "overlap", "contained", "containing", "ratio", "sorted_ratio", "set_ratio"),
@@ -339,22 +344,49 @@ def kinds(decider: Decider, pairs: Pairs) -> dict[str, float]:
     }
 
 
-def looked_up(name: str) -> dict[str, float]:
-    """Return the share of true matches among the LOOKED_UP nearest of one of the two, both shops being searched.
+def looked_up(name: str, decider: Decider) -> dict[str, float]:
+    """Return the share of true matches among the LOOKED_UP likeliest products, both shops being searched.
 
-    Of the first, and of either.
+    Asked for is the first of each match. Judged are its BY_VECTOR nearest, its BY_WORDS nearest by words, and who shares
+    an article number; `nearest` is the share among the LOOKED_UP nearest, judged by nobody.
     """
     matches = pd.read_csv(DATA / name / "matches_all.csv", dtype=str)
     with closing(opened(name)) as live, live.reading():
         left, right = keys_of(live, matches["left_id"].tolist()), keys_of(live, matches["right_id"].tolist())
         there = (left >= 0) & (right >= 0)
         left, right = left[there], right[there]
-        surroundings = _judging(live).surroundings
-        hits = [
-            np.any(surroundings.stored(one)[0] == other[:, None], axis=1)
-            for one, other in ((left, right), (right, left))
+        judging, view = Judging(live, decider), live.contents.views[TEXT]
+        traits = judging.load()
+        near = np.any(judging.surroundings.stored(left)[0] == right[:, None], axis=1)
+        found = [
+            view.vectors.search(view.placed(left), BY_VECTOR).keys,
+            view.postings.search(live.contents.features.words(left), BY_WORDS).keys,
         ]
-    return {"of_the_first": round(float(hits[0].mean()), 4), "of_either": round(float((hits[0] | hits[1]).mean()), 4)}
+        rows = np.repeat(np.arange(len(left)), BY_VECTOR), np.repeat(np.arange(len(left)), BY_WORDS)
+        asked, other = np.concatenate(rows), np.concatenate([each.ravel() for each in found])
+        more = _of_one_number(traits, judging.stock.keys, left)
+        asked, other = np.concatenate([asked, more[0]]), np.concatenate([other, more[1]])
+        kept = (other >= 0) & (other != left[asked])
+        asked, other = np.unique(np.stack([asked[kept], other[kept]]), axis=1)
+        likely = judging.stored(left[asked], other).probability
+    order = np.lexsort((-likely, asked))
+    first = np.searchsorted(asked[order], np.arange(len(left)))
+    rank = np.arange(len(order)) - first[asked[order]]
+    hit = (other[order] == right[asked[order]]) & (rank < LOOKED_UP)
+    return {"nearest": round(float(near.mean()), 4), "judged": round(float(hit.sum() / len(left)), 4)}
+
+
+def _of_one_number(traits: Traits, keys: Keys, left: Keys) -> tuple[Keys, Keys]:
+    """Return places in `left` and keys of products that share a model or article number with those."""
+    found = []
+    for attribute in ("gtin", "mpn", "model"):
+        rows, values = traits.everything.having(NUMBER_OF[attribute])
+        table = pd.DataFrame({"value": values, "key": keys[rows]})
+        table = table[table.groupby("value")["key"].transform("size") <= SHARED]
+        asked = table.merge(pd.DataFrame({"key": left, "place": np.arange(len(left))}), on="key")
+        found.append(asked.merge(table, on="value", suffixes=("", "_other"))[["place", "key_other"]].to_numpy())
+    places, others = np.concatenate(found).astype(np.int64).T
+    return places, others
 
 
 def sets() -> dict[str, Pairs]:
@@ -376,12 +408,26 @@ def default(every: Mapping[str, Pairs], without: str = "") -> Decider:
     return taught([each.of("train") for each in some], [each.of("valid") for each in some])
 
 
+def _look_up_again() -> None:
+    """Measure look-ups alone, and put them into the result that is there."""
+    shipped = Decider.from_json(SHIPPED.read_text(encoding="utf-8"))
+    result = json.loads((RESULTS / "pairs.json").read_text(encoding="utf-8"))
+    result.pop("machine")
+    for name in PUBLISHED:
+        result["sets"][name][f"recall_at_{LOOKED_UP}"] = looked_up(name, shipped)
+    write("pairs", result)
+
+
 def main() -> None:
     """Run the benchmark, or train what is shipped."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=("figures", "train"), default="figures")
+    parser.add_argument("what", nargs="?", choices=("figures", "train", "look-up"), default="figures")
+    what = parser.parse_args().what
+    if what == "look-up":
+        _look_up_again()
+        return
     every = sets()
-    if parser.parse_args().what == "train":
+    if what == "train":
         SHIPPED.write_text(default(every).to_json() + "\n", encoding="utf-8")
     shipped = Decider.from_json(SHIPPED.read_text(encoding="utf-8"))
     result: dict[str, Any] = {}
@@ -393,7 +439,7 @@ def main() -> None:
             "shipped": figures(shipped, every[name].of("test")),
             "cosine_threshold_f1": cosine_f1(every[name]),
             "published_f1": published,
-            f"recall_at_{LOOKED_UP}": looked_up(name),
+            f"recall_at_{LOOKED_UP}": looked_up(name, shipped),
         }
     for name in ("er_tvs_1624", "pricerunner_35k", RELISTED):
         test = every[name].of("test")
