@@ -347,8 +347,8 @@ def kinds(decider: Decider, pairs: Pairs) -> dict[str, float]:
 def looked_up(name: str, decider: Decider) -> dict[str, float]:
     """Return the share of true matches among the LOOKED_UP likeliest products, both shops being searched.
 
-    Asked for is the first of each match. Judged are its BY_VECTOR nearest, its BY_WORDS nearest by words, and who shares
-    an article number; `nearest` is the share among the LOOKED_UP nearest, judged by nobody.
+    Asked for is the first of each match. Judged are its BY_VECTOR nearest, its BY_WORDS nearest by words, and who
+    shares an article number; `nearest` is the share among the LOOKED_UP nearest, judged by nobody.
     """
     matches = pd.read_csv(DATA / name / "matches_all.csv", dtype=str)
     with closing(opened(name)) as live, live.reading():

@@ -40,22 +40,33 @@ class Forest:
     def scores(self, features: Floats) -> Floats:
         """Return the score of each row, float32 (n,), of features float32 (n, F); NaN is missing."""
         total = np.full(len(features), self.base, np.float32)
-        missing = np.isnan(features)
-        known = np.where(missing, np.float32(0), features)
-        rows = np.arange(len(features))
-        for tree in range(len(self.feature)):
-            total += self._leaf(tree, rows, known, missing)
+        missing, width = np.isnan(features), features.shape[1]
+        # Twice side by side: what is missing goes right in one half, and left in the other.
+        both = np.concatenate([np.where(missing, np.inf, features), np.where(missing, -np.inf, features)], axis=1)
+        flat, start = both.astype(np.float32).ravel(), np.arange(len(features)) * 2 * width
+        for tree, depth in enumerate(self._depths()):
+            column = self.feature[tree].astype(np.int64) + width * self.missing_left[tree]
+            child = np.stack([self.left[tree], self.right[tree]], axis=1).astype(np.int64).ravel()
+            threshold, node = self.threshold[tree], np.zeros(len(features), np.int64)
+            for _ in range(depth):
+                goes_right = flat.take(start + column.take(node)) > threshold.take(node)
+                node = child.take(2 * node + goes_right)
+            total += self.value[tree].take(node)
         return total
 
-    def _leaf(self, tree: int, rows: npt.NDArray[np.int64], known: Floats, missing: npt.NDArray[np.bool_]) -> Floats:
-        feature, threshold, missing_left = self.feature[tree], self.threshold[tree], self.missing_left[tree]
-        left, right = self.left[tree], self.right[tree]
-        node = np.zeros(len(rows), np.int16)
-        for _ in range(self.depth):
-            column = feature[node]
-            goes_left = np.where(missing[rows, column], missing_left[node], known[rows, column] <= threshold[node])
-            node = np.where(goes_left, left[node], right[node])
-        made: Floats = self.value[tree][node]
+    def _depths(self) -> list[int]:
+        """Return in how many steps everybody has reached a leaf, by tree."""
+        own = np.arange(self.feature.shape[1])
+        inner = (self.left != own) | (self.right != own)
+        reached, depths = np.zeros(inner.shape, bool), np.zeros(len(inner), np.int64)
+        reached[:, 0] = True
+        for step in range(self.depth):
+            tree, node = np.nonzero(reached & inner)
+            depths[tree] = step + 1
+            reached = np.zeros(inner.shape, bool)
+            reached[tree, self.left[tree, node]] = True
+            reached[tree, self.right[tree, node]] = True
+        made: list[int] = depths.tolist()
         return made
 
     def as_lists(self, digits: int = 5) -> dict[str, Any]:
