@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from taxonomy.foreign import foreign_key
 
 EXAMPLES = 3
 EXAMPLE_CHARS = 80
+SPELLINGS = 20_000
+"""Texts whose key is remembered."""
 CATEGORIES = 1_000_000
 """Foreign categories that are counted, at most; later ones are left out."""
 
@@ -41,10 +44,11 @@ class Ballots:
     def __init__(self) -> None:
         self.left_out = 0
         self._of: dict[str, Ballot] = {}
+        self._written = lru_cache(SPELLINGS)(foreign_key)
 
     def of(self, foreign: str) -> Ballot | None:
         """Return the votes about a foreign category so far, as one that votes can be added to; None over the limit."""
-        key = foreign_key(foreign)
+        key = self._written(foreign)
         found = self._of.get(key)
         if found is None and len(self._of) < CATEGORIES:
             found = self._of[key] = Ballot(foreign)

@@ -16,13 +16,15 @@ from taxonomy.likeness import Likeness
 from taxonomy.tree import Tree
 
 REFRESH_SECONDS = 60.0
-"""For how long a count stands although products have changed; a change of the tree is seen at once."""
+"""For how long a count stands at least although products have changed; a change of the tree is seen at once."""
+REST = 20.0
+"""How many times as long as counting took it stands: a million products take some ten seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
     seq: int
-    at: float
+    until: float
     tree: Tree
     ballots: Ballots
     likeness: Likeness
@@ -47,7 +49,7 @@ class Known:
     def _current(self, engine: Engine) -> _Counted:
         known, seq, tree, now = self._counted, engine.live.records.seq(), engine.tree, time.monotonic()
         if known is not None and known.tree.version == tree.version:
-            if known.seq == seq or now - known.at < REFRESH_SECONDS:
+            if known.seq == seq or now < known.until:
                 return known
             likeness = known.likeness
         else:
@@ -55,4 +57,5 @@ class Known:
         ballots = Ballots()
         for _ in hear_labels(engine.live.records, tree, ballots):
             pass  # who has no label is not asked here
-        return _Counted(seq, now, tree, ballots, likeness)
+        done = time.monotonic()
+        return _Counted(seq, done + max(REFRESH_SECONDS, REST * (done - now)), tree, ballots, likeness)

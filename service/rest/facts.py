@@ -86,7 +86,7 @@ def taxonomy_nodes(
 def taxonomy_map(request: Request, body: MapBody) -> Json:
     """Say which category each string means: an id, a path, a name that is unique, the end of a path; or a foreign one.
 
-    A foreign category means what the labels of the stored products that carry it say, counted a minute ago at most.
+    A foreign category means what the labels of the stored products that carry it say, counted anew now and then.
     """
     check_size(request, body.categories)
     engine = serving_of(request).engine
