@@ -93,11 +93,11 @@ def test_what_a_person_said_overrules_what_is_judged(engine: Engine) -> None:
 
 
 def test_least_and_limit(engine: Engine) -> None:
-    """With 0 all that were judged are told, the same first and then by probability; the surest are within the limit."""
+    """With 0 all that were judged are told, the same first, then the likeliest and most similar, within the limit."""
     engine.put([PAN, replace(PAN, id="twin")])
     every = engine.duplicates("new", 10, 0)
     assert (len(every), every[0].id, every[0].verdict) == (10, "twin", "identical")
-    order = [(not each.same, -each.probability) for each in every]
+    order = [(not each.same, -round(each.probability + 0.3 * (not each.same) * each.similarity, 4)) for each in every]
     assert order == sorted(order)
     assert ["twin"] == [each.id for each in engine.duplicates("new", 1)]
 

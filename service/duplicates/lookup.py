@@ -46,6 +46,9 @@ ORDER = np.array([0, 0, 2, 1, 3], np.int8)
 """Which verdicts are told before which: identical and same product, same picture, variant, different."""
 UNSORTED = np.array([0, 0, 1, 1, 1], np.int8)
 """The same where different ones are told, too: after the same product the likeliest come first."""
+SIMILAR = 0.3
+"""How much similarity counts beside probability among these: of 301 matches of er_abt_buy 0.973 are then within the
+first 10 instead of 0.967, of er_amazon_google as many as without it, 0.970."""
 SAID_SO = "a person said so"
 
 
@@ -86,7 +89,8 @@ def look_up(judging: Judging, asked: Asked, wanted: Wanted) -> list[list[Duplica
     verdicts, probability = overruled(judged, settled)
     similarity = live.contents.features.cosines(np.asarray(asked.projected.raw)[rows], keys[:, None])[:, 0]
     first = (UNSORTED if wanted.different else ORDER)[verdicts]
-    order = np.lexsort((keys, -similarity, -probability, first, rows))
+    likely = probability + SIMILAR * similarity * (verdicts > SAME) if wanted.different else probability
+    order = np.lexsort((keys, -similarity, -likely, first, rows))
     order = order[told(verdicts, probability, wanted)[order]]
     order = order[_places(rows[order]) < wanted.limit]
     made: list[list[Duplicate]] = [[] for _ in asked.products]
