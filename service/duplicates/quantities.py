@@ -82,6 +82,7 @@ _QUANTITY = re.compile(
     rf"(?<![\w.,-])(?:(\d+)[ -](\d)/(\d\d?)|(\d+(?:[.,]\d+)?|\.\d+))(?:\s?-\s?|\s{{0,2}})({_WRITTEN})"
     r"(?![\w/]|-in-|\s\d\b(?!\s?x))"
 )
+_DIGITS = re.compile(r"[0-9]+")
 _OF = re.compile(r"\b(?:pack|set|box|case|lot|paquet|satz) (?:of|de|von) (\d+)\b|(?<![\w.,])(\d{1,3}) ?[x\xd7] ?(?=\d)")
 _GENERATIONS = frozenset("2345")  # of mobile networks
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
@@ -92,7 +93,7 @@ def quantities_in(text: str) -> Iterator[tuple[str, float, str, int]]:
 
     text: in small letters.
     """
-    for match in _QUANTITY.finditer(text):
+    for match in _written(text):
         whole, over, under, plain, unit = match.groups()
         if unit == "g" and plain in _GENERATIONS:
             continue
@@ -103,6 +104,19 @@ def quantities_in(text: str) -> Iterator[tuple[str, float, str, int]]:
     for match in _OF.finditer(text):
         if (many := int(match.group(1) or match.group(2))) > 0:
             yield "pack", float(many), match.group().strip(), match.start()
+
+
+def _written(text: str) -> Iterator[re.Match[str]]:
+    """Yield where quantities are written, one after the other: looked for only where digits are, which is faster."""
+    end = 0
+    for digits in _DIGITS.finditer(text):
+        start = digits.start()
+        if start < end:
+            continue
+        match = _QUANTITY.match(text, start) or (text[start - 1 : start] == "." and _QUANTITY.match(text, start - 1))
+        if match and match.start() >= end:
+            end = match.end()
+            yield match
 
 
 def size_class(number: float) -> int:

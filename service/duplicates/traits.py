@@ -50,7 +50,7 @@ _GLUED = re.compile(
 _NUMBER = re.compile(r"v?(\d+(?:[.,]\d+)*)")  # a version, too
 _ROUND = re.compile(r"(?:\.0+)+$")
 _PUNCTUATION = re.compile(r"[\W_]+")
-_SIGNS = re.compile(r"(?:\.(?=\s|$)|[\s,;:!?\"'()\[\]|/*_-])+")
+_SIGNS = str.maketrans(dict.fromkeys(",;:!?\"'()[]|/*_-", " "))
 _GTIN = frozenset(("gtin gtin8 gtin12 gtin13 gtin14 ean ean13 upc isbn isbn10 isbn13 barcode").split())  # noqa: SIM905
 _MPN = re.compile(
     r"(?:mpn|model|modell|item_model_number|.*part_(?:number|no)|.*model_(?:number|no|id|name)|artikelnummer|"
@@ -217,9 +217,14 @@ def _text_hash(product: Product) -> int:
     pictures = [picture.hash for picture in product.pictures if picture.hash]
     if not any(parts) and not pictures:
         return 0
-    letters = "\0".join([*(_SIGNS.sub(" ", part.casefold()).strip() for part in parts), *pictures])
+    letters = "\0".join([*(_plain(part) for part in parts), *pictures])
     digest = hashlib.blake2b(letters.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "little")
+
+
+def _plain(text: str) -> str:
+    """Return text in small letters without signs that say nothing; the point of a number stays, and so does C++."""
+    return " ".join(text.casefold().translate(_SIGNS).split()).replace(". ", " ").rstrip(".")
 
 
 @dataclass(frozen=True, slots=True)
