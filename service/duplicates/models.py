@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_CODE = re.compile(r"(?<![\w.])[a-z0-9](?:[a-z0-9./_-]*[a-z0-9])?(?![\w])")
+_CODE = re.compile(r"(?<![\w.])(?=[a-z./_-]*[0-9])[a-z0-9](?:[a-z0-9./_-]*[a-z0-9])?(?![\w])")
 _APART = re.compile(r"[./_-]")
 _UNIT = re.compile(
     r"\d+(?:[.,]\d+)?(?:[kmgt]?[bowvh]z?|[kmgt]hz|[kmcd]?[mgl]|ml|mp|mah|wh|in|inch|ft|lbs?|oz|er|pk|pc|pcs|ct|x|p|k|th|st|"
