@@ -85,14 +85,16 @@ def test_decider_as_text() -> None:
 
 
 def test_rules() -> None:
-    """Equal content is identical unless its article numbers contradict; one picture is told of unlike products."""
+    """Article numbers that contradict outweigh equal content, a size that does outweighs one; a picture says least."""
     head = Head(side_by_side([[{"value": -3.0}]], 0.0))
-    rows = np.full((4, len(FEATURES)), np.nan, np.float32)
+    rows = np.full((6, len(FEATURES)), np.nan, np.float32)
     rows[1, COLUMN["gtin"]] = -1
     rows[2, COLUMN["picture_bits"]] = 4
     rows[3, COLUMN["picture_bits"]] = 5
-    decided = Decider(head, head).decide(rows, np.array([True, True, False, False]))
-    assert decided.verdicts.tolist() == [IDENTICAL, DIFFERENT, SAME_PICTURE, DIFFERENT]
+    rows[4:, COLUMN["gtin"]] = 1
+    rows[5, COLUMN["size"]] = -1
+    decided = Decider(head, head).decide(rows, np.array([True, True, False, False, False, False]))
+    assert decided.verdicts.tolist() == [IDENTICAL, DIFFERENT, SAME_PICTURE, DIFFERENT, SAME, VARIANT]
     assert decided.same[0] == np.float32(CERTAIN)
 
 

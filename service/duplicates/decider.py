@@ -30,8 +30,8 @@ FACT = "decider"
 
 SAME_PICTURE_BITS = 4
 """As `compose.SAME_PICTURE`."""
-CERTAIN = 0.999
-"""Least probability of what is identical."""
+ONE_ARTICLE, CERTAIN = 0.97, 0.999
+"""Least probability of what has one GTIN and no contradiction, and of what is identical."""
 
 
 IDENTIFYING = {"gtin": (4.0, -4.0), "mpn": (1.5, -1.0)}
@@ -95,6 +95,7 @@ class Decider:
         """Return what is decided of pairs with features float32 (n, FEATURES). equal: bool (n,), of equal content."""
         logits = self.same.logits(features) + _shifts(features, IDENTIFYING)
         same, but_for = sigmoid(logits + _shifts(features, VARYING)), sigmoid(logits)
+        same = np.where(_one_article(features), np.maximum(same, ONE_ARTICLE), same)
         share = np.maximum(self.variant.probabilities(features), FAMILY_SHARE * _families(features))
         variant = np.maximum((1 - same) * share, but_for - same)
         differing = np.any(features[:, [COLUMN["gtin"], COLUMN["mpn"]]] == -1, axis=1)
@@ -144,6 +145,13 @@ def _shifts(features: Floats, by: Mapping[str, tuple[float, float]]) -> Floats:
     for name, (agreed, contradicted) in by.items():
         column = features[:, COLUMN[name]]
         made += np.float32(agreed) * (column == 1) + np.float32(contradicted) * (column == -1)
+    return made
+
+
+def _one_article(features: Floats) -> npt.NDArray[np.bool_]:
+    """Return which pairs have one GTIN while nothing that names an article or varies is contradicted: bool (n,)."""
+    against = np.any(features[:, [COLUMN[name] for name in ("mpn", "brand", *VARYING)]] == -1, axis=1)
+    made: npt.NDArray[np.bool_] = (features[:, COLUMN["gtin"]] == 1) & ~against
     return made
 
 
