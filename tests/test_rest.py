@@ -100,11 +100,22 @@ def prepared(client: TestClient, call: Call) -> Call:
         client.post("/v1/index:cancel")
         rebuild(index, settings=IndexSettings(encoder="hashing:64"))
         return replace(call, body=orjson.dumps({"snapshot": publication.published(index)}))
+    if call.path.startswith("/v1/duplicate-groups"):
+        store_again(client)
     if call.path.startswith("/v1/audit"):
         label_wrongly(client)
     if call.path == "/v1/index:discard":
         renew(ServiceSettings(index=index), Order(publish="hold"))
     return call
+
+
+def store_again(client: TestClient) -> None:
+    """Store P005 a second time, as P005-2, and let a scan find that."""
+    found = client.get("/v1/products/P005").json()
+    copy = {name: found[name] for name in ("title", "description", "brand", "specs", "category", "tags")}
+    assert client.put("/v1/products/P005-2", json=copy).status_code < 300
+    serving: Serving = client.app.state.serving  # type: ignore[attr-defined]  # typed as any ASGI application
+    serving.upkeep.scan("duplicates")
 
 
 def label_wrongly(client: TestClient) -> None:
