@@ -36,6 +36,7 @@ LOOK_SECONDS = 0.02
 _log = logging.getLogger("aisle.upkeep")
 
 
+CLOSING = "the service is being closed"
 ELSEWHERE = "another process works it out for all products"
 
 
@@ -141,7 +142,7 @@ class Upkeep:
         with self._shown(name, progress) as shown:
             for result in self._findings[name].anew(engine, shown):
                 if self._stopped.is_set():
-                    raise Overtaken("the service is being closed")
+                    raise Overtaken(CLOSING)
                 before = claim or _unless_overtaken(began, findings.place(name))
                 claim = claim or Reached(-1, secrets.randbits(31))
                 if not findings.advance(name, before, claim, [result]):
@@ -194,7 +195,7 @@ class Upkeep:
     def _shown(self, name: str, progress: Progress) -> Iterator[Progress]:
         self.passes[name] = Pass("waiting")
         try:
-            yield _Shown(self.passes, name, progress)
+            yield _Shown(self.passes, name, progress, self._stopped)
         finally:
             self.passes.pop(name, None)
 
@@ -228,18 +229,24 @@ def _unless_overtaken(began: Reached | None, now: Reached | None) -> Reached | N
 
 
 class _Shown:
-    """Tells how far a pass is, to whoever looks and to whoever asked for it."""
+    """Tells how far a pass is, to whoever looks and to whoever asked for it; ends it when upkeep stops."""
 
-    def __init__(self, passes: dict[str, Pass], name: str, progress: Progress) -> None:
-        self._passes, self._name, self._progress = passes, name, progress
+    def __init__(self, passes: dict[str, Pass], name: str, progress: Progress, stopped: threading.Event) -> None:
+        self._passes, self._name, self._progress, self._stopped = passes, name, progress, stopped
 
     def start(self, stage: str, total: int | None, unit: str) -> None:
         """Begin a stage."""
+        self._check()
         self._passes[self._name] = Pass(stage, 0, total)
         self._progress.start(stage, total, unit)
 
     def at(self, done: int) -> None:
         """Say how much of the stage is done."""
+        self._check()
         now = self._passes[self._name]
         self._passes[self._name] = Pass(now.stage, done, now.total)
         self._progress.at(done)
+
+    def _check(self) -> None:
+        if self._stopped.is_set():
+            raise Overtaken(CLOSING)
