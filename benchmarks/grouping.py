@@ -3,17 +3,17 @@
     python -m benchmarks.grouping [--encoder SPEC] [er_tvs_1624] [pricerunner_35k]
 
 The shipped decider has seen clusters of both sets in training: those whose `cluster_id` has a CRC-32 that is below 6
-modulo 10 (`benchmarks.pairs`). Figures are
-for the others, while all products are stored and looked through. Of pairs those count of which one product at least is
-of a held-out cluster; B-cubed precision and recall are means over their products (Bagga and Baldwin 1998). The
-threshold is of the text vectors' cosine and makes groups of whatever is connected; it is the best there is by pair F1,
-and by B-cubed F1, chosen on the held-out products themselves, which flatters it. Variants are left apart from
-duplicates; what families would give is stated beside.
+modulo 10 (`benchmarks.pairs`). Figures are for the others, while all products are stored and looked through. Of pairs
+those count of which one product at least is of a held-out cluster; B-cubed precision and recall are means over their
+products (Bagga and Baldwin 1998). The threshold is of the text vectors' cosine and makes groups of whatever is
+connected; it is the best there is by pair F1, and by B-cubed F1, chosen on the held-out products themselves, which
+flatters it. Variants are left apart from duplicates; what families would give is stated beside.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmarks.machine import DATA, INDEXES, write
+from benchmarks.machine import DATA, INDEXES, RESULTS, write
 from indexer.build import build
 from indexer.encoders import DEFAULT, load
 from indexer.live import Live, open_index
@@ -158,7 +158,11 @@ def main() -> None:
     parser.add_argument("sets", nargs="*", default=SETS)
     parser.add_argument("--encoder", default=DEFAULT)
     given = parser.parse_args()
-    write("grouping", {"target_ahead": AHEAD, "sets": {name: measured(name, given.encoder) for name in given.sets}})
+    file = RESULTS / "grouping.json"
+    found = json.loads(file.read_text(encoding="utf-8"))["sets"] if file.is_file() else {}
+    for name in given.sets:
+        found[name] = measured(name, given.encoder)
+        write("grouping", {"target_ahead": AHEAD, "sets": found})
 
 
 if __name__ == "__main__":
