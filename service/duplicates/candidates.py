@@ -51,7 +51,7 @@ class Nearest:
     other's.
     """
 
-    by_vector: int = 10
+    by_vector: int = 11
     by_words: int = 6
     sure: int = 2
 

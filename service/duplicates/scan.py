@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from indexer.build import Progress, Quiet
 from indexer.live import Live
@@ -66,7 +67,7 @@ def scan(
     """
     settled, scanning, progress = settled or Settled(), scanning or Scanning(), progress or Quiet()
     catalogue = _read(live, judging, settled, progress)
-    codes = _candidates(live, catalogue, scanning, progress)
+    codes = _candidates(live, judging, catalogue, scanning, progress)
     book = Book(live, judging, settled, scanning.threads)
     progress.start("judge", len(codes), "pairs")
     book.judge(*_keys(codes, catalogue), tell=progress.at)
@@ -86,22 +87,49 @@ def _read(live: Live, judging: Judging, settled: Settled, progress: Progress) ->
     return Catalogue.of(judging.stock.keys, traits, np.unique(np.append(settled.left, settled.right)))
 
 
-def _candidates(live: Live, catalogue: Catalogue, scanning: Scanning, progress: Progress) -> Codes:
-    """Return the pairs of rows that are judged."""
+def _candidates(live: Live, judging: Judging, catalogue: Catalogue, scanning: Scanning, progress: Progress) -> Codes:
+    """Return the pairs of rows that are judged; who is near whom is made known to `judging`."""
     nearest = scanning.nearest
     found = [candidates.of_articles(catalogue), candidates.of_pictures(catalogue), candidates.of_content(catalogue)]
     with live.reading():
         views = dict(live.contents.views)
     for name, view in views.items():
+        near_by = _NearBy(len(catalogue))
         for kind, near, k in (
             ("vectors", candidates.near_by_vector, nearest.by_vector),
             ("words", candidates.near_by_words, nearest.by_words if view.space.words else 0),
         ):
             if k:
                 progress.start(f"{name} by {kind}", len(catalogue.asked), "products")
-                batches = near(view, catalogue, k, live.reading, scanning.threads)
+                batches = near_by.told(near(view, catalogue, k, live.reading, scanning.threads), catalogue)
                 found.append(candidates.neighbours(batches, catalogue, k, sure=nearest.sure, tell=progress.at))
+        if name == judging.surroundings.view:
+            judging.surroundings.take(*near_by.all(catalogue))
     return candidates.unique(found)
+
+
+class _NearBy:
+    """Who was found to be near each product, by row; 4 bytes for each that was looked at."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._columns: list[npt.NDArray[np.int32]] = []
+
+    def told(self, batches: candidates.Near, catalogue: Catalogue) -> candidates.Near:
+        """Yield batches on, and remember who is in them."""
+        kept: npt.NDArray[np.int32] | None = None
+        for keys, near in batches:
+            if kept is None:
+                kept = np.full((self._size, near.shape[1]), -1, np.int32)
+                self._columns.append(kept)
+            kept[catalogue.rows(keys), : near.shape[1]] = near[:, : kept.shape[1]]
+            yield keys, near
+
+    def all(self, catalogue: Catalogue) -> tuple[Keys, Keys]:
+        """Return the keys of all who stand for their content, and who is near each."""
+        rows = catalogue.asked
+        near = [column[rows] for column in self._columns]
+        return catalogue.keys[rows], np.concatenate(near, axis=1) if near else np.zeros((len(rows), 0), np.int64)
 
 
 def _keys(codes: Codes, catalogue: Catalogue) -> tuple[Keys, Keys]:

@@ -36,7 +36,18 @@ class Surroundings:
         self._live = live
         self._view = live.contents.views.get(TEXT) or next(iter(live.contents.views.values()))
         self._seq = -1
+        self._row = np.zeros(0, np.int32)  # by key: where its nearest are in what was found already, -1 for nowhere
+        self._found = np.zeros((0, 0), np.int32)
         self._forget()
+
+    def take(self, keys: Keys, near: Keys) -> None:
+        """Take over the nearest keys of stored products, int64 (n,) and (n, m), -1 for none: a scan has found them.
+
+        They need no search of their own then. What changes later is not known of them, so take them for a scan alone.
+        """
+        self._row = np.full(self._live.labels.size, -1, np.int32)
+        self._row[keys] = np.arange(len(keys), dtype=np.int32)
+        self._found = near.astype(np.int32)
 
     def _forget(self) -> None:
         size = self._live.labels.size
@@ -51,22 +62,35 @@ class Surroundings:
             self._forget()
         unknown = np.unique(keys[~self._known[keys]])
         features = self._live.contents.features
+        unknown = unknown[np.argsort(self._rows(unknown) >= 0, kind="stable")]  # so that few batches have both kinds
+        row = self._rows(unknown)
         for start in range(0, len(unknown), BATCH):
-            some = unknown[start : start + BATCH]
-            words = features.words(some)
-            found, alike = self._nearest(features.raw(some), words, self._view.placed(some), some)
+            some, at = unknown[start : start + BATCH], row[start : start + BATCH]
+            words, raw = features.words(some), features.raw(some)
+            near = self._found[at].astype(np.int64) if (at >= 0).all() else self._search(words, self._view.placed(some))
+            found, alike = self._nearest(raw, words, near, some)
             self._keys[some], self._alike[some] = found, alike
             self._known[some] = True
         return self._keys[keys].astype(np.int64), self._alike[keys].astype(np.float32)
 
+    def _rows(self, keys: Keys) -> npt.NDArray[np.int32]:
+        """Return where the nearest of keys are in what was taken over, -1 for nowhere."""
+        if not len(self._row):
+            return np.full(len(keys), -1, np.int32)
+        return np.where(keys < len(self._row), self._row[keys.clip(0, len(self._row) - 1)], -1)
+
     def asked(self, asked: Projected, itself: Keys) -> Near:
         """Return the nearest of products that were encoded; itself: int64 (n,) the key of each where it is stored."""
-        return self._nearest(asked.raw, asked.words, asked.vectors[self._view.name], itself)
+        near = self._search(asked.words, asked.vectors[self._view.name])
+        return self._nearest(asked.raw, asked.words, near, itself)
 
-    def _nearest(self, raw: Floats, words: Words, vectors: Floats, itself: Keys) -> Near:
+    def _search(self, words: Words, vectors: Floats) -> Keys:
         near = self._view.vectors.search(vectors, BY_VECTOR).keys
         if self._view.space.words:
             near = np.concatenate([near, self._view.postings.search(words, BY_WORDS).keys], axis=1)
+        return near
+
+    def _nearest(self, raw: Floats, words: Words, near: Keys, itself: Keys) -> Near:
         near = np.sort(near, axis=1)
         again = np.zeros(near.shape, bool)
         again[:, 1:] = near[:, 1:] == near[:, :-1]
@@ -81,6 +105,11 @@ class Surroundings:
         made[0][:, : order.shape[1]] = np.take_along_axis(near, order, axis=1)
         made[1][:, : order.shape[1]] = np.take_along_axis(alike, order, axis=1)
         return made
+
+    @property
+    def view(self) -> str:
+        """The name of the view in which products are near each other."""
+        return self._view.name
 
     @property
     def _text(self) -> slice:
