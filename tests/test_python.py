@@ -21,6 +21,6 @@ def test_the_page_runs_as_it_is_printed(built_index: Path, tmp_path: Path, monke
     shutil.copy(built_index.parent / "products.jsonl", tmp_path / "data" / "sample")
     monkeypatch.chdir(tmp_path)
     known: dict[str, object] = {}
-    assert len(BLOCKS) == 7
+    assert len(BLOCKS) == 8
     for block in BLOCKS:
         exec(compile(block, "docs/python.md", "exec"), known)  # noqa: S102 - our own page
