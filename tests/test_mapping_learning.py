@@ -68,7 +68,8 @@ MEANINGS = {
 def test_what_a_foreign_category_means(name: str) -> None:
     """The deepest node with enough votes, and whether it may be applied without a person."""
     meaning, path, status, share = MEANINGS[name]
-    assert (meaning.path, meaning.status, meaning.share) == (path, status, pytest.approx(share))
+    assert (meaning.path, meaning.status) == (path, status)
+    assert meaning.share == pytest.approx(share)
 
 
 def test_what_speaks_for_a_meaning_is_told() -> None:
@@ -76,7 +77,8 @@ def test_what_speaks_for_a_meaning_is_told() -> None:
     meaning = meant("xyz", mugs=8, balls=2)
     assert meaning.purity == pytest.approx(0.8**2 + 0.2**2)
     assert (meaning.products, meaning.examples) == (10, ("mugs 0", "mugs 1", "mugs 2"))
-    assert meaning.others == (("Sports > Balls", pytest.approx(0.2)),)
+    assert [path for path, _ in meaning.others] == ["Sports > Balls"]
+    assert meaning.others[0][1] == pytest.approx(0.2)
 
 
 @given(st.dictionaries(st.sampled_from(["mugs", "pans", "balls", "toys"]), st.integers(1, 30)), st.floats(0.5, 1))
