@@ -18,9 +18,11 @@ from indexer.intake.patch import Refused
 from indexer.intake.screen import Screened
 from indexer.intake.update import Encode
 from indexer.live import Change, Patch
+from indexer.memory.contents import Contents
 from indexer.product import Product
 from indexer.store.decisions import Decision
 from indexer.store.records import Record, Written
+from indexer.vectors import Changing, Keys
 from service.answer import Answer
 from service.duplicates.screening import OnDuplicate
 from service.engine import Engine
@@ -109,6 +111,24 @@ def outcomes(engine: Engine, changes: Sequence[Change], on_duplicate: OnDuplicat
         each.outcome if isinstance(each, Written) else "duplicate" if isinstance(each, ProductDuplicate) else str(each)
         for each in done
     ]
+
+
+def test_products_are_looked_up_while_a_change_comes_into_memory(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """New products are found before the place of their change is in memory, and beside them who is near them."""
+    engine.put([PAN])
+    found: list[dict[str, str]] = [told(engine, PAN.id, 0)]
+    drop = Contents.drop
+
+    def looking(contents: Contents, keys: Keys, changing: Changing) -> None:
+        found.append(told(engine, PAN.id, 0))
+        drop(contents, keys, changing=changing)
+
+    monkeypatch.setattr(Contents, "drop", looking)
+    engine.put([replace(PAN, id=f"new{n}", title=f"{PAN.title} {n}") for n in range(70)])
+    assert not any(name.startswith("new") for name in found[0])
+    assert any(name.startswith("new") for name in found[1])
 
 
 def test_a_duplicate_is_refused_with_its_reason_and_nothing_is_stored(engine: Engine) -> None:

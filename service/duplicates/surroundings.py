@@ -6,10 +6,14 @@ said by it, since every product has one that is nearest.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
 import numpy.typing as npt
 
 from indexer.live import Live
+from indexer.memory.view import View
 from indexer.space import TEXT, Projected
 from indexer.space.lexicon import Rows as Words
 from indexer.vectors import Keys
@@ -26,19 +30,32 @@ TIE = 2e-3
 RIVALS = 4
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The nearest by key, of those products that were asked about since a place in the journal."""
+
+    seq: int
+    there: npt.NDArray[np.bool_]
+    keys: npt.NDArray[np.int32]
+    alike: npt.NDArray[np.float16]
+
+    @classmethod
+    def none(cls, seq: int, size: int) -> Self:
+        """Return room for keys below `size`."""
+        return cls(seq, np.zeros(size, bool), np.zeros((size, KEPT), np.int32), np.zeros((size, KEPT), np.float16))
+
+
 class Surroundings:
     """The nearest of products, by the mean of the cosines of their texts and words; kept until the index changes.
 
-    60 bytes for each product that was asked about.
+    60 bytes for each product that was asked about. Several threads may ask, while the index is being read.
     """
 
     def __init__(self, live: Live) -> None:
         self._live = live
-        self._view = live.contents.views.get(TEXT) or next(iter(live.contents.views.values()))
-        self._seq = -1
         self._row = np.zeros(0, np.int32)  # by key: where its nearest are in what was found already, -1 for nowhere
         self._found = np.zeros((0, 0), np.int32)
-        self._forget()
+        self._known = _Known.none(-1, 0)
 
     def take(self, keys: Keys, near: Keys) -> None:
         """Take over the nearest keys of stored products, int64 (n,) and (n, m), -1 for none: a scan has found them.
@@ -49,18 +66,12 @@ class Surroundings:
         self._row[keys] = np.arange(len(keys), dtype=np.int32)
         self._found = near.astype(np.int32)
 
-    def _forget(self) -> None:
-        size = self._live.labels.size
-        self._known = np.zeros(size, bool)
-        self._keys = np.zeros((size, KEPT), np.int32)
-        self._alike = np.zeros((size, KEPT), np.float16)
-        self._seq = self._live.seq
-
     def stored(self, keys: Keys) -> Near:
         """Return the nearest of stored products, themselves left out."""
-        if self._seq != self._live.seq:
-            self._forget()
-        unknown = np.unique(keys[~self._known[keys]])
+        known, size = self._known, self._live.labels.size  # read once: others may be asking
+        if known.seq != self._live.seq or len(known.there) < size:  # a change comes into memory before its place does
+            known = self._known = _Known.none(self._live.seq, size)
+        unknown = np.unique(keys[~known.there[keys]])
         features = self._live.contents.features
         unknown = unknown[np.argsort(self._rows(unknown) >= 0, kind="stable")]  # so that few batches have both kinds
         row = self._rows(unknown)
@@ -69,9 +80,9 @@ class Surroundings:
             words, raw = features.words(some), features.raw(some)
             near = self._found[at].astype(np.int64) if (at >= 0).all() else self._search(words, self._view.placed(some))
             found, alike = self._nearest(raw, words, near, some)
-            self._keys[some], self._alike[some] = found, alike
-            self._known[some] = True
-        return self._keys[keys].astype(np.int64), self._alike[keys].astype(np.float32)
+            known.keys[some], known.alike[some] = found, alike
+            known.there[some] = True
+        return known.keys[keys].astype(np.int64), known.alike[keys].astype(np.float32)
 
     def _rows(self, keys: Keys) -> npt.NDArray[np.int32]:
         """Return where the nearest of keys are in what was taken over, -1 for nowhere."""
@@ -105,6 +116,12 @@ class Surroundings:
         made[0][:, : order.shape[1]] = np.take_along_axis(near, order, axis=1)
         made[1][:, : order.shape[1]] = np.take_along_axis(alike, order, axis=1)
         return made
+
+    @property
+    def _view(self) -> View:
+        """The view that is searched, as it is now: a change of the tree makes others."""
+        views = self._live.contents.views
+        return views.get(TEXT) or next(iter(views.values()))
 
     @property
     def view(self) -> str:
