@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import comb
 from typing import Any, Literal, get_args
 
 from indexer.errors import DecisionConflict, VersionConflict
@@ -61,18 +62,16 @@ def decide(changing: Changing, group_id: str, verdict: Verdict, author: str = ""
             f"product {unknown[0][:80]!r} is not in group {group_id[:80]!r} now; look at the group again"
         )
     pairs = _pairs(verdict, sorted(there), survivor)
-    if len(pairs) > PAIR_LIMIT:
-        raise DecisionConflict(
-            f"the decision is about {len(pairs):,} pairs, {PAIR_LIMIT:,} are taken at a time; name fewer products"
-        )
     detail: dict[str, Any] = {"ids": sorted({id_ for pair in pairs for id_ in pair})}
     changes: list[Change] = []
     keeps: list[str] = []
+    expected: dict[str, int] = {}
     if verdict.verb == "merge":
         merged = [id_ for id_ in detail["ids"] if id_ != survivor]
         filled = missing(there[survivor], [there[id_] for id_ in merged]) if verdict.fill else {}
         changes = [*([Patch(survivor, filled)] if filled else []), *merged]
         keeps = detail["ids"] if filled else merged
+        expected = {id_: there[id_].version for id_ in detail["ids"]}  # whom others merge away meanwhile is not kept
         detail |= {"survivor": survivor, "merged": merged, "filled": sorted(filled)}
     numbers: list[int] = []
     decision = Decision(
@@ -86,7 +85,7 @@ def decide(changing: Changing, group_id: str, verdict: Verdict, author: str = ""
         keeps=keeps,
     )
     try:
-        changing.change(changes, expected={id_: there[id_].version for id_ in keeps}, decision=decision)
+        changing.change(changes, expected=expected, decision=decision)
     except VersionConflict as error:
         raise DecisionConflict(
             f"product {error.product_id[:80]!r} was changed while it was decided about; nothing was changed: look at "
@@ -129,7 +128,7 @@ def _lacking(kept: Product, other: Product) -> dict[str, Any]:
 
 
 def _pairs(verdict: Verdict, members: Sequence[str], survivor: str) -> list[tuple[str, str]]:
-    """Return the pairs that are decided about; raises DecisionConflict where there are none."""
+    """Return the pairs that are decided about; raises DecisionConflict where there are none, or too many."""
     ids = sorted(set(verdict.ids)) or list(members)
     if verdict.verb == "merge":
         if not survivor:
@@ -137,7 +136,18 @@ def _pairs(verdict: Verdict, members: Sequence[str], survivor: str) -> list[tupl
         beside = [id_ for id_ in ids if id_ != survivor]
         if not beside:
             raise DecisionConflict(f"{survivor[:80]!r} alone cannot be merged; name a product to merge into it")
+        _check(len(beside))
         return [(survivor, id_) for id_ in beside]
     if len(ids) == 1:
+        _check(len(members) - 1)
         return [(ids[0], id_) for id_ in members if id_ != ids[0]]
+    _check(comb(len(ids), 2))
     return list(combinations(ids, 2))
+
+
+def _check(pairs: int) -> None:
+    """Raise DecisionConflict for more pairs than are taken, before a group of copies makes millions of them."""
+    if pairs > PAIR_LIMIT:
+        raise DecisionConflict(
+            f"the decision is about {pairs:,} pairs, {PAIR_LIMIT:,} are taken at a time; name fewer products"
+        )
