@@ -9,6 +9,7 @@ import pytest
 
 from indexer.product import Product, content_hash
 from indexer.store import suspects as store
+from indexer.store.decisions import Decision
 from indexer.store.records import Record, Records
 from indexer.store.suspects import Suspect, Wanted
 
@@ -104,6 +105,26 @@ def test_a_label_that_a_person_found_right_is_suspected_no_more(records: Records
         store.forget(connection, ["b"])
     records.suspects.replace([2], [both])
     assert ids(records) == ["b", "a"]
+
+
+def test_what_was_found_right_before_holds_again_when_a_decision_is_taken_back(records: Records) -> None:
+    """By the last decision that stands, whichever order they are taken back in."""
+
+    def decide() -> None:
+        records.decisions.record(Decision("label", "keep", "a", acts=[lambda c, n: store.uphold(c, ["a", "b"], n)]))
+
+    decide()
+    records.write([record("a", PAN)])
+    decide()
+    records.write([record("a", PAN, "another thing")])
+    decide()
+    held = [records.suspects.upheld(["a"])["a"]]
+    for number in (2, 3, 1):
+        records.decisions.undo(number)
+        held += records.suspects.upheld(["a"]).values()
+    third, first = ("Pans", record("a", PAN, "another thing").content_hash), ("Mugs", record("a", MUG).content_hash)
+    assert held == [third, third, first]
+    assert records.decisions.get(3).detail == {}
 
 
 def test_tags_are_paged_by_their_likeliest_fault(records: Records) -> None:

@@ -20,7 +20,7 @@ from indexer.store import settlements, suspects
 from indexer.store.moment import now_text
 from indexer.store.putback import undone
 from indexer.store.rows import Written
-from indexer.store.schema import chunks, decisions, insert_new, pictures, product_pictures, products, upheld, vectors
+from indexer.store.schema import chunks, decisions, insert_new, pictures, product_pictures, products, vectors
 from indexer.store.settlements import Said
 
 Connecting = Callable[[], AbstractContextManager[sa.Connection]]
@@ -124,7 +124,6 @@ class Decisions:
                 _bring_back(connection, number)
                 detail["seqs"] = list(undone(connection, row.detail["seqs"], number, now))
             connection.execute(decisions.update().where(decisions.c.number == number).values(undone_at=now))
-            connection.execute(upheld.delete().where(upheld.c.decision == number))
             suspects.take_back(connection, number)
             detail["pairs"] = settlements.take_back(connection, number, row.detail.get("before", ()))
             new = _insert(connection, Decision(row.kind, UNDO, row.subject, author), detail, now)
@@ -220,5 +219,5 @@ def _insert(connection: sa.Connection, decision: Decision, detail: Mapping[str, 
 
 
 def _decided(row: Any) -> Decided:  # noqa: ANN401 - a row of the table
-    detail = {name: value for name, value in row.detail.items() if name != KEPT}
+    detail = {name: value for name, value in row.detail.items() if name not in {KEPT, suspects.UPHELD}}
     return Decided(row.number, row.at, row.author, row.kind, row.action, row.subject, detail, row.undone_at)

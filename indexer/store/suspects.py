@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from indexer.store import schema
-from indexer.store.schema import chunks, labels, products, suspects, twins, upheld
+from indexer.store.schema import chunks, decisions, labels, products, suspects, twins, upheld
 from taxonomy.names import SEPARATOR
 
 Connecting = Callable[[], AbstractContextManager[sa.Connection]]
@@ -25,6 +25,8 @@ TagFault = tuple[str, str, float]
 
 WRITTEN = 5_000
 """Suspects that are written at a time."""
+UPHELD = "upheld"
+"""Where the detail of a decision keeps what was found right before it."""
 ONE_PRODUCT = ("identical", "same product")
 """Verdicts on pairs that are listings of one product."""
 
@@ -289,6 +291,7 @@ def uphold(connection: sa.Connection, ids: Collection[str], decision: int) -> No
     """Remember that a person found the labels right that products have now, and suspect them no more."""
     columns = (products.c.key, products.c.id, labels.c.node_id, products.c.content_hash)
     query = sa.select(*columns).join_from(products, labels)
+    _remember(connection, ids, decision)
     forget(connection, ids)
     for some in chunks(ids):
         rows = connection.execute(query.where(products.c.id.in_(some))).all()
@@ -303,8 +306,52 @@ def uphold(connection: sa.Connection, ids: Collection[str], decision: int) -> No
 
 
 def take_back(connection: sa.Connection, decision: int) -> None:
-    """Forget what a decision found right."""
-    connection.execute(upheld.delete().where(upheld.c.decision == decision))
+    """Forget what a decision found right; what an earlier one that stands had found right of these, holds again."""
+    its = upheld.c.decision == decision
+    ids = connection.scalars(sa.select(upheld.c.id).where(its)).all()
+    connection.execute(upheld.delete().where(its))
+    former = _Former(connection)
+    new = [row for id_ in ids if (row := former.standing(id_, decision)) is not None]
+    if new:
+        connection.execute(upheld.insert(), new)
+
+
+def _remember(connection: sa.Connection, ids: Collection[str], decision: int) -> None:
+    """Keep with a decision what was found right before of products that it is about."""
+    query = sa.select(upheld)
+    former = [
+        {str(name): value for name, value in row.items()}
+        for some in chunks(ids)
+        for row in connection.execute(query.where(upheld.c.id.in_(some))).mappings()
+    ]
+    if former:
+        its = decisions.c.number == decision
+        detail = connection.scalar(sa.select(decisions.c.detail).where(its)) or {}
+        connection.execute(decisions.update().where(its).values(detail={**detail, UPHELD: former}))
+
+
+class _Former:
+    """What decisions replaced of what was found right; each decision is read once."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+        self._known: dict[int, tuple[bool, Mapping[str, Any]]] = {}
+
+    def standing(self, id_: str, decision: int) -> dict[str, Any] | None:
+        """Return the row about a product before a decision, or before that, by one that was not taken back."""
+        while (row := self._of(decision)[1].get(id_)) is not None:
+            decision = row["decision"]
+            if self._of(decision)[0]:
+                return dict(row)
+        return None
+
+    def _of(self, decision: int) -> tuple[bool, Mapping[str, Any]]:
+        """Return whether a decision stands, and the rows that it replaced, by product."""
+        if decision not in self._known:
+            query = sa.select(decisions.c.undone_at, decisions.c.detail).where(decisions.c.number == decision)
+            row = self._connection.execute(query).one()
+            self._known[decision] = row.undone_at is None, {each["id"]: each for each in row.detail.get(UPHELD, ())}
+        return self._known[decision]
 
 
 def forget(connection: sa.Connection, ids: Collection[str]) -> None:
