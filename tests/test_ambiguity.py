@@ -33,7 +33,7 @@ def test_two_that_take_from_each_other_are_ambiguous() -> None:
     """Four of 30 mugs seem to be cups and three of 20 cups mugs; five of 30 mugs are pans, no pan is a mug."""
     some = doubts({(MUGS, CUPS): 4, (MUGS, PANS): 5, (MUGS, -1): 21, (CUPS, MUGS): 3, (CUPS, -1): 17, (PANS, -1): 20})
     mugs, cups = (TREE.ids[node] for node in (MUGS, CUPS))
-    assert [Pair(mugs, cups, 4, 3, 30, 20)] == pairs(TREE, some)
+    assert [Pair(mugs, cups, 4, 3, 30, 20, (0, 1, 30, 31))] == pairs(TREE, some)
     found = ambiguous(TREE, some, pairs(TREE, some))
     assert 7 == np.count_nonzero(found)
     assert {(MUGS, CUPS), (CUPS, MUGS)} == set(

@@ -17,12 +17,15 @@ from indexer.live import Patch
 from indexer.product import Product
 from indexer.store.schema import twins
 from indexer.store.suspects import Suspect, Wanted
+from service.audit.ambiguity import Pair
 from service.audit.apart import suspicions_apart
 from service.audit.audit import Audit, sweep
 from service.audit.deciding import Label, decide_label, decide_pattern
+from service.audit.findings import Findings
 from service.audit.reading import Reading
 from service.audit.suspicion import suspicions
 from service.cli import aisle
+from service.console.audits import pair_facts, pair_lines, write_patterns
 from service.engine import Engine
 from service.settings import ServiceSettings
 from taxonomy.changes import Merge, Rename
@@ -267,6 +270,8 @@ def test_the_table_has_the_columns_of_the_contract(doubtful: Path, tmp_path: Pat
     assert rows[0]["neighbours"].startswith("mug-")
     (pattern,) = [json.loads(line) for line in patterns.read_text().splitlines()]
     assert (pattern["value"], pattern["stored_path"], pattern["support"]) == ("Hollin", MUGS, 4)
+    assert (pattern["kind"], pattern["remedy"]) == ("systematic", "fix")
+    assert MISFILED > set(pattern["examples"].split("|"))
     assert "80 = 79 audited + 1 without a label" in done.stderr
     assert "5 labels are wrong with a probability of 0.1 or more" in done.stderr
 
@@ -278,6 +283,42 @@ def test_what_is_found_is_printed_as_json(doubtful: Path) -> None:
     assert (told["products"], told["audited"], told["unlabelled"]) == (80, 79, 1)
     assert told["kinds"] == {"slip": 1, "systematic": 4}
     assert told["suspects"] == 5
+
+
+def test_categories_that_nobody_tells_apart_are_shown_with_examples_and_the_remedy(engine: Engine) -> None:
+    """In the table of patterns and in the report: counts both ways, and the smaller is to be merged into the other."""
+    reading, tree = Reading(engine.live), engine.live.tree
+    node = {tree.text(node): node_id for node, node_id in enumerate(tree.ids)}
+    with engine.live.reading():
+        keys = [engine.live.labels.key(id_) for id_ in ("pan-Arbel-alba", "pan-Arbel-bora", "mug-Lind-cora")]
+    pair = Pair(node[PANS], node[MUGS], 3, 4, 16, 22, (*(key for key in keys if key is not None), 999))
+    gone = Pair("gone", node[POTS], 3, 3, 9, 9)
+    findings = Findings(80, "", "", 80, 79, 1, ambiguous=(pair, gone))
+    assert Findings.from_json(findings.to_json()) == findings
+    (told,) = pair_facts(reading, findings.ambiguous)
+    assert told["examples"] == ["pan-Arbel-alba", "pan-Arbel-bora", "mug-Lind-cora"]
+    assert told["remedy"] == {"change": "merge", "nodes": [PANS], "into": MUGS}
+    report = "\n".join(pair_lines([told]))
+    assert (
+        "3 of 16  4 of 22  Kitchen > Pans <-> Kitchen > Mugs  pan-Arbel-alba, pan-Arbel-bora, mug-Lind-cora" in report
+    )
+    assert "aisle taxonomy merge 'Kitchen > Pans' --into 'Kitchen > Mugs' --preview" in report
+
+
+def test_an_ambiguous_pair_is_a_row_of_the_table_of_patterns(engine: Engine, tmp_path: Path) -> None:
+    """What is to be merged as stored, into what is suggested; what is below the other is always merged into it."""
+    reading, tree = Reading(engine.live), engine.live.tree
+    node = {tree.text(node): node_id for node, node_id in enumerate(tree.ids)}
+    findings = Findings(80, "", "", 80, 79, 1, ambiguous=(Pair(node["Kitchen"], node[MUGS], 3, 4, 10, 20),))
+    assert write_patterns(reading, tmp_path / "p.jsonl", findings) == 1
+    (row,) = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text("utf-8").splitlines()]
+    assert [row[name] for name in ("kind", "stored_path", "suggested_path", "remedy")] == [
+        "ambiguous",
+        MUGS,
+        "Kitchen",
+        "merge",
+    ]
+    assert [row[name] for name in ("support", "products", "share", "back", "back_of")] == [4, 20, 0.2, 3, 10]
 
 
 def test_without_a_file_the_worst_are_printed(doubtful: Path) -> None:

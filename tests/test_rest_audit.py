@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from service.audit.ambiguity import Pair
+from service.audit.audit import findings_of
+from service.audit.findings import FINDINGS
 from service.rest.app import create_app
 from service.settings import ServiceSettings
 from tests.doubtful import MISFILED, MUGS, PANS, POTS
@@ -15,6 +19,8 @@ from tests.doubtful import MISFILED, MUGS, PANS, POTS
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from service.serving import Serving
 
 LABELS, PATTERNS, TAGS = "/v1/audit/labels", "/v1/audit/patterns", "/v1/audit/tags"
 NONE = dict.fromkeys(("slip", "systematic", "ambiguous", "conflict"), 0)
@@ -151,6 +157,26 @@ def test_nobody_can_be_decided_about(client: TestClient) -> None:
     """An id that is not stored."""
     refused = client.post(f"{LABELS}/a%2Fb/decision", json={"decision": "keep"})
     assert (refused.status_code, refused.json()["code"]) == (404, "product_not_found")
+
+
+def test_ambiguous_pairs_come_with_examples_and_with_the_change_that_joins_them(client: TestClient) -> None:
+    """Both counts; the remedy is taken by the route of the taxonomy as it is, and then the pair is told no more."""
+    listed(client)
+    serving: Serving = client.app.state.serving  # type: ignore[attr-defined]  # typed as any ASGI application
+    records, tree = serving.live.records, serving.live.tree
+    mugs, pans = (tree.ids[[tree.text(node) for node in range(len(tree))].index(path)] for path in (MUGS, PANS))
+    findings = findings_of(records)
+    assert findings is not None
+    pair = Pair(mugs, pans, 4, 3, 23, 16, (1, 21, 999))
+    records.set_fact(FINDINGS, replace(findings, ambiguous=(pair,)).to_json())
+    (shown,) = client.get(PATTERNS).json()["ambiguous"]
+    assert [shown[name] for name in ("one_to_other", "one_of", "other_to_one", "other_of")] == [4, 23, 3, 16]
+    assert (shown["one"], shown["other"]) == ({"id": mugs, "path": MUGS}, {"id": pans, "path": PANS})
+    assert [each["id"] for each in shown["examples"]] == [each.id for each in records.suspects.listed([1, 21]).values()]
+    assert shown["remedy"] == {"change": "merge", "nodes": [pans], "into": mugs}
+    merged = client.post("/v1/taxonomy/changes", json={"changes": [shown["remedy"]]})
+    assert merged.status_code == 200, merged.text
+    assert client.get(PATTERNS).json()["ambiguous"] == []
 
 
 def test_tags_are_listed(client: TestClient) -> None:

@@ -24,13 +24,15 @@ LEAST = 3
 """Products that each of two categories takes of the other at least."""
 SHARE = 0.1
 """Share of its products that this is at least, in both."""
+EXAMPLES = 2
+"""Products of each of the two that are named as examples."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
     """Two categories by their ids, and how many products each holds that seem to belong in the other.
 
-    one_of, other_of: products in each.
+    one_of, other_of: products in each. examples: keys of some of both, those of `one` first, the clearest first.
     """
 
     one: str
@@ -39,6 +41,7 @@ class Pair:
     other_to_one: int
     one_of: int
     other_of: int
+    examples: tuple[int, ...] = ()
 
 
 def pairs(tree: Tree, doubts: Suspicions) -> list[Pair]:
@@ -60,10 +63,18 @@ def pairs(tree: Tree, doubts: Suspicions) -> list[Pair]:
             int(many[back[at]]),
             int(held[here[at]]),
             int(held[there[at]]),
+            (*_examples(doubts, here[at], there[at]), *_examples(doubts, there[at], here[at])),
         )
         for at in kept.tolist()
     ]
     return sorted(made, key=lambda pair: (-pair.one_to_other - pair.other_to_one, pair.one, pair.other))
+
+
+def _examples(doubts: Suspicions, stored: int, suggested: int) -> list[int]:
+    """Return the keys of EXAMPLES products of one category for which the other speaks most."""
+    rows = np.flatnonzero((doubts.stored == stored) & (doubts.suggested == suggested))
+    told: list[int] = doubts.keys[rows[np.argsort(-doubts.rival[rows], kind="stable")[:EXAMPLES]]].tolist()
+    return told
 
 
 def ambiguous(tree: Tree, doubts: Suspicions, known: Sequence[Pair]) -> Mask:

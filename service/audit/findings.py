@@ -54,7 +54,9 @@ class Findings:
         """Return what was written."""
         told = orjson.loads(text)
         patterns = tuple(Pattern(**each) for each in told["patterns"])
-        ambiguous = tuple(Pair(**each) for each in told.get("ambiguous", ()))
+        ambiguous = tuple(
+            Pair(**{**each, "examples": tuple(each.get("examples", ()))}) for each in told.get("ambiguous", ())
+        )
         return cls(**{**told, "patterns": patterns, "ambiguous": ambiguous})
 
 

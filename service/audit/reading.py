@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from indexer.live import Live
 from indexer.store.suspects import Listed, Place, Suspected, TagFault, Wanted
+from service.audit.ambiguity import Pair
+from taxonomy.names import SEPARATOR
 from taxonomy.tree import TaxonomyError, Tree
 
 
@@ -52,6 +54,22 @@ class DoubtedTags:
     place: tuple[float, int]
 
 
+@dataclass(frozen=True, slots=True)
+class AmbiguousPair:
+    """Two categories that take each other's products; one merged into the other remedies it, as a person may decide.
+
+    merged, into: the category with fewer products and the other; one that is below the other is always what is merged.
+    examples: some products of both that seem to belong in the other.
+    """
+
+    pair: Pair
+    one: Where
+    other: Where
+    merged: Where
+    into: Where
+    examples: tuple[Listed, ...]
+
+
 class Reading:
     """Reads what the record store of an open index suspects, in the tree as it is now."""
 
@@ -74,6 +92,20 @@ class Reading:
                 path = ""
             self._known[node_id] = Where(node_id, path)
         return self._known[node_id]
+
+    def pairs(self, found: Sequence[Pair]) -> list[AmbiguousPair]:
+        """Return ambiguous pairs with their categories; those of which one is gone, as by merging, are left out."""
+        known = [pair for pair in found if self.where(pair.one).path and self.where(pair.other).path]
+        named = self._suspects.listed({key for pair in known for key in pair.examples})
+        made = []
+        for pair in known:
+            one, other = self.where(pair.one), self.where(pair.other)
+            merged, into = (one, other) if pair.one_of < pair.other_of else (other, one)
+            if into.path.startswith(merged.path + SEPARATOR):
+                merged, into = into, merged
+            examples = tuple(named[key] for key in pair.examples if key in named)
+            made.append(AmbiguousPair(pair, one, other, merged, into, examples))
+        return made
 
     def count(self, wanted: Wanted) -> dict[str, int]:
         """Return how many labels are doubted, by kind."""

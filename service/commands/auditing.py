@@ -25,7 +25,7 @@ from service.console.options import FILE, index_option, json_option, open_engine
 )
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Write the N worst only.")
 @click.option("--tags", "tags", type=FILE, help="Table of missing and wrong tags to write.")
-@click.option("--patterns", "patterns", type=FILE, help="Table of systematic errors to write.")
+@click.option("--patterns", "patterns", type=FILE, help="Table of systematic errors and ambiguous pairs to write.")
 @json_option
 @index_option
 @click.pass_context
@@ -63,7 +63,7 @@ def audit(
             progress.start("write", None, "products")
             written[tags] = f"the tags of {audits.write_tags(reading, tags, least, limit, progress.at):,} products"
         if patterns is not None:
-            written[patterns] = f"{audits.write_patterns(reading, patterns, findings.patterns):,} patterns"
+            written[patterns] = f"{audits.write_patterns(reading, patterns, findings):,} patterns"
         told = audits.audit_facts(reading, findings, wanted)
         worst = reading.labels(wanted, limit=min(limit or audits.SHOWN, audits.PAGE))
     if as_json:

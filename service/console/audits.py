@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +12,7 @@ from indexer.store.suspects import Wanted
 from service.audit.ambiguity import Pair
 from service.audit.findings import Findings
 from service.audit.patterns import Pattern
-from service.audit.reading import DoubtedLabel, Reading
+from service.audit.reading import AmbiguousPair, DoubtedLabel, Reading
 from service.console.table import open_table
 from service.console.words import aligned, fact, one_line
 
@@ -21,12 +22,15 @@ TAG_COLUMNS = ("id", "tag", "fault", "probability")
 PATTERN_COLUMNS = (
     *("attribute", "value", "stored_path", "suggested_path"),
     *("support", "products", "share", "lift", "chance"),
+    *("kind", "back", "back_of", "examples", "remedy"),
 )
-NUMBERS = frozenset({"probability", "severity", "support", "products", "share", "lift", "chance"})
+NUMBERS = frozenset({"probability", "severity", "support", "products", "share", "lift", "chance", "back", "back_of"})
 PAGE = 1_000
 """Products that are written at a time."""
 SHOWN = 20
 """Patterns, or labels, that are printed."""
+NAMED = 3
+"""Products of a pattern that are written as examples."""
 VALUE = 40
 """Characters of a value or title that are printed."""
 
@@ -74,11 +78,43 @@ def write_tags(reading: Reading, out: Path, least: float, limit: int | None, tel
     return done
 
 
-def write_patterns(reading: Reading, out: Path, found: Sequence[Pattern]) -> int:
-    """Write patterns, those with the most products first, and return how many."""
+def write_patterns(reading: Reading, out: Path, findings: Findings) -> int:
+    """Write patterns, those with the most products first, and ambiguous pairs after them; return how many."""
+    rows = [_pattern_row(reading, told) for told in pattern_facts(reading, findings.patterns)]
+    rows += [_pair_row(each) for each in reading.pairs(findings.ambiguous)]
     with open_table(out, PATTERN_COLUMNS, NUMBERS) as write:
-        write([{name: told[name] for name in PATTERN_COLUMNS} for told in pattern_facts(reading, found)])
-    return len(found)
+        write(rows)
+    return len(rows)
+
+
+def _pattern_row(reading: Reading, told: Mapping[str, Any]) -> dict[str, Any]:
+    worst = reading.labels(Wanted(pattern=told["id"]), limit=NAMED)
+    row = {**told, "kind": "systematic", "examples": "|".join(each.id for each in worst), "remedy": "fix"}
+    return {name: row.get(name) for name in PATTERN_COLUMNS}
+
+
+def _pair_row(found: AmbiguousPair) -> dict[str, Any]:
+    """Return an ambiguous pair as a row: the category that is to be merged as the stored one, into the suggested."""
+    there, back = _ways(found)
+    return {
+        "stored_path": found.merged.path,
+        "suggested_path": found.into.path,
+        "support": there[0],
+        "products": there[1],
+        "share": round(there[0] / max(1, there[1]), 6),
+        "kind": "ambiguous",
+        "back": back[0],
+        "back_of": back[1],
+        "examples": "|".join(each.id for each in found.examples),
+        "remedy": "merge",
+    }
+
+
+def _ways(found: AmbiguousPair) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return how many of how many products of the category to be merged seem to belong in the other, and back."""
+    pair = found.pair
+    ways = (pair.one_to_other, pair.one_of), (pair.other_to_one, pair.other_of)
+    return ways if found.merged == found.one else (ways[1], ways[0])
 
 
 def pattern_facts(reading: Reading, found: Sequence[Pattern]) -> list[dict[str, Any]]:
@@ -95,10 +131,16 @@ def pattern_facts(reading: Reading, found: Sequence[Pattern]) -> list[dict[str, 
 
 
 def pair_facts(reading: Reading, found: Sequence[Pair]) -> list[dict[str, Any]]:
-    """Return ambiguous pairs with the paths of their categories."""
+    """Return ambiguous pairs with the paths of their categories, ids of examples, and which is to be merged."""
     return [
-        asdict(each) | {"one_path": reading.where(each.one).path, "other_path": reading.where(each.other).path}
-        for each in found
+        asdict(each.pair)
+        | {
+            "one_path": each.one.path,
+            "other_path": each.other.path,
+            "examples": [example.id for example in each.examples],
+            "remedy": {"change": "merge", "nodes": [each.merged.path], "into": each.into.path},
+        }
+        for each in reading.pairs(found)
     ]
 
 
@@ -144,12 +186,16 @@ def pair_lines(found: Sequence[Mapping[str, Any]]) -> list[str]:
             f"{each['one_to_other']:,} of {each['one_of']:,}",
             f"{each['other_to_one']:,} of {each['other_of']:,}",
             f"{each['one_path']} <-> {each['other_path']}",
+            ", ".join(one_line(id_)[:VALUE] for id_ in each["examples"]),
         )
         for each in found[:SHOWN]
     ]
-    lines = aligned([("there", "back", "categories"), *cells])
-    rest = len(found) - SHOWN
-    return [f"  {line}" for line in lines] + ([f"  and {rest:,} more; --json has all"] if rest > 0 else [])
+    lines = aligned([("there", "back", "categories", "as"), *cells])
+    rest, remedy = len(found) - SHOWN, found[0]["remedy"]
+    lines += [f"and {rest:,} more; --patterns writes all"] if rest > 0 else []
+    merged, into = (shlex.quote(path) for path in (remedy["nodes"][0], remedy["into"]))
+    lines.append(f"to join the first: aisle taxonomy merge {merged} --into {into} --preview")
+    return [f"  {line}" for line in lines]
 
 
 def label_table(found: Sequence[DoubtedLabel]) -> str:

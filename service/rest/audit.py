@@ -18,11 +18,10 @@ from indexer.intake.update import path_of
 from indexer.product import CATEGORY_CHARS
 from indexer.store.suspects import Wanted
 from indexer.store.twins import DUPLICATES
-from service.audit.ambiguity import Pair
 from service.audit.audit import AUDIT, findings_of
 from service.audit.deciding import Label, Settled, decide_label, decide_pattern
 from service.audit.findings import FLOOR
-from service.audit.reading import DoubtedLabel, Reading, Where
+from service.audit.reading import AmbiguousPair, DoubtedLabel, Reading, Where
 from service.rest.api import BODY, PAGE_DEFAULT, PAGE_LIMIT, Json, refusals
 from service.rest.asking import serving_of, settings_of
 from service.rest.bodies import BodyRoute
@@ -126,6 +125,14 @@ class PatternShown(BaseModel):
     left: int = Field(description="Doubted labels that belong to it now.")
 
 
+class Merging(BaseModel):
+    """A change of the tree, as `POST /v1/taxonomy/changes` takes it in `changes`."""
+
+    change: Literal["merge"]
+    nodes: list[str]
+    into: str
+
+
 class PairShown(BaseModel):
     """Two categories that take each other's products, so that they should perhaps be one."""
 
@@ -135,6 +142,8 @@ class PairShown(BaseModel):
     other_to_one: int
     one_of: int = Field(description="Products of `one`.")
     other_of: int
+    examples: list[Witness] = Field(description="Some of both that seem to belong to the other.")
+    remedy: Merging = Field(description="That ends it, if a person thinks so: the smaller category joins the other.")
 
 
 class SweepGoing(BaseModel):
@@ -299,7 +308,7 @@ def audit_patterns(request: Request) -> Json:
             "audited": findings.audited if findings else 0,
             "unlabelled": findings.unlabelled if findings else 0,
             "items": items,
-            "ambiguous": [_pair(reading, each) for each in (findings.ambiguous if findings else ())],
+            "ambiguous": [_pair(each) for each in reading.pairs(findings.ambiguous if findings else ())],
         }
     )
 
@@ -374,10 +383,12 @@ def _label(doubted: DoubtedLabel) -> dict[str, Any]:
     }
 
 
-def _pair(reading: Reading, pair: Pair) -> dict[str, Any]:
-    return asdict(pair) | {
-        "one": _category(reading.where(pair.one)),
-        "other": _category(reading.where(pair.other)),
+def _pair(found: AmbiguousPair) -> dict[str, Any]:
+    return asdict(found.pair) | {
+        "one": _category(found.one),
+        "other": _category(found.other),
+        "examples": [{"id": each.id, "title": each.title, "path": each.path} for each in found.examples],
+        "remedy": {"change": "merge", "nodes": [found.merged.id], "into": found.into.id},
     }
 
 
