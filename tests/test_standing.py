@@ -19,6 +19,7 @@ from service.duplicates.candidates import Nearest
 from service.duplicates.judging import Judging
 from service.duplicates.naming import named
 from service.duplicates.nearby import Near
+from service.duplicates.regrouping import Regrouping
 from service.duplicates.said import settled_of
 from service.duplicates.standing import Standing
 from service.duplicates.verdict import VERDICTS
@@ -147,6 +148,24 @@ def test_a_new_product_joins_a_group_and_leaves_it(serving: Serving) -> None:
     serving.delete(["B"])
     reach(serving)
     assert twins.together({"g61"}, "duplicates") == []
+
+
+def test_a_copy_joins_its_group_and_nobody_else_is_read(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are, beside the first of its content, as a scan has it; a person's label is weighed."""
+    first = replace(serving.get("P001").record.product, title="Brewmont press of 2026 in black")
+    serving.put([replace(first, id=f"A{number}") for number in range(40)])
+    reach(serving)
+    with monkeypatch.context() as patch:
+        patch.setattr(Regrouping, "of", lambda *_: pytest.fail("the whole group was read"))
+        serving.put([replace(first, id="B"), replace(first, id="C")])
+        reach(serving)
+    assert standing(serving.live) == scanned(serving.live)
+    assert {(61, 101), (61, 102)} <= standing(serving.live)[0].keys()
+    serving.put([replace(first, id="D", provenance="human")])
+    reach(serving)
+    assert standing(serving.live) == scanned(serving.live)
+    group = serving.live.records.twins.together({"g61"}, "duplicates")
+    assert [each.key for each in group if each.survivor] == [103]
 
 
 def test_what_a_person_parted_stays_parted(serving: Serving) -> None:

@@ -7,6 +7,7 @@ these hold a share of the whole: then all is sorted anew, beside readers.
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -58,7 +59,7 @@ class Codes:
             if some:
                 self._having[key] = some
             for number in some:
-                self._lately.setdefault(number, []).append(key)
+                insort(self._lately.setdefault(number, []), key)
 
     def drop(self, keys: Keys) -> None:
         """Forget the codes of these keys; those that have none are no error."""
@@ -82,7 +83,7 @@ class Codes:
         """Return who shares a code with each of n questions: places among the questions, and keys, int64 (m,) each.
 
         By question, then by key, each pair once. A code that more than `most` products have names no article: of such
-        a one the first `most` are found, those that came lately among them.
+        a one the first `most` are found, and as many of those that came lately.
         """
         flat = np.array([number for some in codes for number in some], np.uint64)
         places = np.repeat(np.arange(len(codes)), [len(some) for some in codes])
@@ -95,7 +96,7 @@ class Codes:
         lately = [
             (row, key)
             for row, number in zip(places.tolist(), flat.tolist(), strict=True)
-            for key in self._lately.get(number, ())[-most:]
+            for key in self._lately.get(number, ())[:most]
         ]
         rows = np.append(rows[kept], np.array([row for row, _ in lately], np.int64))
         keys = np.append(keys[kept], np.array([key for _, key in lately], np.int64))

@@ -58,9 +58,8 @@ def verdicts(connection: sa.Connection, ids: Collection[str]) -> dict[Pair, str]
     """Return what people said of pairs in which one of `ids` is."""
     found: dict[Pair, str] = {}
     for some in chunks(ids):
-        for column in (settled.c.left_id, settled.c.right_id):
-            rows = connection.execute(sa.select(settled).where(column.in_(some)))
-            found.update(((row.left_id, row.right_id), row.verdict) for row in rows)
+        query = sa.select(settled).where(settled.c.left_id.in_(some) | settled.c.right_id.in_(some))
+        found.update(((row.left_id, row.right_id), row.verdict) for row in connection.execute(query))
     return found
 
 

@@ -65,8 +65,7 @@ class Regrouped:
     def write(self, connection: sa.Connection) -> None:
         """Let it take the place of what was there of these products."""
         for some in chunks(self.judged):
-            for column in (twins.c.left_key, twins.c.right_key):
-                connection.execute(twins.delete().where(column.in_(some)))
+            connection.execute(twins.delete().where(twins.c.left_key.in_(some) | twins.c.right_key.in_(some)))
         for some in chunks(self.regrouped):
             connection.execute(groups.delete().where(groups.c.key.in_(some)))
         if self.twins:
@@ -97,9 +96,9 @@ class Twins:
         found: dict[tuple[int, int], Twin] = {}
         with self._reading() as connection:
             for some in chunks(keys):
-                for column in (twins.c.left_key, twins.c.right_key):
-                    for row in connection.execute(sa.select(twins).where(column.in_(some))):
-                        found[row.left_key, row.right_key] = _twin(row)
+                query = sa.select(twins).where(twins.c.left_key.in_(some) | twins.c.right_key.in_(some))
+                for row in connection.execute(query):
+                    found[row.left_key, row.right_key] = _twin(row)
         return [found[pair] for pair in sorted(found)]
 
     def memberships(self, keys: Collection[int]) -> dict[int, Member]:

@@ -91,9 +91,12 @@ class Decider:
     variant: Head
     taught: int = 0
 
-    def decide(self, features: Floats, equal: npt.NDArray[np.bool_]) -> Decided:
-        """Return what is decided of pairs with features float32 (n, FEATURES). equal: bool (n,), of equal content."""
-        logits = self.same.logits(features) + _shifts(features, IDENTIFYING)
+    def decide(self, features: Floats, equal: npt.NDArray[np.bool_], logits: Floats | None = None) -> Decided:
+        """Return what is decided of pairs with features float32 (n, FEATURES). equal: bool (n,), of equal content.
+
+        logits: those of `same`, float32 (n,), where they are known already.
+        """
+        logits = (self.same.logits(features) if logits is None else logits) + _shifts(features, IDENTIFYING)
         same, but_for = sigmoid(logits + _shifts(features, VARYING)), sigmoid(logits)
         same = np.where(_one_article(features), np.maximum(same, ONE_ARTICLE), same)
         share = np.maximum(self.variant.probabilities(features), FAMILY_SHARE * _families(features))

@@ -15,7 +15,7 @@ from indexer.space import IMAGE, TEXT, Projected
 from indexer.space.lexicon import Rows as Words
 from indexer.vectors import Keys
 from service.duplicates.comparison import COLUMN, FEATURES, RIVAL, Comparison, Side
-from service.duplicates.decider import FACT, Decided, Decider, shipped
+from service.duplicates.decider import FACT, Decided, Decider, shipped, sigmoid
 from service.duplicates.evidence import evidence
 from service.duplicates.stock import Stock
 from service.duplicates.surroundings import Near, Surroundings, rivals
@@ -30,6 +30,8 @@ PLAUSIBLE = 0.02
 
 Equal = npt.NDArray[np.bool_]
 Compared = tuple[Floats, Equal]
+Weighed = tuple[Floats, Equal, Floats]
+"""Features, which have equal content, and the logits of `same`, float32 (n,)."""
 Pair = Callable[[int], tuple[Said, Said]]
 """Says what the two products of a row say, in words."""
 
@@ -69,14 +71,17 @@ class Judging:
 
     def stored(self, left: Keys, right: Keys) -> Judgements:
         """Judge stored products in pairs, by key: int64 (n,) each. One that is no longer stored is like nothing."""
-        decided = [
-            self._stored(left[start : start + BATCH], right[start : start + BATCH])
+        weighed = [
+            self._weighed(left[start : start + BATCH], right[start : start + BATCH])
             for start in range(0, len(left), BATCH)
         ]
+        decided = [self.decider.decide(*each) for each in weighed]
+        kept = weighed[0][:2] if len(weighed) == 1 else None  # of a few pairs, so that telling compares none again
+        del weighed
 
         def tell(rows: Sequence[int]) -> list[tuple[str, ...]]:
             ours, theirs = left[list(rows)], right[list(rows)]
-            features, equal = self.compared(ours, theirs)
+            features, equal = self.compared(ours, theirs) if kept is None else [each[list(rows)] for each in kept]
             said = self.stock.said(np.unique(np.concatenate([ours, theirs])))
             nothing = Said()
             return [
@@ -99,23 +104,25 @@ class Judging:
         known = [self.live.labels.key(product.id) for product in products]
         itself = np.array([-1 if key is None else key for key in known], np.int64)
 
-        def compared(some: Keys, others: Keys) -> Compared:
+        def weighed(some: Keys, others: Keys) -> Weighed:
             """Compare some questions with others; rivals are looked for among the questions that need it."""
             ours = np.asarray(asked.raw)[some], asked.words[some]
             features, equal = self._compared(Side(traits, some), self.stock.side(others), ours, others)
-            if len(worth := np.flatnonzero(self._plausible(features))):
+            logits = self.decider.same.logits(features)
+            if len(worth := np.flatnonzero(sigmoid(logits) >= PLAUSIBLE)):
                 unique, place = np.unique(some[worth], return_inverse=True)
                 near = self.surroundings.asked(asked[unique], itself[unique])
                 left = itself[some[worth]], (near[0][place], near[1][place])
                 self._add_rivals(features, worth, left, others[worth])
-            return features, equal
+                logits[worth] = self.decider.same.logits(features[worth])
+            return features, equal, logits
 
         spans = [slice(start, start + BATCH) for start in range(0, len(rows), BATCH)]
-        decided = [self.decider.decide(*compared(rows[span], keys[span])) for span in spans]
+        decided = [self.decider.decide(*weighed(rows[span], keys[span])) for span in spans]
 
         def tell(places: Sequence[int]) -> list[tuple[str, ...]]:
             ours, theirs = rows[list(places)], keys[list(places)]
-            features, equal = compared(ours, theirs)
+            features, equal, _ = weighed(ours, theirs)
             stored = self.stock.said(np.unique(theirs))
             return [
                 evidence(said[ours[row]], stored.get(int(theirs[row]), Said()), features[row], equal=bool(equal[row]))
@@ -156,29 +163,26 @@ class Judging:
         if not len(left):
             return np.zeros((0, len(FEATURES)), np.float32), np.zeros(0, bool)
         spans = [slice(start, start + BATCH) for start in range(0, len(left), BATCH)]
-        made = [self._compared_stored(left[span], right[span], every=every) for span in spans]
+        made = [self._weighed(left[span], right[span], every=every)[:2] for span in spans]
         return np.concatenate([each for each, _ in made]), np.concatenate([each for _, each in made])
-
-    def _stored(self, left: Keys, right: Keys) -> Decided:
-        return self.decider.decide(*self._compared_stored(left, right))
-
-    def _plausible(self, features: Floats) -> npt.NDArray[np.bool_]:
-        return self.decider.same.probabilities(features) >= PLAUSIBLE
 
     def _add_rivals(self, features: Floats, rows: Keys, left: tuple[Keys, Near], right: Keys) -> None:
         """Fill in what rivals say of some rows. left, right: of these rows, the left side's nearest found already."""
         alike = np.nan_to_num(features[rows][:, [COLUMN["text"], COLUMN["words"]]]).mean(axis=1).clip(0, 1)
         features[rows, RIVAL] = rivals(alike, left, (right, self.surroundings.stored(right)))
 
-    def _compared_stored(self, left: Keys, right: Keys, *, every: bool = False) -> Compared:
+    def _weighed(self, left: Keys, right: Keys, *, every: bool = False) -> Weighed:
+        """Compare stored products; a forest is asked again only of pairs that have rivals now."""
         features = self.live.contents.features
         sides = self.stock.side(np.concatenate([left, right]))
         ours, theirs = (Side(sides.traits, rows) for rows in np.split(sides.rows, 2))
         made, equal = self._compared(ours, theirs, (features.raw(left), features.words(left)), right)
-        rows = np.arange(len(left)) if every else np.flatnonzero(self._plausible(made))
+        logits = self.decider.same.logits(made)
+        rows = np.arange(len(left)) if every else np.flatnonzero(sigmoid(logits) >= PLAUSIBLE)
         if len(rows):
             self._add_rivals(made, rows, (left[rows], self.surroundings.stored(left[rows])), right[rows])
-        return made, equal
+            logits[rows] = self.decider.same.logits(made[rows])
+        return made, equal, logits
 
     def _compared(self, left: Side, right: Side, ours: tuple[Floats, Words], keys: Keys) -> Compared:
         features = self.live.contents.features

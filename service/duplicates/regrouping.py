@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ from service.duplicates.judging import Judging
 from service.duplicates.members import members_of
 from service.duplicates.nearby import Near, Shelf, nearby
 from service.duplicates.said import COPY, Pair, Said, by_key, settled_twin, twin_of
+from service.duplicates.stock import Known, Stock
+from service.duplicates.survivor import MEASURES
 from service.duplicates.verdict import DIFFERENT, IDENTICAL, SAME, VARIANT, VERDICTS
 
 PAIRS = 2_000
@@ -25,11 +27,42 @@ PAIRS = 2_000
 class Regrouping:
     """One update; it only reads. Keys are plain numbers here: few products are looked at, however many there are."""
 
-    def __init__(self, live: Live, near: Near, groups: Linkage, families: Linkage) -> None:
+    def __init__(self, live: Live, near: Near, groups: Linkage, families: Linkage, known: Known | None = None) -> None:
         self.live, self.near, self.groups, self.families = live, near, groups, families
-        self.judging = Judging.of(live)
         self.twins = live.records.twins
         self.shelf = Shelf(live)
+        self._known = known
+        self._settled: dict[Pair, int] = {}
+        self._asked_of = set[int]()
+
+    @cached_property
+    def judging(self) -> Judging:
+        """What judges pairs, from products as the shelf has read them."""
+        made = Judging.of(self.live)
+        made.stock = Stock(self.live.records, self.shelf.get, self._known)
+        return made
+
+    def copies(self, touched: set[int]) -> Regrouped | None:
+        """Return what is to be said where all that came are copies of stored products that are in a group already.
+
+        They join it, and nobody else of it is read. None where more may come of what changed: then see `of`. A copy
+        whose label counts for more, or less, may change who survives.
+        """
+        first = self.shelf.represent(sorted(touched))
+        stands = set(first.values())
+        if not touched or touched != first.keys() or stands & touched or self.twins.of(touched):
+            return None
+        there, stored = self.twins.memberships(touched | stands), self.shelf.get(sorted(touched | stands))
+        if there.keys() & touched or not all(key in there and there[key].group for key in stands):
+            return None
+        weighed = {
+            key: [measure(each.record.product) for measure, _ in MEASURES.values()] for key, each in stored.items()
+        }
+        if any(weighed[key] != weighed[one] for key, one in first.items()):
+            return None
+        pairs = [twin_of(one, key, IDENTICAL, 1.0, 0.0, (COPY,)) for key, one in sorted(first.items()) if one < key]
+        joined = [Member(key, there[one].group, there[one].family) for key, one in sorted(first.items())]
+        return Regrouped(touched, pairs, touched, joined) if len(pairs) == len(touched) else None
 
     def of(self, touched: set[int]) -> Regrouped:
         """Return what is to be said once products, by key, have changed or are gone."""
@@ -77,8 +110,12 @@ class Regrouping:
 
     def _said(self, keys: Iterable[int]) -> Said:
         """Return what people said of pairs in which one of `keys` is, where both are stored."""
-        ids = [stored.record.product.id for stored in self.shelf.get(sorted(keys)).values()]
-        return by_key(self.live, self.twins.settled(ids))
+        asked = set(keys)
+        if new := asked - self._asked_of:
+            ids = [stored.record.product.id for stored in self.shelf.get(sorted(new)).values()]
+            self._settled.update(by_key(self.live, self.twins.settled(ids)) if ids else {})
+            self._asked_of |= new
+        return {pair: verdict for pair, verdict in self._settled.items() if not asked.isdisjoint(pair)}
 
     def _judge(self, pairs: Collection[Pair]) -> dict[Pair, Twin]:
         """Return pairs as a person or the machine judges them, without those of which one is gone."""

@@ -9,6 +9,7 @@ variants of one. Groups come out as a scan of all products would make them, of t
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -28,6 +29,7 @@ from service.duplicates.members import members_of
 from service.duplicates.nearby import Near
 from service.duplicates.regrouping import Regrouping
 from service.duplicates.said import keys_of, settled_of, twin_of
+from service.duplicates.stock import Known
 from service.duplicates.verdict import DIFFERENT
 from service.engine import Engine
 
@@ -42,6 +44,8 @@ class Standing:
     near: Near = field(default_factory=Near)
     groups: Linkage = field(default_factory=lambda: scan.Scanning().groups)
     families: Linkage = field(default_factory=lambda: scan.Scanning().families)
+    known: Known = field(default_factory=OrderedDict, repr=False, compare=False)
+    """What products say, remembered from one change to the next; one thread at a time brings a finding further."""
 
     @property
     def name(self) -> str:
@@ -53,7 +57,8 @@ class Standing:
         live = engine.live
         ids = {id_ for each in decided for pair in each.detail.get("pairs", ()) for id_ in pair[:2]}
         touched = set(keys.tolist()) | set(keys_of(live, ids))
-        return Regrouping(live, self.near, self.groups, self.families).of(touched)
+        regrouping = Regrouping(live, self.near, self.groups, self.families, self.known)
+        return (None if decided else regrouping.copies(touched)) or regrouping.of(touched)
 
     def anew(self, engine: Engine, progress: Progress) -> Iterator[Result]:
         """Yield all pairs and groups, in pieces."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +18,19 @@ REMEMBERED = 4_096
 PAGE = 2_000
 """Products that are read in one step."""
 
+Known = OrderedDict[tuple[int, int], Said]
+"""What products say, by key and version."""
+Find = Callable[[Collection[int]], Mapping[int, Stored]]
+
 
 class Stock:
     """Traits by key. Several threads may ask; `load` is called by the one that owns it."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, find: Find | None = None, known: Known | None = None) -> None:
+        """find: returns stored products by key, where somebody has read them. known: what is remembered already."""
         self._records = records
-        self._known: OrderedDict[tuple[int, int], Said] = OrderedDict()
+        self._find = find or records.by_keys
+        self._known: Known = OrderedDict() if known is None else known
         self._traits: Traits | None = None
         self._row = np.zeros(0, np.int32)
         self.keys: Keys = np.zeros(0, np.int64)
@@ -58,7 +64,7 @@ class Stock:
     def said(self, keys: npt.NDArray[np.int64]) -> dict[int, Said]:
         """Return what those of `keys` that are stored say, by key."""
         made = {}
-        for key, stored in self._records.by_keys(keys.tolist()).items():
+        for key, stored in self._find(keys.tolist()).items():
             name = key, stored.version
             known = self._known.get(name)
             made[key] = known or _told(stored)
