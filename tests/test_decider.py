@@ -14,7 +14,7 @@ from indexer.normalize import normalize, text_of
 from indexer.product import Product
 from service.duplicates.comparison import COLUMN, FEATURES
 from service.duplicates.decider import CERTAIN, FACT, Decider, Head, shipped
-from service.duplicates.forest import Forest, side_by_side
+from service.duplicates.forest import FEW, Forest, side_by_side
 from service.duplicates.judging import Judging
 from service.duplicates.surroundings import KEPT, TIE, rivals
 from service.duplicates.training import calibrated, retrained
@@ -176,3 +176,15 @@ def test_retrained(live: Live) -> None:
     live.records.set_fact(FACT, "{}")
     with pytest.raises(RecordError, match="decider of this index cannot be read"):
         Judging.of(live)
+
+
+def test_few_rows_score_as_many_do() -> None:
+    """All trees at once, or one after the other: the same numbers to the last bit, what is missing included."""
+    drawn = np.random.default_rng(4)
+    rows = drawn.normal(0, 2, (FEW + 9, len(FEATURES))).astype(np.float32)
+    rows[drawn.random(rows.shape) < 0.3] = np.nan
+    forest = shipped().same.forest
+    many = forest.scores(rows)
+    few = np.concatenate([forest.scores(rows[start : start + FEW]) for start in range(0, len(rows), FEW)])
+    assert many.tobytes() == few.tobytes()
+    assert forest.scores(rows[:0]).shape == (0,)
