@@ -27,7 +27,7 @@ SAYS_MORE = (
     *(f"/v1/index:{what}" for what in ("rebuild", "publish", "rollback", "discard")),
     *("/v1/taxonomy/changes", "/v1/taxonomy/changes/{number}:undo"),
     *("/v1/audit/labels", "/v1/audit/tags", "/v1/audit/labels/{product_id}/decision"),
-    "/v1/audit/patterns/{pattern_id}/decision",
+    *("/v1/audit/patterns/{pattern_id}/decision", "/v1/audit/tags/{product_id}/decision"),
 )
 """What keeps to the description may still be refused here: a product of nothing but markup, a category that is no path,
 a rule without a letter, a cursor that was never given, a version that no product has, a place that the journal has yet

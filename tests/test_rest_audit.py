@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from starlette.testclient import TestClient
 
+from indexer.store.suspects import Suspect
 from service.audit.ambiguity import Pair
 from service.audit.audit import findings_of
 from service.audit.findings import FINDINGS
@@ -151,6 +152,45 @@ def test_what_cannot_be_decided_changes_nothing(
     refused = client.post(MUG, json=body, headers=headers)
     assert (refused.status_code, refused.json()["code"]) == (status, code)
     assert client.get("/v1/products/mug-Arbel-alba").json()["category"] == POTS
+
+
+def test_tags_are_put_right_found_right_and_taken_back(client: TestClient) -> None:
+    """All that are told from a half on, in one call; a decision about what was seen otherwise changes nothing."""
+    listed(client)
+    serving: Serving = client.app.state.serving  # type: ignore[attr-defined]  # typed as any ASGI application
+    mug, url = "mug-Arbel-bora", f"{TAGS}/mug-Arbel-bora/decision"
+    with serving.live.reading():
+        key = serving.live.labels.key(mug)
+    assert key is not None
+    faults = (("clay", "missing", 0.9), ("mug", "wrong", 0.7), ("blue", "missing", 0.4))
+    serving.live.records.suspects.replace([key], [Suspect(key, tags=faults)])
+    for body, headers, status, code in (
+        ({"action": "fix", "carried": ["cup"]}, {}, 409, "decision_conflict"),
+        ({"action": "fix", "tags": ["red"]}, {}, 409, "decision_conflict"),
+        ({"action": "fix"}, {"If-Match": '"7"'}, 412, "version_conflict"),
+        ({"action": "drop"}, {}, 422, "invalid_request"),
+    ):
+        refused = client.post(url, json=body, headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (status, code)
+    fixed = client.post(url, json={"action": "fix", "carried": ["mug"], "author": "Ann"}).json()
+    assert (fixed["missing"], fixed["wrong"], fixed["author"]) == (["clay"], ["mug"], "Ann")
+    assert fixed["items"] == [{"id": mug, "outcome": "updated", "version": 2}]
+    product = client.get(f"/v1/products/{mug}").json()
+    assert (product["tags"], product["provenance"], product["category"]) == (["clay"], "human", MUGS)
+    told = client.get("/v1/decisions", params={"kind": "tags"}).json()["items"]
+    assert [(each["number"], each["detail"]) for each in told] == [
+        (fixed["number"], {"ids": [mug], "missing": ["clay"], "wrong": ["mug"], "seqs": [81, 81]})
+    ]
+    undone = client.post(f"/v1/decisions/{fixed['number']}:undo", json={"author": "Ben"})
+    assert undone.status_code == 200, undone.text
+    product = client.get(f"/v1/products/{mug}").json()
+    assert (product["tags"], product["provenance"]) == (["mug"], "supplier")
+    listed(client)  # all that changed is looked at
+    serving.live.records.suspects.replace([key], [Suspect(key, tags=faults)])
+    kept = client.post(url, json={"action": "keep", "tags": ["clay"]}).json()
+    assert (kept["items"], kept["missing"], kept["wrong"]) == ([], ["clay"], [])
+    gone = client.post(f"{TAGS}/nobody/decision", json={"action": "keep"})
+    assert (gone.status_code, gone.json()["code"]) == (404, "product_not_found")
 
 
 def test_nobody_can_be_decided_about(client: TestClient) -> None:

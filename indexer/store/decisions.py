@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from indexer.errors import DecisionConflict, DecisionNotFound
-from indexer.store import settlements, suspects
+from indexer.store import settlements, suspects, tagfaults
 from indexer.store.moment import now_text
 from indexer.store.putback import undone
 from indexer.store.rows import Written
@@ -219,5 +219,7 @@ def _insert(connection: sa.Connection, decision: Decision, detail: Mapping[str, 
 
 
 def _decided(row: Any) -> Decided:  # noqa: ANN401 - a row of the table
-    detail = {name: value for name, value in row.detail.items() if name not in {KEPT, suspects.UPHELD}}
+    detail = {
+        name: value for name, value in row.detail.items() if name not in {KEPT, suspects.UPHELD, tagfaults.SETTLED}
+    }
     return Decided(row.number, row.at, row.author, row.kind, row.action, row.subject, detail, row.undone_at)

@@ -10,19 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from typing import Any
 
 import sqlalchemy as sa
 
-from indexer.store import schema
+from indexer.store import schema, tagfaults
 from indexer.store.schema import chunks, decisions, labels, products, suspects, twins, upheld
+from indexer.store.tagfaults import TagFault
 from taxonomy.names import SEPARATOR
 
 Connecting = Callable[[], AbstractContextManager[sa.Connection]]
 Connection = sa.Connection
-TagFault = tuple[str, str, float]
-"""A tag, `missing` or `wrong`, and how likely that is."""
-
 WRITTEN = 5_000
 """Suspects that are written at a time."""
 UPHELD = "upheld"
@@ -155,6 +154,13 @@ class Suspects:
                 found.update((row.id, _suspected(row)) for row in connection.execute(query))
         return found
 
+    def faults(self, product_id: str) -> tuple[TagFault, ...]:
+        """Return what is suspected of the tags of a product, the likeliest fault first."""
+        query = sa.select(suspects.c.tags).join(products, products.c.key == suspects.c.key)
+        with self._reading() as connection:
+            found = connection.scalar(query.where(products.c.id == product_id)) or ()
+        return tuple((tag, fault, probability) for tag, fault, probability in found)
+
     def naming(self, keys: Collection[int]) -> list[int]:
         """Return the keys of products whose suspicion names one of `keys` as a neighbour; every suspect is read."""
         wanted = set(keys)
@@ -225,7 +231,7 @@ class Suspects:
 def replace(connection: sa.Connection, keys: Collection[int], found: Sequence[Suspect]) -> None:
     """Let `found` be all that is suspected of the products `keys`, inside a transaction.
 
-    Of products that are gone by now, and of labels that a person has found right, nothing is kept.
+    Of products that are gone by now, and of labels and tags that a person has found right, nothing is kept.
     """
     for some in chunks(keys):
         connection.execute(suspects.delete().where(suspects.c.key.in_(some)))
@@ -239,12 +245,15 @@ def _insert(connection: sa.Connection, found: Sequence[Suspect]) -> None:
         query = sa.select(*columns).join_from(products, labels).where(products.c.key.in_(some))
         now.update((row.key, row) for row in connection.execute(query))
     right = upheld_of(connection, [row.id for row in now.values()])
+    tagged = [now[each.key].id for each in found if each.tags and each.key in now]
+    settled = tagfaults.settled_tags(connection, tagged)
     rows = []
     for suspect in found:
         if (row := now.get(suspect.key)) is None:
             continue
         is_right = right.get(row.id) == (row.node_id, row.content_hash)
-        rows += [] if is_right and not suspect.tags else [_row(suspect, label=not is_right)]
+        told = replaced(suspect, tags=tagfaults.unsettled(suspect.tags, settled.get(row.id, ())))
+        rows += [] if (is_right or not told.suggested) and not told.tags else [_row(told, label=not is_right)]
     if rows:
         connection.execute(suspects.insert(), rows)
 

@@ -101,7 +101,7 @@ def decide_label(changing: Changing, label: Label, verb: Verb, author: str = "")
     except VersionConflict as error:
         if label.version is not None:
             raise
-        raise _overtaken(error.product_id) from error
+        raise overtaken(error.product_id) from error
 
 
 def decide_pattern(changing: Changing, pattern: str, verb: Verb, author: str = "") -> Settled:
@@ -118,7 +118,7 @@ def decide_pattern(changing: Changing, pattern: str, verb: Verb, author: str = "
     try:
         return _carried_out(changing, verb, pattern, author, versions, categories)
     except VersionConflict as error:
-        raise _overtaken(error.product_id) from error
+        raise overtaken(error.product_id) from error
 
 
 def _carried_out(  # noqa: PLR0917 - what is decided about what, by whom, of which versions, to become what
@@ -146,7 +146,8 @@ def _carried_out(  # noqa: PLR0917 - what is decided about what, by whom, of whi
     return Settled(decided, written, max((each.seq for each in written), default=changing.live.seq))
 
 
-def _overtaken(product_id: str) -> DecisionConflict:
+def overtaken(product_id: str) -> DecisionConflict:
+    """Return what is raised when a product was changed while it was decided about."""
     return DecisionConflict(
         f"product {product_id[:80]!r} was changed while it was decided about; nothing was changed: look at it again"
     )

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from indexer.store.suspects import Suspect, TagFault
+from indexer.store.suspects import Suspect
+from indexer.store.tagfaults import TagFault
 from service.audit.ambiguity import Pair
 from service.audit.patterns import BELIEVED, Column, Pattern, Placed, patterns
 from service.audit.suspicion import Suspicions, severity

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from indexer.live import Live
-from indexer.store.suspects import Listed, Place, Suspected, TagFault, Wanted
+from indexer.store.suspects import Listed, Place, Suspected, Wanted
+from indexer.store.tagfaults import TagFault
 from service.audit.ambiguity import Pair
 from taxonomy.names import SEPARATOR
 from taxonomy.tree import TaxonomyError, Tree
@@ -157,6 +158,10 @@ class Reading:
             yield some
             after = some[-1].place
             left = None if left is None else left - len(some)
+
+    def faults(self, product_id: str) -> tuple[TagFault, ...]:
+        """Return what is told of the tags of a product, the likeliest fault first."""
+        return self._suspects.faults(product_id)
 
     def _told(self, found: Sequence[Suspected]) -> list[DoubtedLabel]:
         named = self._suspects.listed({key for each in found for key in each.suspect.neighbours})

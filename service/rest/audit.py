@@ -15,13 +15,14 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 
 from indexer.intake.update import path_of
-from indexer.product import CATEGORY_CHARS
+from indexer.product import CATEGORY_CHARS, TAG_COUNT
 from indexer.store.suspects import Wanted
 from indexer.store.twins import DUPLICATES
 from service.audit.audit import AUDIT, findings_of
 from service.audit.deciding import Label, Settled, decide_label, decide_pattern
 from service.audit.findings import FLOOR
 from service.audit.reading import AmbiguousPair, DoubtedLabel, Reading, Where
+from service.audit.retagging import LEAST, Tagged, decide_tags
 from service.rest.api import BODY, PAGE_DEFAULT, PAGE_LIMIT, Json, refusals
 from service.rest.asking import serving_of, settings_of
 from service.rest.bodies import BodyRoute
@@ -29,6 +30,7 @@ from service.rest.cursors import cursor_of, place_of
 from service.rest.images import Body
 from service.rest.parameters import IfMatch, ProductId, expected
 from service.rest.problems import InvalidCursor
+from service.rest.schemas import Tag
 from service.rest.taxonomies import Author, Category
 from service.serving import Serving
 
@@ -194,6 +196,18 @@ class PatternDecision(Body):
     author: Author = ""
 
 
+class TagDecision(Body):
+    """What is decided about tags of a product."""
+
+    action: Verb
+    tags: list[Tag] = Field([], max_length=TAG_COUNT, description="Which of those that are told; all without.")
+    least: float = Field(LEAST, ge=0, le=1, description="Without `tags`: those from this probability on.")
+    carried: list[Tag] | None = Field(
+        None, max_length=TAG_COUNT, description="All tags of the product that were seen; 409 when they are others now."
+    )
+    author: Author = ""
+
+
 class DecidedItem(BaseModel):
     """What became of one product."""
 
@@ -212,6 +226,13 @@ class LabelsDecided(BaseModel):
     subject: str
     seq: int
     items: list[DecidedItem] = Field(description="Products whose labels were put right; none of a keep.")
+
+
+class TagsDecided(LabelsDecided):
+    """A decision about tags: those that were told as missing, and as wrong, and are therefore no more."""
+
+    missing: list[str]
+    wrong: list[str]
 
 
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before.")]
@@ -323,6 +344,19 @@ def decide_about_label(request: Request, product_id: ProductId, body: LabelDecis
     version = expected(product_id, if_match).get(product_id)
     label = Label(product_id, body.category, body.stored, version)
     return Json(_settled(decide_label(serving_of(request), label, body.decision, body.author)))
+
+
+@router.post(
+    "/audit/tags/{product_id:rest}/decision",
+    response_model=TagsDecided,
+    responses=refusals(*BODY, 404, 409, 412, 507),
+)
+def decide_about_tags(request: Request, product_id: ProductId, body: TagDecision, if_match: IfMatch = None) -> Json:
+    """Add the missing and remove the wrong tags of a product (`fix`), or find its tags right (`keep`)."""
+    version = expected(product_id, if_match).get(product_id)
+    tagged = Tagged(product_id, body.tags, body.least, body.carried, version)
+    settled = decide_tags(serving_of(request), tagged, body.action, body.author)
+    return Json(_settled(settled) | {name: settled.decided.detail[name] for name in ("missing", "wrong")})
 
 
 @router.post(
