@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -83,12 +84,21 @@ def write_mapping(meanings: Sequence[Meaning], out: Path) -> None:
         return
     if out.suffix.lower() != ".csv":
         raise TaxonomyError(f"{out.name!r} is no mapping file; end its name with .csv or .json")
+    told = [
+        entry
+        | {
+            "examples": " | ".join(entry["examples"]),
+            "others": " | ".join(f"{other['path']} ({other['share']:.0%})" for other in entry["others"]),
+        }
+        for entry in entries
+    ]
+    # csv quotes a carriage return only when it ends lines; unquoted, readers would take it for one that does.
+    returns = any("\r" in cell for entry in told for cell in entry.values() if isinstance(cell, str))
     with out.open("w", encoding="utf-8", newline="") as file:
-        rows = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        quoting: Literal[0, 1] = 1 if returns else 0  # csv.QUOTE_ALL, csv.QUOTE_MINIMAL
+        rows = csv.DictWriter(file, COLUMNS, lineterminator="\n", quoting=quoting)
         rows.writeheader()
-        for entry in entries:
-            others = " | ".join(f"{other['path']} ({other['share']:.0%})" for other in entry["others"])
-            rows.writerow(entry | {"examples": " | ".join(entry["examples"]), "others": others})
+        rows.writerows(told)
 
 
 @dataclass(slots=True)
@@ -185,8 +195,10 @@ def _json_entries(file: Path, text: str) -> Iterable[tuple[str, Mapping[str, obj
 
 
 def _csv_entries(file: Path, text: str) -> Iterable[tuple[str, Mapping[str, object]]]:
-    lines = text.splitlines(keepends=True)
-    delimiter = ";" if lines and lines[0].count(";") > lines[0].count(",") else ","  # as spreadsheets save it
+    lines = StringIO(text, newline="")  # not splitlines, which ends lines at signs that a cell may hold
+    head = lines.readline()
+    lines.seek(0)
+    delimiter = ";" if head.count(";") > head.count(",") else ","  # as spreadsheets save it
     rows = csv.DictReader(lines, delimiter=delimiter)
     try:
         if missing := [name for name in READ if name not in (rows.fieldnames or ())]:

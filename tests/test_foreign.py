@@ -112,6 +112,15 @@ def test_a_mapping_is_written_as_it_is_read(tmp_path: Path) -> None:
     assert ForeignMap.read(saved, MAPPER).find("cups, big") == "Home > Kitchen > Pans"
 
 
+@pytest.mark.parametrize("sign", ["\r", "\n", "\x0b", "\x1c", "\x85", "\u2028"])
+def test_a_cell_may_hold_signs_that_end_lines_elsewhere(tmp_path: Path, sign: str) -> None:
+    """Titles of a source that nobody has normalised are examples in the file."""
+    meaning = Meaning(f"Tassen{sign}Becher", "Sports > Balls", "map", examples=(f"A{sign}B",))
+    write_mapping([meaning, Meaning("Else", "", "ignore")], tmp_path / "mapping.csv")
+    known = ForeignMap.read(tmp_path / "mapping.csv", MAPPER)
+    assert [known.find(each) for each in (meaning.foreign, "else")] == ["Sports > Balls", ""]
+
+
 def test_a_source_is_read_by_a_mapping(tmp_path: Path) -> None:
     """Its categories mean what the file says and stay as facts; without one its foreign category does."""
     known = ForeignMap.read(mapping(tmp_path, HEADER + "Mugs & more,Pans,map\nSale,,ignore\n"), MAPPER)
