@@ -175,3 +175,7 @@ def content_hash(product: Product) -> str:
         digest.update(f"{part}\0".encode())
         digest.update(np.asarray(product.vectors[part], "<f4").tobytes())
     return digest.hexdigest()
+
+
+NOTHING = content_hash(Product(""))
+"""Content of a product without text, picture or vector, as of one whose pictures could not be read: it says nothing."""

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
@@ -22,9 +23,12 @@ from indexer.memory.contents import Contents
 from indexer.product import Product
 from indexer.store.decisions import Decision
 from indexer.store.records import Record, Written
+from indexer.store.twins import Regrouped
 from indexer.vectors import Changing, Keys
 from service.answer import Answer
+from service.duplicates.scan import scan
 from service.duplicates.screening import OnDuplicate
+from service.duplicates.standing import Standing
 from service.engine import Engine
 from service.settings import ServiceSettings
 
@@ -129,6 +133,21 @@ def test_products_are_looked_up_while_a_change_comes_into_memory(
     engine.put([replace(PAN, id=f"new{n}", title=f"{PAN.title} {n}") for n in range(70)])
     assert not any(name.startswith("new") for name in found[0])
     assert any(name.startswith("new") for name in found[1])
+
+
+def test_who_says_nothing_is_like_nobody(engine: Engine) -> None:
+    """Products whose pictures could not be read, or whose title is a dash: no copies of each other, however found."""
+    mute = [Product(f"mute{n}", "-."[n : n + 1], images=(f"https://shop.example/{n}.jpg",)) for n in range(4)]
+    outcomes = engine.put(mute, on_duplicate="reject")
+    assert [each.outcome for each in outcomes if isinstance(each, Written)] == ["created"] * 4
+    assert [told(engine, each.id) for each in mute] == [{}, {}, {}, {}]
+    found = scan(engine.live, engine.judging())
+    keys = {each.key for each in engine.live.records.get([each.id for each in mute]).values()}
+    assert keys.isdisjoint(found.groups.keys.tolist())
+    assert keys.isdisjoint(found.pairs.left.tolist())
+    changed = Standing().update(engine, np.array(sorted(keys), np.int64), [])
+    assert isinstance(changed, Regrouped)
+    assert [(twin.left, twin.right) for twin in changed.twins if keys & {twin.left, twin.right}] == []
 
 
 def test_a_duplicate_is_refused_with_its_reason_and_nothing_is_stored(engine: Engine) -> None:

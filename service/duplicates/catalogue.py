@@ -65,6 +65,8 @@ class Catalogue:
 def _content(traits: Traits) -> Keys:
     """Return a number that is equal for listings which say the same and go by the same article numbers."""
     content = traits.content.copy()
+    mute = np.flatnonzero(content == 0)  # who says nothing is no copy of anybody
+    content[mute] = mute + 1
     for name in STATED:
         rows, values = traits.everything.having(NUMBER_OF[name])
         np.add.at(content, rows, mixed(values))

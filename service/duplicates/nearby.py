@@ -14,6 +14,7 @@ import numpy as np
 
 from indexer.codes import codes_of, content_code
 from indexer.live import Live
+from indexer.product import NOTHING
 from indexer.store.records import Stored
 from indexer.vectors import Keys
 
@@ -70,6 +71,7 @@ class Shelf:
             for row, mate in zip(rows.tolist(), mates.tolist(), strict=True):
                 key = new[row]
                 known = mate in there and not apart[mate] and not apart[key]
+                known = known and stored[key].record.content_hash != NOTHING
                 if known and content_of(there[mate]) == content_of(stored[key]):
                     self._first[key] = min(self._first[key], mate)
                     self._mates.setdefault(key, []).append(mate)

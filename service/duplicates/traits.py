@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from indexer.codes import gtin, gtins_in, maker_number
 from indexer.price import Price
-from indexer.product import Product
+from indexer.product import NOTHING, Product
 from indexer.space.lexicon import column_of
 from service.duplicates.colours import CODES, colours_in
 from service.duplicates.marks import VALUE_BITS, Marks
@@ -89,7 +89,7 @@ def attribute_of(number: int) -> str:
 
 
 def told(product: Product, content: str) -> Said:
-    """Return what a normalised product says. content: its content hash."""
+    """Return what a normalised product says. content: its content hash; who says nothing is equal to nobody."""
     said = Said()
     title = product.title[:TITLE_CHARS].lower()
     words = _TOKEN.findall(_GLUED.sub(r"\1 \2", title))
@@ -105,7 +105,7 @@ def told(product: Product, content: str) -> Said:
     _read_rest(said.everything, product)
     _read_facts(said, product)
     said.phash = next((picture.phash for picture in product.pictures if picture.hash), None)
-    said.content, said.text = int(content[:16], 16), _text_hash(product)
+    said.content, said.text = 0 if content == NOTHING else int(content[:16], 16), _text_hash(product)
     return said
 
 
@@ -215,10 +215,10 @@ def _text_hash(product: Product) -> int:
         *sorted(f"{key}:{value}" for key, value in product.specs),
     ]
     pictures = [picture.hash for picture in product.pictures if picture.hash]
-    if not any(parts) and not pictures:
+    letters = [*(_plain(part) for part in parts), *pictures]
+    if not any(letters):
         return 0
-    letters = "\0".join([*(_plain(part) for part in parts), *pictures])
-    digest = hashlib.blake2b(letters.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    digest = hashlib.blake2b("\0".join(letters).encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "little")
 
 
