@@ -28,6 +28,7 @@ SAYS_MORE = (
     *("/v1/taxonomy/changes", "/v1/taxonomy/changes/{number}:undo"),
     *("/v1/audit/labels", "/v1/audit/tags", "/v1/audit/labels/{product_id}/decision"),
     *("/v1/audit/patterns/{pattern_id}/decision", "/v1/audit/tags/{product_id}/decision"),
+    *("/v1/duplicate-groups", "/v1/decisions"),
 )
 """What keeps to the description may still be refused here: a product of nothing but markup, a category that is no path,
 a rule without a letter, a cursor that was never given, a version that no product has, a place that the journal has yet
