@@ -17,6 +17,12 @@ MISFILED = {f"pan-Hollin-{series}" for series in SERIES}
 """All pans of Hollin, which stand with the mugs."""
 
 
+def gtin(digits: str) -> str:
+    """Return twelve digits with their check digit, so that no two products are taken for the same."""
+    total = sum(int(each) * (1, 3)[place % 2] for place, each in enumerate(digits))
+    return f"{digits}{-total % 10}"
+
+
 def catalogue() -> list[dict[str, Any]]:
     """Return 80 products, twenty a shelf; Hollin's pans are under Mugs, a mug under Pots, another under none."""
     rows = [
@@ -26,8 +32,9 @@ def catalogue() -> list[dict[str, Any]]:
             "brand": maker,
             "category": path,
             "tags": words.split()[0],
+            "gtin": gtin(f"{shelf:04}{len(maker):04}{ord(maker[0]):02}{SERIES.index(series):02}"),
         }
-        for path, words in SHELVES.items()
+        for shelf, (path, words) in enumerate(SHELVES.items(), start=4000)
         for maker in MAKERS
         for series in SERIES
     ]

@@ -96,7 +96,7 @@ def test_a_merge_keeps_one_and_is_taken_back(client: TestClient, group: str) -> 
     """The survivor gets what it lacked; undone, all three are as they were, labels included."""
     before = {name: client.get(f"/v1/products/{name}").json() for name in "ABC"}
     url = f"/v1/duplicate-groups/{group}/decision"
-    decided = client.post(url, json={"action": "merge", "survivor": "B", "fill": True}).json()
+    decided = client.post(url, json={"action": "merge", "ids": ["A", "C"], "survivor": "B", "fill": True}).json()
     assert decided["detail"]["merged"] == ["A", "C"]
     assert decided["detail"]["filled"] == ["brand", "category", "provenance", "tags", "weight"]
     assert [client.get(f"/v1/products/{name}").status_code for name in "ABC"] == [404, 200, 404]
@@ -129,6 +129,8 @@ def test_a_decision_about_what_is_there_no_more_changes_nothing(client: TestClie
     assert (refused.status_code, refused.json()["code"]) == (409, "decision_conflict")
     assert "'P001' is not in group" in refused.json()["detail"]
     assert client.post(url, json={"action": "merge", "ids": ["A"], "survivor": "A"}).status_code == 409
+    refused = client.post(url, json={"action": "merge"})
+    assert refused.json()["detail"].startswith("a merge deletes products, and none is named; name in ids those to be")
     assert client.post(url, json={"action": "keep"}).status_code == 422
     assert client.get("/v1/decisions").json()["items"] == []
 

@@ -30,9 +30,9 @@ MUG = f"{LABELS}/mug-Arbel-alba/decision"
 
 @pytest.fixture
 def client(doubtful: Path, tmp_path: Path) -> Iterator[TestClient]:
-    """Return a client of a service whose labels are partly wrong."""
+    """Return a client of a service whose labels are partly wrong, and that nobody has asked for duplicates."""
     index = shutil.copytree(doubtful, tmp_path / "index")
-    with TestClient(create_app(ServiceSettings(index=index, reach_seconds=60))) as client:
+    with TestClient(create_app(ServiceSettings(index=index, reach_seconds=60, upkeep=False))) as client:
         yield client
 
 

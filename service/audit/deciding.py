@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from indexer.errors import DecisionConflict, PatternNotFound, ProductNotFound, VersionConflict
+from indexer.intake.update import path_of
 from indexer.live import Change, Live, Outcome, Patch
 from indexer.store import suspects
 from indexer.store.decisions import Decided, Decision
@@ -74,7 +75,8 @@ class Label:
 def decide_label(changing: Changing, label: Label, verb: Verb, author: str = "") -> Settled:
     """Put one label right, or find it right, and record who did.
 
-    Raises ProductNotFound; DecisionConflict when the label is not the one that was seen, or nothing is suggested;
+    Raises ProductNotFound; DecisionConflict when the label is not the one that was seen, nothing is suggested, or there
+    is no such category: a fix is no way to add one;
     VersionConflict when the product has not the version that was seen; ProductError for a category that is refused.
     """
     live = changing.live
@@ -95,6 +97,11 @@ def decide_label(changing: Changing, label: Label, verb: Verb, author: str = "")
         if doubted is None or not doubted.suggested.path:
             raise DecisionConflict(f"the label of product {label.id[:80]!r} is not doubted; name its category")
         category = doubted.suggested.path
+    if verb == "fix" and live.tree.find(path_of(category)) is None and category not in live.tree.ids:
+        raise DecisionConflict(
+            f"there is no category {category[:200]!r} to put product {label.id[:80]!r} into; name one of the tree by "
+            "its path or id, or add it to the tree first"
+        )
     version = stored.version if label.version is None else label.version
     try:
         return _carried_out(changing, verb, label.id, author, {label.id: version}, {label.id: category})

@@ -36,9 +36,9 @@ _SAID = {"different": "different", "same": "same product", "variant": "variant",
 class Verdict:
     """What is decided about a group.
 
-    ids: the products that it is about, all of the group when empty; one alone is judged beside each of the others.
-    survivor: which one is kept by `merge`; the one that the group suggests when empty. fill: whether it gets from the
-    others what it lacks.
+    ids: the products that it is about, all of the group when empty; one alone is judged beside each of the others. A
+    `merge` names them always: it deletes products, and the group may hold others by now. survivor: which one is kept
+    by `merge`; the one that the group suggests when empty. fill: whether it gets from the others what it lacks.
     """
 
     verb: Verb
@@ -133,6 +133,11 @@ def _pairs(verdict: Verdict, members: Sequence[str], survivor: str) -> list[tupl
     if verdict.verb == "merge":
         if not survivor:
             raise DecisionConflict("a family of variants suggests no survivor; name the product that is kept")
+        if not verdict.ids:
+            raise DecisionConflict(
+                "a merge deletes products, and none is named; name in ids those to be merged, of "
+                f"{', '.join(members[:9])}"
+            )
         beside = [id_ for id_ in ids if id_ != survivor]
         if not beside:
             raise DecisionConflict(f"{survivor[:80]!r} alone cannot be merged; name a product to merge into it")

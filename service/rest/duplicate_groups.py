@@ -93,7 +93,9 @@ class GroupDecisionBody(Body):
 
     action: Verb
     ids: list[Annotated[str, Field(max_length=ID_CHARS)]] = Field(
-        default_factory=list, max_length=500, description="Its products that are meant; all of them when empty."
+        default_factory=list,
+        max_length=500,
+        description="Its products that are meant; all when empty, but `merge` names them.",
     )
     survivor: str = Field("", max_length=ID_CHARS, description="Which one `merge` keeps; what is suggested when empty.")
     fill: bool = Field(default=False, description="Whether the survivor gets from the others what it lacks.")
