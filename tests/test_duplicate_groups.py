@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -59,6 +60,8 @@ def test_a_group_names_its_survivor_and_what_decided(client: TestClient, group: 
     assert members(client, least=1.0) in ([], [set("ABC")])
     assert client.get("/v1/duplicate-groups/g999").json()["code"] == "group_not_found"
     assert client.get("/v1/duplicate-groups", params={"cursor": "bm9uZQ=="}).json()["code"] == "invalid_cursor"
+    nul = base64.urlsafe_b64encode(b"duplicates g\0").decode()  # which PostgreSQL takes for no text
+    assert client.get("/v1/duplicate-groups", params={"cursor": nul}).json()["code"] == "invalid_cursor"
 
 
 def test_not_a_duplicate_is_remembered(client: TestClient, group: str) -> None:
@@ -132,6 +135,7 @@ def test_a_decision_about_what_is_there_no_more_changes_nothing(client: TestClie
     refused = client.post(url, json={"action": "merge"})
     assert refused.json()["detail"].startswith("a merge deletes products, and none is named; name in ids those to be")
     assert client.post(url, json={"action": "keep"}).status_code == 422
+    assert client.post(url, json={"action": "same", "author": "a\0b"}).status_code == 422
     assert client.get("/v1/decisions").json()["items"] == []
 
     assert client.post(url, json={"action": "merge", "ids": ["A", "C"], "survivor": "A"}).status_code == 200

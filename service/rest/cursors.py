@@ -21,7 +21,7 @@ def place_of(listed: str, cursor: str | None) -> str | None:
         name, _, place = base64.b64decode(cursor, b"-_", validate=True).decode().partition(" ")
     except (binascii.Error, ValueError):
         name = place = ""
-    if name != listed or not place:
+    if name != listed or not place.isprintable() or not place:
         raise InvalidCursor("this cursor was not given by this list; start without one")
     return place
 

@@ -29,7 +29,7 @@ REFERENCE_CHARS = 2_048
 DIMENSIONS = 16_384
 """Numbers in one vector at most."""
 
-_VISIBLE = r"^[^\x00-\x1F\x7F-\x9F]*$"
+VISIBLE = r"^[^\x00-\x1F\x7F-\x9F]*$"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DATA_URL = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
 
@@ -82,7 +82,7 @@ class ImageBody(Body):
         BeforeValidator(read_base64),
         WithJsonSchema({"type": "string", "minLength": 4, "description": "The bytes in base64, or a `data:` URL."}),
     ]
-    name: str = Field("", max_length=REFERENCE_CHARS, pattern=_VISIBLE, description="Such as the name of its file.")
+    name: str = Field("", max_length=REFERENCE_CHARS, pattern=VISIBLE, description="Such as the name of its file.")
 
     @model_validator(mode="wrap")
     @classmethod

@@ -17,7 +17,7 @@ from service.console.plantings import PATHS, effect_facts, history_facts
 from service.rest.api import BODY, Json, refusals
 from service.rest.asking import serving_of
 from service.rest.bodies import BodyRoute
-from service.rest.images import Body
+from service.rest.images import VISIBLE, Body
 from taxonomy.changes import CHANGE_LIMIT, PART_LIMIT, TEXT_CHARS, changes_of
 from taxonomy.names import NAME_CHARS
 from taxonomy.rules import CHARS, WORD_LIMIT
@@ -84,7 +84,9 @@ _CHANGES = _list(
     CHANGE_LIMIT,
 )
 
-Author = Annotated[str, Field(max_length=AUTHOR_CHARS, description="Who asks for it; kept in the history.")]
+Author = Annotated[
+    str, Field(max_length=AUTHOR_CHARS, pattern=VISIBLE, description="Who asks for it; kept in the history.")
+]
 
 
 class ChangesBody(Body):
