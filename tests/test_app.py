@@ -60,7 +60,7 @@ def unsteady(own_index: Path) -> Iterator[tuple[TestClient, Unsteady]]:
 
 def test_before_it_has_started_the_service_is_alive_and_not_ready(built_index: Path) -> None:
     """Whoever asks meanwhile is told to come back."""
-    client = TestClient(create_app(ServiceSettings(index=built_index)))
+    client = TestClient(create_app(ServiceSettings(index=built_index, upkeep=False)))
     assert client.get("/livez").json() == {"status": "ok"}
     asks: list[Callable[[], Any]] = [
         lambda: client.get("/readyz"),
@@ -76,7 +76,7 @@ def test_before_it_has_started_the_service_is_alive_and_not_ready(built_index: P
 
 def test_after_it_has_started_the_service_is_ready_until_it_stops(built_index: Path) -> None:
     """A load balancer that asks sees both."""
-    client = TestClient(create_app(ServiceSettings(index=built_index)))
+    client = TestClient(create_app(ServiceSettings(index=built_index, upkeep=False)))
     with client:
         assert client.get("/readyz").status_code == 200
     assert client.get("/readyz").status_code == 503

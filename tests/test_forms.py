@@ -47,7 +47,9 @@ def document(body: bytes, image_bytes: int = 1_000) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def small(built_index: Path) -> Iterator[TestClient]:
     """Return a client of a service that takes images of 1,000 bytes and bodies of 10,000."""
-    with TestClient(create_app(ServiceSettings(index=built_index, image_bytes=1_000, body_bytes=10_000))) as client:
+    with TestClient(
+        create_app(ServiceSettings(index=built_index, upkeep=False, image_bytes=1_000, body_bytes=10_000))
+    ) as client:
         yield client
 
 

@@ -49,7 +49,7 @@ def test_the_page_shows_the_facts_of_the_index(reader: TestClient) -> None:
 
 def test_the_page_says_so_while_the_index_is_not_open(built_index: Path) -> None:
     """It never fails for want of facts."""
-    page = TestClient(create_app(ServiceSettings(index=built_index))).get("/")
+    page = TestClient(create_app(ServiceSettings(index=built_index, upkeep=False))).get("/")
     assert page.status_code == 200
     assert "The index is not open yet" in page.text
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import signal
@@ -22,7 +23,8 @@ COMMAND = (sys.executable, "-c", "from service.cli import main; main()")
 def serving(built_index: Path) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     """Yield a service on a free port and the lines that it said, up to the one to paste."""
     command = [*COMMAND, "serve", "--index", str(built_index), "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+    still = os.environ | {"AISLE_UPKEEP": "false"}  # the index is shared with other tests
+    with subprocess.Popen(command, cwd=ROOT, env=still, stderr=subprocess.PIPE, text=True) as process:
         said: list[str] = []
         while process.stderr is not None and (line := process.stderr.readline()):
             said.append(line.strip())

@@ -269,6 +269,8 @@ def address(process: subprocess.Popen[str]) -> str:
     """Return where it serves, once it says so."""
     while process.stderr is not None and (line := process.stderr.readline()):
         if found := re.search(r"on (http://\S+) until", line):
+            # Read to the end: who writes into a pipe that is full waits until somebody reads it.
+            threading.Thread(target=process.stderr.read, daemon=True).start()
             return found[1]
     raise AssertionError("it did not start")
 

@@ -407,14 +407,14 @@ def test_unchanged_content_is_not_encoded_again(live: Live, database: Database) 
 def test_what_another_process_wrote_is_followed(live: Live, tmp_path: Path) -> None:
     """A change in the store shows after `follow`; content that the other did not encode is encoded here, and kept."""
     other = open_store(tmp_path / "index")
-    record = Record(Product("kite", "Stunt kite", category="Toys"), "hash")
+    record = Record(Product("kite", "Stunt kite", category="Toys"), "0123456789abcdef" * 2)
     other.write([record])
     other.delete(["ball"])
     other.close()
 
     assert live.follow() == 5
     assert (nearest(live, "stunt kite"), category(live, "kite"), live.labels.key("ball")) == (["kite"], "Toys", None)
-    assert live.records.known(["hash"], ENCODER.name) == {"hash"}
+    assert live.records.known(["0123456789abcdef" * 2], ENCODER.name) == {"0123456789abcdef" * 2}
 
 
 def test_a_refusing_store_changes_nothing_in_memory(live: Live, database: Database) -> None:

@@ -59,13 +59,13 @@ def list_decisions(
     return Json({"items": [decision_shown(each) for each in page], "next": more})
 
 
-@router.get("/{number}", response_model=DecisionShown, responses=refusals(404, 422))
+@router.get("/{number:int}", response_model=DecisionShown, responses=refusals(404, 422))
 def get_decision(request: Request, number: Number) -> Json:
     """Return one decision."""
     return Json(decision_shown(serving_of(request).live.records.decisions.get(number)))
 
 
-@router.post("/{number}:undo", response_model=DecisionShown, responses=refusals(*BODY, 404, 409, 507))
+@router.post("/{number:int}:undo", response_model=DecisionShown, responses=refusals(*BODY, 404, 409, 507))
 def undo_decision(request: Request, body: UndoBody, number: Number) -> Json:
     """Take a decision back, as a decision of its own: products that it deleted are there again, labels as they were.
 
