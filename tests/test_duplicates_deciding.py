@@ -54,7 +54,7 @@ def test_of_two_who_merge_each_other_one_is_refused(engine: Beaten) -> None:
     grouped(engine, 2)
     engine.loses = "D0"
     with pytest.raises(DecisionConflict, match="'D0' was changed while it was decided about; nothing was changed"):
-        decide(engine, GROUP, Verdict("merge", survivor="D0"))
+        decide(engine, GROUP, Verdict("merge", ["D1"], survivor="D0"))
     assert sorted(engine.live.records.get(["D0", "D1"])) == ["D1"]
 
 
