@@ -21,15 +21,13 @@ import numpy.typing as npt
 
 from service.duplicates.comparison import COLUMN, FEATURES
 from service.duplicates.forest import Forest
-from service.duplicates.verdict import DIFFERENT, IDENTICAL, SAME, SAME_PICTURE, VARIANT, Codes, Floats
+from service.duplicates.verdict import DIFFERENT, IDENTICAL, PICTURE_BITS, SAME, SAME_PICTURE, VARIANT, Codes, Floats
 
 FORMAT = 1
 SHIPPED = Path(__file__).with_name("decider.json")
 FACT = "decider"
 """Name of the fact in the record store under which an index keeps its own."""
 
-SAME_PICTURE_BITS = 4
-"""As `compose.SAME_PICTURE`."""
 ONE_ARTICLE, CERTAIN = 0.97, 0.999
 """Least probability of what has one GTIN and no contradiction, and of what is identical."""
 
@@ -106,7 +104,7 @@ class Decider:
         same = np.where(equal, np.maximum(same, CERTAIN), same)
         variant = np.minimum(variant, 1 - same)
         verdicts = np.where(same >= 0.5, SAME, np.where(variant >= (1 - same) / 2, VARIANT, DIFFERENT))
-        pictured = (verdicts == DIFFERENT) & (features[:, COLUMN["picture_bits"]] <= SAME_PICTURE_BITS)
+        pictured = (verdicts == DIFFERENT) & (features[:, COLUMN["picture_bits"]] <= PICTURE_BITS)
         verdicts = np.where(equal, IDENTICAL, np.where(pictured, SAME_PICTURE, verdicts))
         return Decided(verdicts.astype(np.int8), same.astype(np.float32), variant.astype(np.float32))
 

@@ -14,6 +14,7 @@ from service.duplicates.comparison import COLUMN
 from service.duplicates.marks import VALUE_BITS
 from service.duplicates.quantities import DIMENSIONS
 from service.duplicates.traits import NUMBER_OF, Said, Told
+from service.duplicates.verdict import PICTURE_BITS
 
 MOST = 8
 """Pieces of evidence that are told of a pair."""
@@ -89,7 +90,7 @@ def _measures(left: Said, right: Said, features: npt.NDArray[np.float32]) -> Ite
     if not isnan(image):
         yield 1.8 + abs(image - 0.7), f"similarity of pictures {image:.2f}"
     if not isnan(bits):
-        yield (5.5 if bits <= 4 else 1.0), f"pictures differ in {bits:.0f} of {BITS} bits"
+        yield (5.5 if bits <= PICTURE_BITS else 1.0), f"pictures differ in {bits:.0f} of {BITS} bits"
     if not isnan(ratio):
         yield (4.0 if ratio < 0.5 else 1.0), f"prices {left.price:g} and {right.price:g}"
 

@@ -24,6 +24,7 @@ from service.duplicates.judging import Judging
 from service.duplicates.verdict import (
     DIFFERENT,
     IDENTICAL,
+    PICTURE_BITS,
     SAME,
     SAME_PICTURE,
     VARIANT,
@@ -35,9 +36,6 @@ from service.duplicates.verdict import (
 )
 from service.vote.search import Neighbourhood
 
-PICTURE_BITS = 4
-"""Bits of 64 in which the perceptual hashes of one picture differ at most: decoded smaller, 42 of 300 photos differed
-in 2 and one in 4 (benchmarks/images.py)."""
 NEAREST = 12
 """Neighbours that are judged for an answer; whoever asks for more duplicates gets more of them judged."""
 SHARED = 16

@@ -15,8 +15,8 @@ from indexer.space import Projected
 from indexer.vectors import Keys
 from service.answer import Duplicate
 from service.duplicates.judging import Judging
-from service.duplicates.lookup import NEAREST, ORDER, PICTURE_BITS, SAID_SO, SHARED, Wanted, overruled, said_of, told
-from service.duplicates.verdict import VERDICTS
+from service.duplicates.lookup import NEAREST, ORDER, SAID_SO, SHARED, Wanted, overruled, said_of, told
+from service.duplicates.verdict import PICTURE_BITS, VERDICTS
 
 ALIKE = 0.5
 """Cosine in a view from which two products are worth judging."""
