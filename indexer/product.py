@@ -78,6 +78,11 @@ class Product:
         return dict(self.facts)
 
     @property
+    def main_picture(self) -> Picture | None:
+        """The first of its pictures that could be read."""
+        return next((picture for picture in self.pictures if picture.hash), None)
+
+    @property
     def voice(self) -> float:
         """How much the label counts: 0 for one that a machine gave and nobody confirmed."""
         return 0.0 if self.provenance == "machine" else self.weight

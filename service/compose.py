@@ -205,7 +205,7 @@ class _Shown:
                 similarity=round(similarity, 6),
                 weight=round(weight, 6),
                 brought_by=tuple(name for name, some in self.brought.items() if some[row, place]),
-                picture=next((each.hash for each in self.stored[key].record.product.pictures if each.hash), None),
+                picture=main.hash if (main := self.stored[key].record.product.main_picture) else None,
             )
             for place, (key, similarity, node, here, weight) in enumerate(places)
             if here and key in self.stored

@@ -117,7 +117,7 @@ def candidates(live: Live, asked: Asked, nearest: int, said: Sequence[dict[str, 
     own = zip((content_code(content_hash(each)) for each in products), codes_of(products), strict=True)
     found.append(contents.codes.search([(content, *numbers) for content, numbers in own], SHARED))
     for row, product in enumerate(products):
-        picture = next((each for each in product.pictures if each.hash), None)
+        picture = product.main_picture
         keys = [] if picture is None else contents.lookalikes.search(picture.phash, PICTURE_BITS)[0][:SHARED].tolist()
         keys += [key for each in said[row] if (key := live.labels.key(each)) is not None]
         found.append((np.full(len(keys), row), np.array(keys, np.int64)))

@@ -131,7 +131,7 @@ def _around(live: Live, shelf: Shelf, keys: Keys, near: Near) -> set[tuple[int, 
     rows.append(keys[at])
     others.append(sharing)
     for key, product in zip(keys.tolist(), products, strict=True):
-        picture = next((each for each in product.pictures if each.hash), None)
+        picture = product.main_picture
         if picture is not None:
             alike = contents.lookalikes.search(picture.phash, BITS)[0][:LOOKALIKES]
             rows.append(np.full(len(alike), key, np.int64))

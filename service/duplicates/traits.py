@@ -104,7 +104,7 @@ def told(product: Product, content: str) -> Said:
     said.title = {number: word for number, word in said.title.items() if number >> VALUE_BITS != NUMBER_OF["gtin"]}
     _read_rest(said.everything, product)
     _read_facts(said, product)
-    said.phash = next((picture.phash for picture in product.pictures if picture.hash), None)
+    said.phash = product.main_picture.phash if product.main_picture else None
     said.content, said.text = 0 if content == NOTHING else int(content[:16], 16), _text_hash(product)
     return said
 

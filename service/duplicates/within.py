@@ -64,7 +64,6 @@ class Within:
 
 def candidates(products: Sequence[Product], asked: Projected) -> tuple[Keys, Keys]:
     """Return pairs of rows worth judging, the later one first: near by vector, of one code, or of one picture."""
-    size = len(products)
     pairs = {pair for vectors in asked.vectors.values() for pair in _near(np.asarray(vectors, np.float32))}
     having: dict[int, list[int]] = {}
     for row, (product, numbers) in enumerate(zip(products, codes_of(products), strict=True)):
@@ -72,7 +71,7 @@ def candidates(products: Sequence[Product], asked: Projected) -> tuple[Keys, Key
             having.setdefault(code, []).append(row)
     for rows in having.values():
         pairs.update((later, earlier) for at, later in enumerate(rows) for earlier in rows[max(0, at - SHARED) : at])
-    shown = [(row, hash_) for row in range(size) if (hash_ := _phash(products[row])) is not None]
+    shown = [(row, picture.phash) for row, each in enumerate(products) if (picture := each.main_picture)]
     if len(shown) <= BLOCK:
         pairs.update(
             (two[0], one[0]) for one, two in combinations(shown, 2) if (one[1] ^ two[1]).bit_count() <= PICTURE_BITS
@@ -93,7 +92,3 @@ def _near(vectors: np.typing.NDArray[np.float32]) -> set[tuple[int, int]]:
         at, place = np.nonzero(np.take_along_axis(alike, best, axis=1) >= ALIKE)
         pairs.update(zip((start + at).tolist(), best[at, place].tolist(), strict=True))
     return pairs
-
-
-def _phash(product: Product) -> int | None:
-    return next((each.phash for each in product.pictures if each.hash), None)

@@ -192,7 +192,7 @@ def _product_shown(listed: Listed) -> dict[str, Any]:
         "path": product.category,
         "brand": product.brand,
         "version": listed.stored.version,
-        "picture": next((each.hash for each in product.pictures if each.hash), None),
+        "picture": product.main_picture.hash if product.main_picture else None,
         "group_id": listed.group or None,
         "survivor": listed.survivor,
         "reasons": list(listed.reasons),
