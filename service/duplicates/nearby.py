@@ -1,6 +1,6 @@
 """Which stored products are worth judging beside some of them: near by vector or words, of one number or picture.
 
-It is for a product what `candidates` is for the whole catalogue. Products of equal content are one here: the first of
+It is for a product what `candidates` is for the whole catalogue, within the same bounds. Products of equal content are one here: the first of
 them, by key, stands for all, unless somebody has said something of one of them.
 """
 
@@ -17,15 +17,12 @@ from indexer.live import Live
 from indexer.product import NOTHING
 from indexer.store.records import Stored
 from indexer.vectors import Keys
+from service.duplicates.candidates import BITS, COMMON, LOOKALIKES
 
 AT_ONCE = 8
 """Products that are searched for at a time, while changes wait."""
 COPIES = 16
 """Products of one content that are looked at to find the first of them."""
-COMMON = 60
-"""Products that one article number may be of."""
-LOOKALIKES, BITS = 32, 6
-"""Products whose pictures look alike that are taken, and in how many bits of 64 their hashes may differ."""
 
 
 @dataclass(frozen=True, slots=True)
