@@ -17,8 +17,8 @@ import numpy.typing as npt
 from indexer.vectors import Keys, Reading, Vectors
 
 BESIDE = 16
-"""Lists that the vectors of one are compared with, its own among them. Of the pairs of vectors that are alike by 0.9 in
-384 dimensions 99% lie so (`benchmarks/duplicates_million.py`)."""
+"""Lists that the vectors of one are compared with, its own among them. A pair whose lists are further apart is missed
+here; how many second listings a scan finds so is measured by `benchmarks/duplicates_million.py`."""
 ROWS = 512
 """Vectors that are compared at a time."""
 
