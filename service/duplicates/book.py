@@ -16,6 +16,7 @@ from service.duplicates.judging import Judging
 from service.duplicates.verdict import IDENTICAL, SAME, VARIANT, Codes, Floats
 
 SETTLED = "decided by a person"
+"""Evidence of what a person said of a pair."""
 JUDGED = 4_096
 """Pairs that are judged at a time."""
 

@@ -8,15 +8,15 @@ import numpy as np
 
 from indexer.live import Live
 from indexer.store.twins import Twin
-from service.duplicates.book import Settled
+from service.duplicates.book import SETTLED, Settled
 from service.duplicates.verdict import DIFFERENT, IDENTICAL, SAME, VARIANT, VERDICTS
 
 Pair = tuple[int, int]
 Said = Mapping[Pair, int]
 """What people said of pairs of keys, the lesser one first: places in VERDICTS."""
 
-COPY, DECIDED = "equal content", "decided by a person"
-"""Evidence of a copy, and of what a person said."""
+COPY = "equal content"
+"""Evidence of a copy."""
 
 
 def keys_of(live: Live, ids: Collection[str]) -> list[int]:
@@ -54,7 +54,7 @@ def by_key(live: Live, said: Mapping[tuple[str, str], str]) -> Said:
 def settled_twin(pair: Pair, verdict: int) -> Twin:
     """Return a pair as a person judged it."""
     same, variant = float(verdict in {IDENTICAL, SAME}), float(verdict == VARIANT)
-    return twin_of(*pair, verdict, same, variant, (DECIDED,))
+    return twin_of(*pair, verdict, same, variant, (SETTLED,))
 
 
 def twin_of(  # noqa: PLR0917 - the columns of a pair, in their order
