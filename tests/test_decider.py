@@ -121,11 +121,11 @@ def test_verdicts(live: Live) -> None:
     judging = Judging.of(live)
     with live.reading():
         judged = judging.stored(keys(live, *["a"] * 4), keys(live, "copy", "again", "red", "other"))
-        told = judged.told(range(4))
+        told = judged.tell(range(4))
     assert judged.verdicts.tolist() == [IDENTICAL, SAME, VARIANT, DIFFERENT]
-    assert told[0].evidence[0] == "equal content"
-    assert "model HD7810 in both titles" in told[1].evidence
-    assert told[2].evidence[:2] == ("model HD7810 in both titles", "colour black and red")
+    assert told[0][0] == "equal content"
+    assert "model HD7810 in both titles" in told[1]
+    assert told[2][:2] == ("model HD7810 in both titles", "colour black and red")
 
 
 def test_asked_as_stored(live: Live) -> None:

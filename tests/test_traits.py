@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from indexer.product import Product, content_hash
 from service.duplicates.colours import colours_in
-from service.duplicates.marks import Marks, found
+from service.duplicates.marks import VALUE_BITS, Marks, found
 from service.duplicates.models import models_in
 from service.duplicates.quantities import quantities_in, size_class
 from service.duplicates.sizes import size, sizes_in
-from service.duplicates.traits import NUMBER_OF, Said, Traits, attribute_of, told
+from service.duplicates.traits import NUMBER_OF, Said, Traits, told
 
 
 def said(title: str, *specs: tuple[str, str], brand: str = "", facts: tuple[tuple[str, str], ...] = ()) -> Said:
@@ -20,7 +20,7 @@ def said(title: str, *specs: tuple[str, str], brand: str = "", facts: tuple[tupl
 
 
 def words(some: dict[int, str], name: str) -> list[str]:
-    return [word for number, word in some.items() if attribute_of(number) == name]
+    return [word for number, word in some.items() if number >> VALUE_BITS == NUMBER_OF[name]]
 
 
 @pytest.mark.parametrize(

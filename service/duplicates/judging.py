@@ -32,8 +32,6 @@ Equal = npt.NDArray[np.bool_]
 Compared = tuple[Floats, Equal]
 Weighed = tuple[Floats, Equal, Floats]
 """Features, which have equal content, and the logits of `same`, float32 (n,)."""
-Pair = Callable[[int], tuple[Said, Said]]
-"""Says what the two products of a row say, in words."""
 
 
 class Judging:

@@ -1,7 +1,7 @@
 """Which stored products are worth judging beside some of them: near by vector or words, of one number or picture.
 
-It is for a product what `candidates` is for the whole catalogue, within the same bounds. Products of equal content are one here: the first of
-them, by key, stands for all, unless somebody has said something of one of them.
+It is for a product what `candidates` is for the whole catalogue, within the same bounds. Products of equal content
+are one here: the first of them, by key, stands for all, unless somebody has said something of one of them.
 """
 
 from __future__ import annotations

@@ -83,11 +83,6 @@ def mark(attribute: int, value: int) -> int:
     return attribute << VALUE_BITS | value & (1 << VALUE_BITS) - 1
 
 
-def attribute_of(number: int) -> str:
-    """Return the name of a mark's attribute."""
-    return ATTRIBUTES[number >> VALUE_BITS]
-
-
 def told(product: Product, content: str) -> Said:
     """Return what a normalised product says. content: its content hash; who says nothing is equal to nobody."""
     said = Said()
@@ -282,19 +277,6 @@ class Traits:
             pictured=np.concatenate([each.pictured for each in some]),
             content=np.concatenate([each.content for each in some]),
             text=np.concatenate([each.text for each in some]),
-        )
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes in memory."""
-        marks = sum(each.values.nbytes + each.ends.nbytes for each in (self.title, self.everything))
-        texts = sum(len(each.letters) + each.ends.nbytes for each in (self.names, self.codes))
-        return (
-            marks
-            + texts
-            + sum(
-                each.nbytes for each in (self.price, self.currency, self.phash, self.pictured, self.content, self.text)
-            )
         )
 
 

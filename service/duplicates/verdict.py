@@ -23,24 +23,11 @@ Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """What is said of one pair.
-
-    probability: that both are the same product, whatever the verdict. variant: that they are variants of one. evidence:
-    what decided, in words, the weightiest first.
-    """
-
-    verdict: Verdict
-    probability: float
-    variant: float
-    evidence: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Judgements:
-    """What is said of n pairs, as arrays (n,): places in VERDICTS and probabilities as in Judgement.
+    """What is said of n pairs, as arrays (n,). verdicts: places in VERDICTS.
 
-    tell: puts the evidence of some rows into words, which costs more than all the rest.
+    probability: that both are the same product, whatever the verdict. variant: that they are variants of one. tell:
+    says of some rows what decided, in words, the weightiest first, which costs more than all the rest.
     """
 
     verdicts: Codes
@@ -51,15 +38,3 @@ class Judgements:
     def __len__(self) -> int:
         """Return the number of pairs."""
         return len(self.verdicts)
-
-    def told(self, rows: Sequence[int]) -> list[Judgement]:
-        """Return some pairs in words, in the order of `rows`."""
-        return [
-            Judgement(
-                VERDICTS[self.verdicts[row]],
-                round(float(self.probability[row]), 6),
-                round(float(self.variant[row]), 6),
-                evidence,
-            )
-            for row, evidence in zip(rows, self.tell(rows), strict=True)
-        ]
