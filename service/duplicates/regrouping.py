@@ -11,7 +11,8 @@ import numpy.typing as npt
 from indexer.live import Live
 from indexer.store.twins import Kind, Member, Regrouped, Twin
 from indexer.vectors import Keys
-from service.duplicates.grouping import ALWAYS, NEVER, Floats, Groups, Linkage, Scores, grouped
+from service.duplicates.families import between, of_members, with_copies
+from service.duplicates.grouping import ALWAYS, NEVER, Floats, Linkage, Scores, grouped
 from service.duplicates.judging import Judging
 from service.duplicates.members import members_of
 from service.duplicates.nearby import Near, Shelf, nearby
@@ -184,8 +185,9 @@ class Regrouping:
         same = _scores(pairs, _probability, said, (IDENTICAL, SAME))
         groups = grouped(same, partial(judge, _probability), self.groups)
         related = _scores(pairs | more, _related, said, (IDENTICAL, SAME, VARIANT))
-        families = grouped(_between(groups, related), partial(judge, _related), self.families)
-        found = _with_copies(groups, first), _of_groups(families, groups, first)
+        families = grouped(between(groups, related), partial(judge, _related), self.families)
+        columns = _columns(first)
+        found = with_copies(groups, *columns), of_members(families, groups, *columns)
         return list(members_of(self.live, *found, former, self.shelf.get)), more
 
 
@@ -213,38 +215,8 @@ def _scores(
     return Scores.of(keys[:, 0], keys[:, 1], np.array([weights[pair] for pair in sorted(weights)], np.float32))
 
 
-def _between(groups: Groups, related: Scores) -> Scores:
-    """Return pairs of groups, each named by its first member, as the surest of their pairs; who is parted stays so."""
-    left, right = (_name(groups, keys) for keys in (related.left, related.right))
-    order = np.argsort(related.weight, kind="stable")
-    left, right, weight = left[order], right[order], related.weight[order]
-    parted = weight == NEVER
-    return Scores.of(left, right, weight).joined(Scores.of(left[parted], right[parted], weight[parted]))
-
-
-def _name(groups: Groups, keys: Keys) -> Keys:
-    """Return the group of each key, or itself."""
-    name = groups.of(keys)
-    return np.where(name >= 0, name, keys)
-
-
-def _with_copies(groups: Groups, first: Mapping[int, int]) -> Groups:
-    """Return groups with the copies of their members, and those of copies alone. first: who stands for each key."""
-    keys, stands = _columns(first)
-    copied = np.isin(stands, stands[keys != stands])
-    name = groups.of(stands)
-    name = np.where((name < 0) & copied, stands, name)
-    return Groups(keys[name >= 0], name[name >= 0], groups.asked)
-
-
-def _of_groups(families: Groups, groups: Groups, first: Mapping[int, int]) -> Groups:
-    """Return the families of all members of groups, and of products that are in none."""
-    keys, stands = _columns(first)
-    name = families.of(_name(groups, stands))
-    return Groups(keys[name >= 0], name[name >= 0], families.asked)
-
-
 def _columns(first: Mapping[int, int]) -> tuple[Keys, Keys]:
+    """Return the keys, ascending, and who stands for each."""
     keys = np.array(sorted(first), np.int64)
     return keys, np.array([first[key] for key in keys.tolist()], np.int64)
 

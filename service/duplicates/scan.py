@@ -23,7 +23,8 @@ from service.duplicates import candidates
 from service.duplicates.book import JUDGED, Book, Pairs, Settled
 from service.duplicates.candidates import Codes, Nearest
 from service.duplicates.catalogue import Catalogue
-from service.duplicates.grouping import NEVER, Groups, Linkage, Scores, grouped
+from service.duplicates.families import between, of_members, with_copies
+from service.duplicates.grouping import Groups, Linkage, grouped
 from service.duplicates.judging import Judging
 from service.duplicates.verdict import DIFFERENT, IDENTICAL
 
@@ -73,8 +74,10 @@ def scan(
     book.judge(*_keys(codes, catalogue), tell=progress.at)
     progress.start("group", None, "")
     first = grouped(book.same(), book.ask_same, scanning.groups)
-    groups = _with_copies(first, catalogue)
-    families = _families(book, first, catalogue, scanning.families)
+    keys, stands = catalogue.keys, catalogue.keys[catalogue.first]
+    groups = with_copies(first, keys, stands)
+    second = grouped(between(first, book.related()), book.ask_related, scanning.families)
+    families = of_members(second, first, keys, stands)
     pairs = book.pairs.take(np.flatnonzero(book.pairs.verdicts != DIFFERENT)).joined(_copies(catalogue))
     return Scanned(len(catalogue), len(book.pairs), book, pairs, groups, families)
 
@@ -134,37 +137,6 @@ class _NearBy:
 
 def _keys(codes: Codes, catalogue: Catalogue) -> tuple[Keys, Keys]:
     return catalogue.keys[codes // len(catalogue)], catalogue.keys[codes % len(catalogue)]
-
-
-def _families(book: Book, groups: Groups, catalogue: Catalogue, linkage: Linkage) -> Groups:
-    """Return the families of groups and of products that are in none, each group being judged as its first member."""
-    said = book.related()
-    left, right = _named(groups, said.left), _named(groups, said.right)
-    order = np.lexsort((said.weight, np.maximum(left, right), np.minimum(left, right)))
-    left, right, weight = left[order], right[order], said.weight[order]
-    between = Scores.of(left, right, weight)
-    parted = Scores.of(left[weight == NEVER], right[weight == NEVER], weight[weight == NEVER])
-    found = grouped(between.joined(parted), book.ask_related, linkage)
-    keys = catalogue.keys
-    family = found.of(_named(groups, keys[catalogue.first]))
-    here = family >= 0
-    return Groups(keys[here], family[here], found.asked)
-
-
-def _named(groups: Groups, keys: Keys) -> Keys:
-    """Return the group of each key, or itself."""
-    name = groups.of(keys)
-    return np.where(name >= 0, name, keys)
-
-
-def _with_copies(groups: Groups, catalogue: Catalogue) -> Groups:
-    """Return groups with the copies of their members, and those of copies alone."""
-    stands = catalogue.keys[catalogue.first]
-    copied = np.bincount(catalogue.first, minlength=len(catalogue)) > 1
-    name = groups.of(stands)
-    name = np.where((name < 0) & copied[catalogue.first], stands, name)
-    here = name >= 0
-    return Groups(catalogue.keys[here], name[here], groups.asked)
 
 
 def _copies(catalogue: Catalogue) -> Pairs:
