@@ -7,9 +7,9 @@ judged   by the one judge of pairs (`judging.py`), overruled by what people said
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import cast
+from typing import Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -82,9 +82,8 @@ def look_up(judging: Judging, asked: Asked, wanted: Wanted) -> list[list[Duplica
     said = said_of(live, asked.products)
     rows, keys = candidates(live, asked, wanted.nearest, said)
     judged = judging.asked(asked.products, asked.projected, rows, keys)
-    ids = live.labels.ids(keys)
-    settled = {at: said[row][ids[at]] for at, row in enumerate(rows.tolist()) if ids[at] in said[row]}
-    verdicts, probability = overruled(judged, settled)
+    ruled = Ruled.of(judged, rows, live.labels.ids(keys), said)
+    verdicts, probability = ruled.verdicts, ruled.probability
     similarity = live.contents.features.cosines(np.asarray(asked.projected.raw)[rows], keys[:, None])[:, 0]
     first = (UNSORTED if wanted.different else ORDER)[verdicts]
     likely = probability + SIMILAR * similarity * (verdicts > SAME) if wanted.different else probability
@@ -92,16 +91,8 @@ def look_up(judging: Judging, asked: Asked, wanted: Wanted) -> list[list[Duplica
     order = order[told(verdicts, probability, wanted)[order]]
     order = order[_places(rows[order]) < wanted.limit]
     made: list[list[Duplicate]] = [[] for _ in asked.products]
-    for at, evidence in zip(order.tolist(), judged.tell(order.tolist()), strict=True):
-        made[int(rows[at])].append(
-            Duplicate(
-                id=ids[at],
-                similarity=round(float(similarity[at]), 6),
-                verdict=VERDICTS[verdicts[at]],
-                probability=round(float(probability[at]), 6),
-                evidence=(SAID_SO, *evidence) if at in settled else evidence,
-            )
-        )
+    for row, twin in zip(rows[order].tolist(), ruled.duplicates(order, similarity[order]), strict=True):
+        made[row].append(twin)
     return made
 
 
@@ -138,13 +129,40 @@ def said_of(live: Live, products: Sequence[Product]) -> list[dict[str, str]]:
     return [said[product.id] for product in products]
 
 
-def overruled(judged: Judgements, settled: Mapping[int, str]) -> tuple[Codes, Floats]:
-    """Return verdicts and probabilities with what people said in their place; settled: verdicts by row."""
-    verdicts, probability = judged.verdicts.copy(), judged.probability.copy()
-    for at, verdict in settled.items():
-        verdicts[at] = VERDICTS.index(cast("Verdict", verdict))
-        probability[at] = float(verdicts[at] in {IDENTICAL, SAME})
-    return verdicts, probability
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """n judged pairs of a product and another, with what people said in place of verdict and probability, (n,) each.
+
+    ids: of the others. by_people: the pairs of which somebody said something.
+    """
+
+    ids: Sequence[str]
+    verdicts: Codes
+    probability: Floats
+    by_people: Set[int]
+    tell: Callable[[Sequence[int]], list[tuple[str, ...]]]
+
+    @classmethod
+    def of(cls, judged: Judgements, rows: Keys, ids: Sequence[str], said: Sequence[Mapping[str, str]]) -> Self:
+        """Return judged pairs; rows: int64 (n,), of the product asked about. said: as `said_of` returns it."""
+        verdicts, probability = judged.verdicts.copy(), judged.probability.copy()
+        settled = {at: said[row][ids[at]] for at, row in enumerate(rows.tolist()) if ids[at] in said[row]}
+        for at, verdict in settled.items():
+            verdicts[at] = VERDICTS.index(cast("Verdict", verdict))
+            probability[at] = float(verdicts[at] in {IDENTICAL, SAME})
+        return cls(ids, verdicts, probability, settled.keys(), judged.tell)
+
+    def duplicates(self, places: Keys, similarity: Floats) -> Iterator[Duplicate]:
+        """Yield some pairs as they are told, in the order of `places`; similarity: of each of these."""
+        some = places.tolist()
+        for at, alike, evidence in zip(some, similarity.tolist(), self.tell(some), strict=True):
+            yield Duplicate(
+                id=self.ids[at],
+                similarity=round(alike, 6),
+                verdict=VERDICTS[self.verdicts[at]],
+                probability=round(float(self.probability[at]), 6),
+                evidence=(SAID_SO, *evidence) if at in self.by_people else evidence,
+            )
 
 
 def told(verdicts: Codes, probability: Floats, wanted: Wanted) -> npt.NDArray[np.bool_]:

@@ -15,8 +15,8 @@ from indexer.space import Projected
 from indexer.vectors import Keys
 from service.answer import Duplicate
 from service.duplicates.judging import Judging
-from service.duplicates.lookup import NEAREST, ORDER, SAID_SO, SHARED, Wanted, overruled, said_of, told
-from service.duplicates.verdict import PICTURE_BITS, VERDICTS
+from service.duplicates.lookup import NEAREST, ORDER, SHARED, Ruled, Wanted, said_of, told
+from service.duplicates.verdict import PICTURE_BITS
 
 ALIKE = 0.5
 """Cosine in a view from which two products are worth judging."""
@@ -42,22 +42,15 @@ class Within:
         if not len(rows):
             return cls(made)
         judged = judging.among(products, asked, rows, earlier)
-        said, ids = said_of(judging.live, products), [products[row].id for row in earlier.tolist()]
-        settled = {at: said[row][ids[at]] for at, row in enumerate(rows.tolist()) if ids[at] in said[row]}
-        verdicts, probability = overruled(judged, settled)
+        ids = [products[row].id for row in earlier.tolist()]
+        ruled = Ruled.of(judged, rows, ids, said_of(judging.live, products))
+        verdicts, probability = ruled.verdicts, ruled.probability
         order = np.lexsort((earlier, -probability, ORDER[verdicts], rows))
         order = order[told(verdicts, probability, wanted)[order]]
         one, other = asked.raw[rows[order]], asked.raw[earlier[order]]
         length = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
         alike = np.einsum("nd,nd->n", one, other) / np.maximum(length, 1e-6)
-        for at, similarity, evidence in zip(order.tolist(), alike.tolist(), judged.tell(order.tolist()), strict=True):
-            twin = Duplicate(
-                id=ids[at],
-                similarity=round(float(similarity), 6),
-                verdict=VERDICTS[verdicts[at]],
-                probability=round(float(probability[at]), 6),
-                evidence=(SAID_SO, *evidence) if at in settled else evidence,
-            )
+        for at, twin in zip(order.tolist(), ruled.duplicates(order, alike), strict=True):
             made[int(rows[at])].append((int(earlier[at]), twin))
         return cls(made)
 
