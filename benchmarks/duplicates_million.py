@@ -17,9 +17,6 @@ there 10,000 times is stated. Memory is the most that the process ever held, wha
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -31,7 +28,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.live import ENCODER, Shelf, memory, put, timed
-from benchmarks.machine import INDEXES, RESULTS, facts, write
+from benchmarks.machine import INDEXES
+from benchmarks.parts import measure
 from benchmarks.space import Stages
 from indexer import encoders
 from indexer.build import rebuild
@@ -50,7 +48,6 @@ from service.serving import Serving
 from service.settings import ServiceSettings
 from taxonomy.tree import Tree
 
-PARTS = ("store", "build", "scan", "join")
 EVERY = 5
 """One in so many is the product before it, listed once more."""
 COPIES = 10_000
@@ -202,35 +199,5 @@ def _right(found: Scanned, ids: list[str]) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Measure the parts that are named, each in a process of its own."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", default=[])
-    parser.add_argument("--products", type=int, default=1_000_000)
-    parser.add_argument("--alone", action="store_true", help="only print the figures of one part, in this process")
-    given = parser.parse_args()
-    if given.alone:
-        work = {"store": stored, "build": built, "scan": scanned, "join": came}[given.parts[0]]
-        print(json.dumps(work(given.products)))
-        return
-    name = "duplicates_million" if given.products == 1_000_000 else f"duplicates-{given.products}"
-    file = RESULTS / f"{name}.json"
-    found = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    for each in given.parts or PARTS:
-        before = os.getloadavg()[0]
-        figures = json.loads(alone([each, "--products", str(given.products)]))
-        load = [round(each, 1) for each in (before, os.getloadavg()[0])]
-        found[each] = {"machine": facts(), "load": load, **figures}
-        write(name, {"targets": TARGETS, **{part: found[part] for part in PARTS if part in found}})
-
-
-def alone(arguments: list[str]) -> str:
-    """Run this benchmark in a process of its own and return what it prints."""
-    import subprocess
-
-    command = [sys.executable, "-m", "benchmarks.duplicates_million", "--alone", *arguments]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
 if __name__ == "__main__":
-    main()
+    measure("duplicates_million", __doc__, {"store": stored, "build": built, "scan": scanned, "join": came}, TARGETS)

@@ -22,24 +22,23 @@ says how many processes wanted a core before and after it (load): beside others 
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import shutil
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.machine import INDEXES, RESULTS, facts, write
+from benchmarks.machine import INDEXES
+from benchmarks.parts import Work, measure
 from benchmarks.space import CATEGORIES, DIM, Catalogue, Floats, Stages
 from indexer import encoders
 from indexer import vectors as kinds
@@ -60,7 +59,6 @@ from indexer.vectors.exact import ExactIndex
 from taxonomy.tree import SEPARATOR, Tree
 
 KINDS = ("ivf", "ivf_sq8")
-PARTS = ("store", "build", *KINDS, "families", "grow")
 SNAPSHOTS = "snapshots.json"
 """The file beside the store that names the snapshot of each kind."""
 ENCODER = f"precomputed:text={DIM}"
@@ -397,47 +395,14 @@ def grown(products: int) -> dict[str, Any]:
     return result
 
 
-def part(name: str, products: int) -> dict[str, Any]:
-    """Return the figures of one part."""
-    if name == "store":
-        return stored(products)
-    if name == "grow":
-        return grown(products)
-    if name == "families":
-        return families(products)
-    return built(products) if name == "build" else opened(products, name)
-
-
-def alone(arguments: Sequence[str]) -> str:
-    """Return what one part prints, run in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.live", *arguments, "--alone"]
-    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", default=[])
-    parser.add_argument("--products", type=int, default=1_000_000)
-    parser.add_argument("--alone", action="store_true", help="only print the figures of one part, in this process")
-    given = parser.parse_args()
-    if given.alone:
-        print(json.dumps(part(given.parts[0], given.products)))
-        return
-    name = "live" if given.products == 1_000_000 else f"live-{given.products}"
-    found = known(name)
-    for each in given.parts or PARTS:
-        before = os.getloadavg()[0]
-        figures = json.loads(alone([each, "--products", str(given.products)]))
-        found[each] = {"machine": facts(), "load": [round(load, 1) for load in (before, os.getloadavg()[0])], **figures}
-        write(name, {"targets": TARGETS, **found})
-
-
-def known(name: str) -> dict[str, Any]:
-    """Return the figures of parts that were measured before, each with its machine and commit."""
-    file = RESULTS / f"{name}.json"
-    said = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    return {each: said[each] for each in PARTS if each in said}
+WORK: Mapping[str, Work] = {
+    "store": stored,
+    "build": built,
+    **{kind: partial(opened, kind=kind) for kind in KINDS},
+    "families": families,
+    "grow": grown,
+}
 
 
 if __name__ == "__main__":
-    main()
+    measure("live", __doc__, WORK, TARGETS)
