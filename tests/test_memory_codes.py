@@ -54,6 +54,19 @@ def test_any_coming_and_going_leaves_what_a_dictionary_has(
     assert len(codes) == sum(map(len, known.values()))
 
 
+def test_what_is_gone_takes_no_place_among_the_first() -> None:
+    """The first `most` of a code are found of those that still have it, whoever was deleted or changed before them."""
+    codes = Codes.of(np.arange(1, 10), [(7,)] * 9)
+    codes.drop(keys_of(1, 2, 4))
+    codes.put(keys_of(3), [(8,)])
+    assert [5, 6] == found(codes, 7, most=2)
+    assert [5, 6, 7, 8, 9] == found(codes, 7, most=6)
+    rows, keys = codes.search([(8,), (7, 8), (9,)], 1)
+    assert ([0, 1, 1], [3, 3, 5]) == (rows.tolist(), keys.tolist())
+    codes.drop(np.arange(1, 10))
+    assert [] == found(codes, 7, most=2)
+
+
 def test_many_questions_at_once() -> None:
     """By question and key, each once, however many codes two products share."""
     codes = Codes.of(keys_of(4, 7, 9), [(1, 2), (2, BIG), (BIG,)])

@@ -87,21 +87,35 @@ class Codes:
         """
         flat = np.array([number for some in codes for number in some], np.uint64)
         places = np.repeat(np.arange(len(codes)), [len(some) for some in codes])
-        starts = np.searchsorted(self._numbers, flat)
-        counts = np.minimum(np.searchsorted(self._numbers, flat, side="right") - starts, most)
-        ends = np.cumsum(counts)
-        at = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(starts - (ends - counts), counts)
-        keys, rows = self._keys[at], np.repeat(places, counts)
-        kept = ~self._stale[keys] if len(keys) else np.zeros(0, np.bool_)
+        asked, keys = self._first(flat, most)
+        rows = places[asked]
         lately = [
             (row, key)
             for row, number in zip(places.tolist(), flat.tolist(), strict=True)
             for key in self._lately.get(number, ())[:most]
         ]
-        rows = np.append(rows[kept], np.array([row for row, _ in lately], np.int64))
-        keys = np.append(keys[kept], np.array([key for _, key in lately], np.int64))
+        rows = np.append(rows, np.array([row for row, _ in lately], np.int64))
+        keys = np.append(keys, np.array([key for _, key in lately], np.int64))
         pairs = np.unique(np.stack([rows, keys], axis=1), axis=0)
         return pairs[:, 0], pairs[:, 1]
+
+    def _first(self, numbers: Numbers, most: int) -> tuple[Keys, Keys]:
+        """Return the first `most` keys of each number that still have it, by places among the numbers."""
+        starts = np.searchsorted(self._numbers, numbers)
+        sizes = np.searchsorted(self._numbers, numbers, side="right") - starts
+        counts = np.minimum(sizes, most)
+        while True:
+            before = np.cumsum(counts) - counts
+            asked = np.repeat(np.arange(len(numbers)), counts)
+            keys = self._keys[np.arange(len(asked)) + (starts - before)[asked]]
+            fresh = ~self._stale[keys]
+            short = (np.bincount(asked[fresh], minlength=len(numbers)) < most) & (counts < sizes)
+            if not short.any():
+                break
+            counts[short] = np.minimum(2 * counts, sizes)[short]  # what is stale makes room for as many more
+        rank = np.cumsum(fresh) - np.concatenate([[0], np.cumsum(fresh)])[before[asked]]
+        kept = fresh & (rank <= most)
+        return asked[kept], keys[kept]
 
     def save(self, folder: Path) -> list[Path]:
         """Write everything into `folder` and return the files written."""
