@@ -28,6 +28,8 @@ LOST = (
     "the small copy of this picture was no longer kept when its product was restored; write the product with it again"
 )
 """What is said of a picture whose last product had been changed or deleted before it was taken back."""
+COUNTED = frozenset({"key", "version", "created_at", "updated_at"})
+"""Columns that say where a row is, and when and how often it was written, not what it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,11 +231,11 @@ def _same(image: Any, other: Any) -> bool:  # noqa: ANN401 - as JSON has it
 
 def _told(image: Any) -> Any:  # noqa: ANN401 - as JSON has it
     def content(row: dict[str, Any]) -> dict[str, Any]:
-        counted = ("key", "version", "created_at", "updated_at")
-        return {name: _listed(value) for name, value in row.items() if name not in counted}
+        return {name: listed(value) for name, value in row.items() if name not in COUNTED}
 
     return content({"facts": (), **image["product"]}), content(image["label"]), image["pictures"]
 
 
-def _listed(value: Any) -> Any:  # noqa: ANN401 - as JSON has it
-    return [_listed(each) for each in value] if isinstance(value, list | tuple) else value
+def listed(value: Any) -> Any:  # noqa: ANN401 - as JSON has it
+    """Return a value as it is compared: JSON has lists where a row has tuples."""
+    return [listed(each) for each in value] if isinstance(value, list | tuple) else value

@@ -13,12 +13,11 @@ import sqlalchemy as sa
 
 from indexer.errors import DecisionConflict
 from indexer.store import pictures, raw, rows, versions
-from indexer.store.history import Past, put_back
+from indexer.store.history import COUNTED, Past, listed, put_back
 from indexer.store.relabelling import path_of
 from indexer.store.schema import chunks, journal, products
 from taxonomy.names import SEPARATOR
 
-_COUNTED = frozenset({"key", "version", "created_at", "updated_at"})
 _SHOWN = 5
 """Conflicts that a message names."""
 
@@ -84,7 +83,7 @@ def _former(entry: Any, made: Any, now: Any) -> Any:  # noqa: ANN401 - a row, an
     image = {"product": dict(now["product"]), "label": dict(now["label"]), "pictures": now["pictures"]}
     for part in ("product", "label"):
         for name, value in entry.before[part].items():
-            if name in _COUNTED or _same(value, made[part][name]):
+            if name in COUNTED or _same(value, made[part][name]):
                 continue
             if not _same(now[part][name], made[part][name]) and name != "category":
                 return f"was changed meanwhile ({name})"
@@ -97,11 +96,7 @@ def _former(entry: Any, made: Any, now: Any) -> Any:  # noqa: ANN401 - a row, an
 
 
 def _same(value: Any, other: Any) -> bool:  # noqa: ANN401 - as JSON has it
-    return bool(_listed(value) == _listed(other))
-
-
-def _listed(value: Any) -> Any:  # noqa: ANN401 - as JSON has it
-    return [_listed(each) for each in value] if isinstance(value, list | tuple) else value
+    return bool(listed(value) == listed(other))
 
 
 def _name_categories(connection: sa.Connection, page: Sequence[Past]) -> None:
