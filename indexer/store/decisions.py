@@ -126,7 +126,8 @@ class Decisions:
             connection.execute(decisions.update().where(decisions.c.number == number).values(undone_at=now))
             suspects.take_back(connection, number)
             detail["pairs"] = settlements.take_back(connection, number, row.detail.get("before", ()))
-            new = _insert(connection, Decision(row.kind, UNDO, row.subject, author), detail, now)
+            new = last_number(connection) + 1
+            _insert(connection, new, Decision(row.kind, UNDO, row.subject, author), detail, now)
             for act in acts:
                 act(connection, new)
             return of_number(connection, new)
@@ -146,7 +147,7 @@ def record(
     if decision.says:
         detail["pairs"] = [list(said) for said in settlements.sorted_pairs(decision.says)]
         detail["before"] = settlements.settle(connection, decision.says, number)
-    _insert(connection, decision, detail, now)
+    _insert(connection, number, decision, detail, now)
     for act in decision.acts:
         act(connection, number)
     return number
@@ -203,8 +204,7 @@ def _read(value: Any) -> Any:  # noqa: ANN401 - as JSON has it
     return b64decode(value["base64"]) if isinstance(value, dict) else value
 
 
-def _insert(connection: sa.Connection, decision: Decision, detail: Mapping[str, Any], now: str) -> int:
-    number = last_number(connection) + 1
+def _insert(connection: sa.Connection, number: int, decision: Decision, detail: Mapping[str, Any], now: str) -> None:
     row = {
         "number": number,
         "at": now,
@@ -215,7 +215,6 @@ def _insert(connection: sa.Connection, decision: Decision, detail: Mapping[str, 
         "detail": dict(detail),
     }
     connection.execute(decisions.insert(), row)
-    return number
 
 
 def _decided(row: Any) -> Decided:  # noqa: ANN401 - a row of the table
