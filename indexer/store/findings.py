@@ -78,7 +78,10 @@ class Findings:
 
 
 def _reached(connection: sa.Connection, name: str) -> Reached | None:
-    seq, decision = (schema.get_meta(connection, fact) for fact in _facts(name, None))
+    names = tuple(_facts(name, None))
+    query = sa.select(schema.meta.c.name, schema.meta.c.value).where(schema.meta.c.name.in_(names))
+    told = {row.name: row.value for row in connection.execute(query)}
+    seq, decision = (told.get(each) for each in names)
     return Reached(int(seq), int(decision or 0)) if seq else None
 
 
