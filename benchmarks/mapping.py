@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.machine import DATA, write
-from indexer.product import Product
+from indexer.product import FOREIGN, Product
 from indexer.sources import read
 from service.mapping.ballots import Ballot, Ballots
 from service.mapping.meaning import meaning_of
@@ -29,7 +29,6 @@ from taxonomy.likeness import Likeness
 from taxonomy.names import SEPARATOR
 from taxonomy.tree import Tree
 
-FACT = "foreign_category"
 SPLITS = ("validation", "test")
 
 Say = Callable[[str], Meaning]
@@ -45,8 +44,8 @@ def products(split: str) -> Iterator[Product]:
 
 def counted(some: Sequence[Product], say: Say, *, decided: bool) -> dict[str, float]:
     """Return the share of products that are mapped, and how many of those to their own class or one above it."""
-    carrying = [each for each in some if FACT in each.known]
-    meant = [(each, say(each.known[FACT])) for each in carrying]
+    carrying = [each for each in some if FOREIGN in each.known]
+    meant = [(each, say(each.known[FOREIGN])) for each in carrying]
     mapped = [
         (each, meaning.path) for each, meaning in meant if meaning.path and (meaning.status == "map" or not decided)
     ]
@@ -70,7 +69,7 @@ def learnt() -> dict[str, Any]:
     tree = Tree.from_paths([tuple(path.split(SEPARATOR)) for path in paths])
     ballots, likeness = Ballots(), Likeness(tree)
     for each in train:
-        ballot = ballots.of(each.known.get(FACT, "")) if FACT in each.known else None
+        ballot = ballots.of(each.known.get(FOREIGN, "")) if FOREIGN in each.known else None
         node = tree.find(tuple(each.category.split(SEPARATOR)))
         if ballot is not None and node is not None:
             ballot.add([(node, 1.0)], each.title)

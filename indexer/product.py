@@ -27,7 +27,8 @@ PART_COUNT = 8
 FACT_CHARS = 2_000
 WEIGHT_LEAST, WEIGHT_MOST = 0.001, 10.0
 
-FACTS = ("gtin", "mpn", "price", "supplier", "foreign_category")
+FOREIGN = "foreign_category"
+FACTS = ("gtin", "mpn", "price", "supplier", FOREIGN)
 """What may be known of a listing: article numbers, what it costs, who delivers it, and its category in another tree."""
 
 Provenance = Literal["supplier", "human", "machine"]
@@ -84,8 +85,13 @@ class Product:
 
     @property
     def voice(self) -> float:
-        """How much the label counts: 0 for one that a machine gave and nobody confirmed."""
-        return 0.0 if self.provenance == "machine" else self.weight
+        """How much the label counts."""
+        return voice_of(self.provenance, self.weight)
+
+
+def voice_of(provenance: str, weight: float) -> float:
+    """Return how much a label counts: 0 for one that a machine gave and nobody confirmed."""
+    return 0.0 if provenance == "machine" else weight
 
 
 def check(product: Product) -> None:

@@ -10,7 +10,7 @@ from typing import cast
 
 from indexer.errors import ProductError
 from indexer.price import Price
-from indexer.product import FACTS, Product, Provenance, check
+from indexer.product import FACTS, FOREIGN, Product, Provenance, check
 from indexer.sources.aliases import column_key, keys, spec_name
 from indexer.sources.profile import Profile
 from indexer.sources.rows import Problem, Record, Row
@@ -97,10 +97,9 @@ class Reader:
         if isinstance(specs, Problem):
             return specs
         facts = self._facts(fields)
-        meant = self._meant(fields, facts) if self._labelled else None
-        if meant is not None:
-            facts = self._remembered(fields, facts)
-        category = meant if meant is not None else self._category(fields) if self._labelled else ""
+        category: str | Problem = ""
+        if self._labelled:
+            category, facts = self._meant(fields, facts) or (self._category(fields), facts)
         if isinstance(category, Problem):
             return category
         standing = self._standing(fields) if self._labelled else _SUPPLIER
@@ -152,24 +151,23 @@ class Reader:
 
     def _facts(self, fields: Mapping[str, str]) -> Facts:
         """Return what is known besides; a price that is no number above 0 is left out."""
-        texts = {name: self._only(name, fields) for name in FACTS[:-1]}
-        texts["foreign_category"] = SEPARATOR.join(map(_path, self._all("foreign_category", fields)))
+        texts = {name: self._only(name, fields) for name in FACTS if name != FOREIGN}
+        texts[FOREIGN] = SEPARATOR.join(map(_path, self._all(FOREIGN, fields)))
         if texts["price"] and Price.read(texts["price"]) is None:
             texts["price"] = ""
         return tuple((name, text) for name, text in texts.items() if text)
 
-    def _meant(self, fields: Mapping[str, str], facts: Facts) -> str | None:
-        """Return the category that the mapping gives, "" for one that says nothing, None where nothing is decided."""
-        foreign = self._written(fields) or dict(facts).get("foreign_category", "")
-        return self._mapping.find(foreign) if self._mapping is not None and foreign else None
+    def _meant(self, fields: Mapping[str, str], facts: Facts) -> tuple[str, Facts] | None:
+        """Return the category that the mapping gives, "" for one that says nothing; None where nothing is decided.
 
-    def _remembered(self, fields: Mapping[str, str], facts: Facts) -> Facts:
-        """Return facts with the category as the source wrote it, which the mapping has replaced."""
-        written = self._written(fields)
-        return facts if "foreign_category" in dict(facts) or not written else (*facts, ("foreign_category", written))
-
-    def _written(self, fields: Mapping[str, str]) -> str:
-        return SEPARATOR.join(map(_path, self._all("category", fields)))
+        With it the facts, among them the category that it has replaced, as the source wrote it.
+        """
+        if self._mapping is None:
+            return None
+        written = SEPARATOR.join(map(_path, self._all("category", fields)))
+        known = dict(facts).get(FOREIGN, "")
+        path = self._mapping.find(written or known) if written or known else None
+        return None if path is None else (path, facts if known else (*facts, (FOREIGN, written)))
 
     def _category(self, fields: Mapping[str, str]) -> str | Problem:
         cells = self._all("category", fields)

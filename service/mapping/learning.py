@@ -13,7 +13,7 @@ import numpy as np
 
 from indexer.build import Progress, Quiet
 from indexer.intake.update import completed, path_of
-from indexer.product import Product
+from indexer.product import FOREIGN, Product
 from indexer.sources.rows import Row
 from indexer.store.foreign import Carrier
 from indexer.store.records import Records
@@ -31,7 +31,6 @@ SAMPLE = 50
 """Products without a label that are asked about for one foreign category, at most."""
 PAGE = 5_000
 BATCH = 128
-FACT = "foreign_category"
 ASKING = Dial(policy="leaf")
 
 
@@ -89,7 +88,7 @@ class Learning:
             if row.product is None:
                 continue
             product = row.product
-            foreign = product.known.get(FACT, "")
+            foreign = product.known.get(FOREIGN, "")
             ballot = self._ballot(foreign or product.category)
             if ballot is None:
                 continue
