@@ -21,13 +21,14 @@ class Ballot:
     """The votes about one foreign category.
 
     text: as the first product wrote it. products: that spoke. votes: by node, of at most 1 a product in all. examples:
-    by node, titles of products that spoke for it first.
+    by node, titles of products that spoke for it first. mute: products with no label that speaks.
     """
 
     text: str
     products: int = 0
     votes: dict[int, float] = field(default_factory=dict)
     examples: dict[int, list[str]] = field(default_factory=dict)
+    mute: int = 0
 
     def add(self, nodes: Iterable[tuple[int, float]], example: str) -> None:
         """Count one product that speaks for nodes, each with a share of its vote, the likeliest first."""
@@ -39,10 +40,9 @@ class Ballot:
 
 
 class Ballots:
-    """The votes about every foreign category, in the order in which they were met. left_out: votes over the limit."""
+    """The votes about every foreign category, in the order in which they were met."""
 
     def __init__(self) -> None:
-        self.left_out = 0
         self._of: dict[str, Ballot] = {}
         self._written = lru_cache(SPELLINGS)(foreign_key)
 
@@ -52,7 +52,6 @@ class Ballots:
         found = self._of.get(key)
         if found is None and len(self._of) < CATEGORIES:
             found = self._of[key] = Ballot(foreign)
-        self.left_out += found is None
         return found
 
     def known(self, foreign: str) -> Ballot | None:

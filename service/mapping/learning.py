@@ -54,11 +54,12 @@ class Learning:
         self._engine = engine
         self._tree = engine.tree
         self._progress = progress or Quiet()
-        self._asked: dict[int, int] = {}
 
     def meanings(self, demand: Demand = DEMAND) -> list[Meaning]:
-        """Return what each foreign category means, those of most products first."""
-        return meanings(self.ballots, self._tree, demand)
+        """Return what each foreign category means, those of most products first, equals by name."""
+        likeness = Likeness(self._tree)
+        found = [meaning_of(ballot, self._tree, likeness, demand) for ballot in self.ballots]
+        return sorted(found, key=lambda meaning: (-meaning.products, meaning.foreign))
 
     def hear_stored(self) -> None:
         """Let the stored products vote."""
@@ -67,7 +68,8 @@ class Learning:
         self._progress.start("read", products, "products")
         mute: list[tuple[Ballot, Carrier]] = []
         for ballot, carrier in hear_labels(records, self._tree, self.ballots):
-            mute += [(ballot, carrier)] if self._wanted(ballot) else []
+            if self._wanted(ballot):
+                mute.append((ballot, carrier))
         self.heard.labelled = sum(ballot.products for ballot in self.ballots)
         for start in range(0, len(mute), BATCH):
             self._ask_stored(mute[start : start + BATCH])
@@ -112,9 +114,9 @@ class Learning:
         return ballot
 
     def _wanted(self, ballot: Ballot) -> bool:
-        times = self._asked[id(ballot)] = self._asked.get(id(ballot), 0) + 1
-        self.heard.beyond += times > SAMPLE
-        return times <= SAMPLE
+        ballot.mute += 1
+        self.heard.beyond += ballot.mute > SAMPLE
+        return ballot.mute <= SAMPLE
 
     def _ask_stored(self, some: Sequence[tuple[Ballot, Carrier]]) -> None:
         """Ask about stored products as they were encoded; what was deleted meanwhile is not there."""
@@ -162,13 +164,6 @@ def hear_labels(records: Records, tree: Tree, ballots: Ballots) -> Iterator[tupl
                 yield ballot, carrier
             else:
                 ballot.add([(node, 1.0)], carrier.title)
-
-
-def meanings(ballots: Ballots, tree: Tree, demand: Demand = DEMAND) -> list[Meaning]:
-    """Return what each foreign category means, those of most products first, equals by name."""
-    likeness = Likeness(tree)
-    found = [meaning_of(ballot, tree, likeness, demand) for ballot in ballots]
-    return sorted(found, key=lambda meaning: (-meaning.products, meaning.foreign))
 
 
 def _pages(records: Records) -> Iterator[list[Carrier]]:
