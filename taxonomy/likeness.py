@@ -42,7 +42,7 @@ class Likeness:
 
         Of equals the one nearer the root comes first, then the one that is earlier in the tree.
         """
-        known = {word: weight * self._rarity(word) for word, weight in words_of(path).items()}
+        known = self._weighed(path)
         length = np.sqrt(sum(weight**2 for weight in known.values()))
         scores = np.zeros(len(self._tree))
         for word, weight in known.items():
@@ -51,16 +51,14 @@ class Likeness:
                 scores[nodes] += weight * weights
         found = np.flatnonzero(scores)
         scores = scores[found] / (length or 1.0)
-        depths = np.array([len(self._tree.path(node)) for node in found.tolist()], np.int64)
-        order = np.lexsort((found, depths, -np.round(scores, 9)))[:limit]
+        order = np.lexsort((found, self._tree.depths[found], -np.round(scores, 9)))[:limit]
         return [(int(found[at]), float(min(1.0, scores[at]))) for at in order]
+
+    def _weighed(self, path: Path) -> dict[str, float]:
+        return {word: weight * self._rarity(word) for word, weight in words_of(path).items()}
 
     def _rarity(self, word: str) -> float:
         return log(1 + len(self._tree) / (1 + self._counts.get(word, 0)))
-
-    @cached_property
-    def _bags(self) -> list[dict[str, float]]:
-        return [words_of(self._tree.path(node)) for node in range(len(self._tree))]
 
     @cached_property
     def _counts(self) -> Counter[str]:
@@ -71,8 +69,8 @@ class Likeness:
     def _postings(self) -> dict[str, tuple[npt.NDArray[np.int64], _Floats]]:
         """By word the nodes whose path has it, and its weight there, paths being of length 1."""
         lists: dict[str, tuple[list[int], list[float]]] = {}
-        for node, bag in enumerate(self._bags):
-            weighed = {word: weight * self._rarity(word) for word, weight in bag.items()}
+        for node in range(len(self._tree)):
+            weighed = self._weighed(self._tree.path(node))
             length = sum(weight**2 for weight in weighed.values()) ** 0.5
             for word, weight in weighed.items():
                 nodes, weights = lists.setdefault(word, ([], []))
