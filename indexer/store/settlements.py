@@ -5,7 +5,8 @@ Every function works inside the transaction of the connection it is given; `deci
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,7 +32,9 @@ def settle(connection: sa.Connection, said: Iterable[Said], decision: int) -> li
     """Let a decision say something of pairs; return what was said before, as [id, id, verdict, decision]."""
     pairs = sorted_pairs(said)
     before = _rows(connection, [(left, right) for left, right, _ in pairs])
-    _forget(connection, [(row[0], row[1]) for row in before])
+    if before:
+        pair = (settled.c.left_id == sa.bindparam("l")) & (settled.c.right_id == sa.bindparam("r"))
+        connection.execute(settled.delete().where(pair), [{"l": row[0], "r": row[1]} for row in before])
     rows = [{"left_id": a, "right_id": b, "verdict": verdict, "decision": decision} for a, b, verdict in pairs]
     if rows:
         connection.execute(settled.insert(), rows)
@@ -43,11 +46,19 @@ def take_back(connection: sa.Connection, decision: int, before: Sequence[Sequenc
 
     before: as `settle` returned it. A pair that a later decision judged stays as that one said.
     """
-    rows = connection.execute(sa.select(settled).where(settled.c.decision == decision)).all()
-    pairs = [(row.left_id, row.right_id) for row in rows]
-    _forget(connection, pairs)
-    former = {(row[0], row[1]): row for row in before}
-    new = [found for pair in pairs if (found := _standing(connection, former.get(pair)))]
+    its = settled.c.decision == decision
+    pairs = [(row.left_id, row.right_id) for row in connection.execute(sa.select(settled).where(its))]
+    connection.execute(settled.delete().where(its))
+    former = _by_pair(before)
+
+    @cache
+    def overruled(number: int) -> Mapping[Pair, Sequence[Any]] | None:
+        """Return what was said before a decision that was taken back; None for one that stands."""
+        query = sa.select(decisions.c.detail, decisions.c.undone_at).where(decisions.c.number == number)
+        row = connection.execute(query).one()
+        return None if row.undone_at is None else _by_pair(row.detail.get("before", ()))
+
+    new = [found for pair in pairs if (found := _standing(overruled, former.get(pair)))]
     if new:
         connection.execute(settled.insert(), new)
     now = {(row["left_id"], row["right_id"]): row["verdict"] for row in new}
@@ -68,17 +79,21 @@ def every(connection: sa.Connection) -> dict[Pair, str]:
     return {(row.left_id, row.right_id): row.verdict for row in connection.execute(sa.select(settled))}
 
 
-def _standing(connection: sa.Connection, former: Sequence[Any] | None) -> dict[str, Any] | None:
+def _standing(
+    overruled: Callable[[int], Mapping[Pair, Sequence[Any]] | None], former: Sequence[Any] | None
+) -> dict[str, Any] | None:
     """Return the row of what was said of a pair, or before that, by a decision that stands; None when there is none."""
     while former is not None:
         left, right, verdict, number = former
-        query = sa.select(decisions.c.detail, decisions.c.undone_at).where(decisions.c.number == number)
-        row = connection.execute(query).one()
-        if row.undone_at is None:
+        earlier = overruled(number)
+        if earlier is None:
             return {"left_id": left, "right_id": right, "verdict": verdict, "decision": number}
-        earlier = row.detail.get("before", ())
-        former = next((each for each in earlier if (each[0], each[1]) == (left, right)), None)
+        former = earlier.get((left, right))
     return None
+
+
+def _by_pair(said: Iterable[Sequence[Any]]) -> dict[Pair, Sequence[Any]]:
+    return {(each[0], each[1]): each for each in said}
 
 
 def _rows(connection: sa.Connection, pairs: Sequence[Pair]) -> list[list[Any]]:
@@ -88,8 +103,3 @@ def _rows(connection: sa.Connection, pairs: Sequence[Pair]) -> list[list[Any]]:
         found += [[row.left_id, row.right_id, row.verdict, row.decision] for row in rows]
     wanted = set(pairs)
     return sorted(row for row in found if (row[0], row[1]) in wanted)
-
-
-def _forget(connection: sa.Connection, pairs: Sequence[Pair]) -> None:
-    for left, right in pairs:
-        connection.execute(settled.delete().where(settled.c.left_id == left, settled.c.right_id == right))
