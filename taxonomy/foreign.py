@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -76,14 +76,20 @@ def foreign_path(text: str) -> Names:
     return (text.strip(),) if isinstance(path, Invalid) else path
 
 
+def mapping_kind(file: Path) -> str:
+    """Return how the name of a mapping file ends, .csv or .json; raises TaxonomyError for any other."""
+    kind = file.suffix.lower()
+    if kind not in {".csv", ".json"}:
+        raise TaxonomyError(f"{file.name!r} is no mapping file; end its name with .csv or .json")
+    return kind
+
+
 def write_mapping(meanings: Sequence[Meaning], out: Path) -> None:
     """Write a mapping file, .csv or .json, in the order given; raises TaxonomyError for another name."""
     entries = [meaning.entry() for meaning in meanings]
-    if out.suffix.lower() == ".json":
+    if mapping_kind(out) == ".json":
         out.write_text(json.dumps(entries, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         return
-    if out.suffix.lower() != ".csv":
-        raise TaxonomyError(f"{out.name!r} is no mapping file; end its name with .csv or .json")
     told = [
         entry
         | {
@@ -170,11 +176,7 @@ def _entries(file: Path) -> Iterable[tuple[str, Mapping[str, object]]]:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise TaxonomyError(f"the mapping {file} cannot be read: {error}; save it as UTF-8") from error
-    readers: Mapping[str, Callable[[Path, str], Iterable[tuple[str, Mapping[str, object]]]]]
-    readers = {".json": _json_entries, ".csv": _csv_entries}
-    read = readers.get(file.suffix.lower())
-    if read is None:
-        raise TaxonomyError(f"{file.name!r} is no mapping file; end its name with .csv or .json")
+    read = _json_entries if mapping_kind(file) == ".json" else _csv_entries
     for number, found in enumerate(read(file, text)):
         if number == ENTRIES:
             raise TaxonomyError(f"{file} has more than {ENTRIES:,} entries; split it")

@@ -77,9 +77,9 @@ def taxonomy_map(
 
 def _check_output(out: Path, *, force: bool) -> None:
     from indexer.errors import SettingError
+    from taxonomy.foreign import mapping_kind
 
-    if out.suffix.lower() not in {".csv", ".json"}:
-        raise SettingError(f"{out.name!r} is no mapping file; end its name with .csv or .json")
+    mapping_kind(out)
     if not out.parent.is_dir():
         raise SettingError(f"there is no folder {out.parent} to write {out.name} into; make it first")
     if out.exists() and not force:
