@@ -18,6 +18,7 @@ from indexer.live import Live
 from service.console.table import Cells, Write, check_output, open_table
 from service.console.words import fact
 from service.duplicates.given import Line
+from service.duplicates.naming import FAMILY, GROUP
 from service.duplicates.scan import Scanned, chunks
 from service.duplicates.survivor import survivor
 from service.duplicates.verdict import VERDICTS
@@ -120,12 +121,12 @@ def write_groups(found: Scanned, live: Live, out: Path) -> int:
 
 def group_name(group: int) -> str:
     """Return the id of the group that is named by a key, "" for none."""
-    return f"g{group}" if group >= 0 else ""
+    return f"{GROUP}{group}" if group >= 0 else ""
 
 
 def family_name(family: int) -> str:
     """Return the id of the family that is named by a key, "" for none."""
-    return f"f{family}" if family >= 0 else ""
+    return f"{FAMILY}{family}" if family >= 0 else ""
 
 
 def duplicates_report(found: Scanned, written: Written, out: Path | None, groups: str) -> str:

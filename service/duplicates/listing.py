@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from indexer.errors import GroupNotFound
 from indexer.store.records import Records, Stored
 from indexer.store.twins import Kind, Member, Twin
+from service.duplicates.naming import FAMILY
 
 LOOKED = 20
 """Groups that are looked at for one that is shown, where only some are wanted."""
-FAMILY = "f"
-"""What the id of a family begins with."""
 
 
 @dataclass(frozen=True, slots=True)

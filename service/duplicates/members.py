@@ -10,7 +10,7 @@ from indexer.live import Live
 from indexer.store.records import Stored
 from indexer.store.twins import Member
 from service.duplicates.grouping import Groups
-from service.duplicates.naming import named
+from service.duplicates.naming import FAMILY, GROUP, named
 from service.duplicates.survivor import survivor
 
 Find = Callable[[Collection[int]], Mapping[int, Stored]]
@@ -23,9 +23,9 @@ def members_of(live: Live, groups: Groups, families: Groups, former: Sequence[Me
     """
     taken = live.records.twins.taken
     lists = _lists(groups)
-    group = _ids(lists, named(lists, {each.key: each.group for each in former}, "g", taken))
+    group = _ids(lists, named(lists, {each.key: each.group for each in former}, GROUP, taken))
     lists, grouped_keys = _lists(families), lists
-    family = _ids(lists, named(lists, {each.key: each.family for each in former}, "f", taken))
+    family = _ids(lists, named(lists, {each.key: each.family for each in former}, FAMILY, taken))
     kept: dict[int, tuple[str, ...]] = {}
     for keys in grouped_keys:
         if stored := find(keys):

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+GROUP, FAMILY = "g", "f"
+"""What the ids of groups and of families begin with."""
+
 Taken = Callable[[Collection[str]], Collection[str]]
 """Returns those of some ids that a group has already."""
 
