@@ -78,17 +78,12 @@ class Judging:
         del weighed
 
         def tell(rows: Sequence[int]) -> list[tuple[str, ...]]:
-            ours, theirs = left[list(rows)], right[list(rows)]
-            features, equal = self.compared(ours, theirs) if kept is None else [each[list(rows)] for each in kept]
+            some = list(rows)
+            ours, theirs = left[some], right[some]
+            features, equal = self.compared(ours, theirs) if kept is None else (kept[0][some], kept[1][some])
             said = self.stock.said(np.unique(np.concatenate([ours, theirs])))
-            nothing = Said()
-            return [
-                evidence(
-                    said.get(int(ours[row]), nothing), said.get(int(theirs[row]), nothing), features[row],
-                    equal=bool(equal[row]),
-                )
-                for row in range(len(rows))
-            ]  # fmt: skip
+            one, other = ([said.get(key, Said()) for key in side.tolist()] for side in (ours, theirs))
+            return _worded(one, other, features, equal)
 
         return _judgements(decided, tell)
 
@@ -122,10 +117,8 @@ class Judging:
             ours, theirs = rows[list(places)], keys[list(places)]
             features, equal, _ = weighed(ours, theirs)
             stored = self.stock.said(np.unique(theirs))
-            return [
-                evidence(said[ours[row]], stored.get(int(theirs[row]), Said()), features[row], equal=bool(equal[row]))
-                for row in range(len(places))
-            ]
+            other = [stored.get(key, Said()) for key in theirs.tolist()]
+            return _worded([said[row] for row in ours.tolist()], other, features, equal)
 
         return _judgements(decided, tell)
 
@@ -145,10 +138,8 @@ class Judging:
         def tell(rows: Sequence[int]) -> list[tuple[str, ...]]:
             ours, theirs = left[list(rows)], right[list(rows)]
             features, equal = compared(ours, theirs)
-            return [
-                evidence(said[one], said[other], features[row], equal=bool(equal[row]))
-                for row, (one, other) in enumerate(zip(ours.tolist(), theirs.tolist(), strict=True))
-            ]
+            one, other = ([said[row] for row in side.tolist()] for side in (ours, theirs))
+            return _worded(one, other, features, equal)
 
         steps = [slice(start, start + BATCH) for start in range(0, len(left), BATCH)]
         return _judgements([self.decider.decide(*compared(left[step], right[step])) for step in steps], tell)
@@ -212,6 +203,12 @@ def equal_content(left: Side, right: Side) -> Equal:
         (text == right.traits.text[right.rows]) & (text > 0)
     )
     return made
+
+
+def _worded(left: Sequence[Said], right: Sequence[Said], features: Floats, equal: Equal) -> list[tuple[str, ...]]:
+    """Return what decided n pairs, in words; features: float32 (n, FEATURES)."""
+    rows = zip(left, right, features, equal.tolist(), strict=True)
+    return [evidence(one, other, some, equal=same) for one, other, some, same in rows]
 
 
 def _judgements(decided: Sequence[Decided], tell: Callable[[Sequence[int]], list[tuple[str, ...]]]) -> Judgements:
