@@ -18,7 +18,7 @@ from service.duplicates.comparison import COLUMN, FEATURES, RIVAL, Comparison, S
 from service.duplicates.decider import FACT, Decided, Decider, shipped, sigmoid
 from service.duplicates.evidence import evidence
 from service.duplicates.stock import Stock
-from service.duplicates.surroundings import Near, Surroundings, rivals
+from service.duplicates.surroundings import Near, Surroundings, cosines, rivals
 from service.duplicates.traits import Said, Traits, told
 from service.duplicates.verdict import Floats, Judgements
 
@@ -184,11 +184,7 @@ class Judging:
         for column, view in enumerate((TEXT, IMAGE)):
             if view in self.live.space.spaces:
                 columns = self.live.space.spaces[view].columns
-                one, other = ours[0][:, columns], theirs[0][:, columns]
-                length = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
-                made[:, column] = np.where(
-                    length > 0, np.einsum("nd,nd->n", one, other) / np.maximum(length, 1e-6), np.nan
-                )
+                made[:, column] = cosines(ours[0][:, columns], theirs[0][:, columns])
         words = ours[1].multiply(theirs[1]).sum(axis=1)
         both = (np.diff(ours[1].indptr) > 0) & (np.diff(theirs[1].indptr) > 0)
         made[:, 2] = np.where(both, np.asarray(words).ravel(), np.nan)

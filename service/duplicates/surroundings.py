@@ -135,11 +135,16 @@ class Surroundings:
 
 def nearness(raw: Floats, words: Words, other_raw: Floats, other_words: Words, columns: slice) -> Floats:
     """Return the mean of two cosines, of parts and of words, for pairs: float32 (n,), from 0 to 1."""
-    one, other = raw[:, columns], other_raw[:, columns]
-    length = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
-    parts = np.einsum("nd,nd->n", one, other) / np.maximum(length, 1e-6)
+    parts = np.nan_to_num(cosines(raw[:, columns], other_raw[:, columns]))
     both = (parts + np.asarray(words.multiply(other_words).sum(axis=1)).ravel()) / 2
     made: Floats = np.clip(both, 0, 1).astype(np.float32)
+    return made
+
+
+def cosines(one: Floats, other: Floats) -> Floats:
+    """Return the cosine of each row with the same row of another, float32 (n,); NaN where either is nothing."""
+    length = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    made: Floats = np.where(length > 0, np.einsum("nd,nd->n", one, other) / np.maximum(length, 1e-6), np.nan)
     return made
 
 

@@ -16,6 +16,7 @@ from indexer.vectors import Keys
 from service.answer import Duplicate
 from service.duplicates.judging import Judging
 from service.duplicates.lookup import NEAREST, ORDER, SHARED, Ruled, Wanted, said_of, told
+from service.duplicates.surroundings import cosines
 from service.duplicates.verdict import PICTURE_BITS
 
 ALIKE = 0.5
@@ -47,9 +48,7 @@ class Within:
         verdicts, probability = ruled.verdicts, ruled.probability
         order = np.lexsort((earlier, -probability, ORDER[verdicts], rows))
         order = order[told(verdicts, probability, wanted)[order]]
-        one, other = asked.raw[rows[order]], asked.raw[earlier[order]]
-        length = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
-        alike = np.einsum("nd,nd->n", one, other) / np.maximum(length, 1e-6)
+        alike = np.nan_to_num(cosines(asked.raw[rows[order]], asked.raw[earlier[order]]))
         for at, twin in zip(order.tolist(), ruled.duplicates(order, alike), strict=True):
             made[int(rows[at])].append((int(earlier[at]), twin))
         return cls(made)
