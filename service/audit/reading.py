@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
 
 from indexer.live import Live
 from indexer.store.suspects import Listed, Place, Suspected, Wanted
@@ -11,6 +13,8 @@ from indexer.store.tagfaults import TagFault
 from service.audit.ambiguity import Pair
 from taxonomy.names import SEPARATOR
 from taxonomy.tree import TaxonomyError, Tree
+
+_Doubted = TypeVar("_Doubted", "DoubtedLabel", "DoubtedTags")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +126,8 @@ class Reading:
         return self._told(found)[0] if found else None
 
     def all_labels(self, wanted: Wanted, limit: int | None, page: int) -> Iterator[list[DoubtedLabel]]:
-        """Yield the doubted labels, the worst first, `page` at a time and `limit` in all."""
-        after, left = None, limit
-        while left is None or left > 0:
-            some = self.labels(wanted, after, page if left is None else min(page, left))
-            if not some:
-                return
-            yield some
-            after = some[-1].place
-            left = None if left is None else left - len(some)
+        """Return the doubted labels, the worst first, `page` at a time and `limit` in all."""
+        return _paged(partial(self.labels, wanted), limit, page)
 
     def tags(
         self, least: float = 0, after: tuple[float, int] | None = None, limit: int = 50, branch: str = ""
@@ -149,15 +146,8 @@ class Reading:
         ]
 
     def all_tags(self, least: float, limit: int | None, page: int) -> Iterator[list[DoubtedTags]]:
-        """Yield the products with doubted tags, `page` at a time and `limit` in all."""
-        after, left = None, limit
-        while left is None or left > 0:
-            some = self.tags(least, after, page if left is None else min(page, left))
-            if not some:
-                return
-            yield some
-            after = some[-1].place
-            left = None if left is None else left - len(some)
+        """Return the products with doubted tags, `page` at a time and `limit` in all."""
+        return _paged(partial(self.tags, least), limit, page)
 
     def faults(self, product_id: str) -> tuple[TagFault, ...]:
         """Return what is told of the tags of a product, the likeliest fault first."""
@@ -182,3 +172,15 @@ class Reading:
             )
             for each in found
         ]
+
+
+def _paged(read: Callable[[Any, int], list[_Doubted]], limit: int | None, page: int) -> Iterator[list[_Doubted]]:
+    """Yield what `read(after, limit)` returns, `page` at a time and `limit` in all."""
+    after, left = None, limit
+    while left is None or left > 0:
+        some = read(after, page if left is None else min(page, left))
+        if not some:
+            return
+        yield some
+        after = some[-1].place
+        left = None if left is None else left - len(some)
