@@ -8,9 +8,8 @@ many by chance has a bound (Chernoff's, of a binomial count), times everything t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -62,11 +61,6 @@ class Pattern:
         """The same for the same pattern, whenever it is found."""
         named = "\0".join((self.attribute, self.value.casefold(), self.stored, self.suggested))
         return hashlib.blake2b(named.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
-
-    @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Pattern:
-        """Return the pattern that `dataclasses.asdict` wrote."""
-        return cls(**told)
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,14 @@ import numpy as np
 from indexer.build import Progress
 from indexer.memory.labels import UNLABELLED
 from indexer.store.suspects import Renewed
+from indexer.store.tagfaults import TagFault
 from indexer.vectors import Keys
 from service.audit.ambiguity import ambiguous, pairs
 from service.audit.apart import vouched
 from service.audit.attributes import columns_of
 from service.audit.findings import FINDINGS, Findings, belonging, confirmed, conflicted, kinds_of, patterns_in, suspects
 from service.audit.suspicion import Suspicions, suspicions
-from service.audit.tags import TagFault, tag_faults
+from service.audit.tags import tag_faults
 from service.calibration.tagging import VOTERS
 from service.engine import Engine
 

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.product import Product
+from indexer.store.tagfaults import TagFault
 from indexer.vectors import Keys
 from service.calibration.tagging import VOTERS, said_of
 from service.engine import Engine
@@ -42,9 +43,6 @@ KEPT = 0.3
 """Probability from which a fault is told."""
 TOP = 200
 """Tags of a product that are looked at."""
-
-TagFault = tuple[str, str, float]
-"""A tag, `missing` or `wrong`, and how likely that is."""
 
 
 def tag_faults(engine: Engine, keys: Keys, *, voters: int = VOTERS) -> dict[int, tuple[TagFault, ...]]:

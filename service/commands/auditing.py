@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import click
 
 from service.console.options import FILE, index_option, json_option, open_engine, print_json, service_settings
+
+if TYPE_CHECKING:
+    from service.audit.deciding import Verb
 
 
 @click.group(invoke_without_command=True)
@@ -115,7 +118,7 @@ def audit_undo(number: int, author: str, index: Path) -> None:
 
 
 def _decide(
-    verb: Literal["fix", "keep"],
+    verb: Verb,
     ids: tuple[str, ...],
     pattern: str | None,
     index: Path,

@@ -19,7 +19,7 @@ from indexer.product import CATEGORY_CHARS, TAG_COUNT
 from indexer.store.suspects import Wanted
 from indexer.store.twins import DUPLICATES
 from service.audit.audit import AUDIT, findings_of
-from service.audit.deciding import Label, Settled, decide_label, decide_pattern
+from service.audit.deciding import Label, Settled, Verb, decide_label, decide_pattern
 from service.audit.findings import FLOOR
 from service.audit.reading import AmbiguousPair, DoubtedLabel, Reading, Where
 from service.audit.retagging import LEAST, Tagged, decide_tags
@@ -39,7 +39,6 @@ router = APIRouter(prefix="/v1", route_class=BodyRoute)
 PATTERN_ID = r"^[0-9a-f]{12}$"
 
 Kind = Literal["slip", "systematic", "ambiguous", "conflict"]
-Verb = Literal["fix", "keep"]
 
 
 class Witness(BaseModel):
