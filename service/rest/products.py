@@ -6,9 +6,6 @@ thread pool.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -34,14 +31,18 @@ from service.rest.bodies import (
     parse,
     read_bytes,
 )
+from service.rest.cursors import cursor_of, number_of
 from service.rest.parameters import KEY, IfMatch, IfNoneMatch, Key, OnDuplicateAsked, ProductId, expected, reached
-from service.rest.problems import IdConflict, InvalidCursor, InvalidField
+from service.rest.problems import IdConflict, InvalidField
 from service.rest.replies import Change, ChangedBatch, ProductPage, StoredProduct, product_shown
 from service.rest.schemas import NewProduct, ProductBody, ProductFields, ProductPatch, ProductsBatch
 from service.rest.uploads import listing, looked_at
 from service.rest.writing import etag, write_once
 
 router = APIRouter(prefix="/v1", route_class=BodyRoute)
+
+LISTED = "after"
+"""What a cursor of products says before the key."""
 
 
 @router.get("/products", response_model=ProductPage, responses=refusals(422), dependencies=[Depends(reached)])
@@ -51,8 +52,8 @@ def list_products(
     limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = PAGE_DEFAULT,
 ) -> Json:
     """List stored products in the order they first came."""
-    page = serving_of(request).page(_place(cursor), limit)
-    more = _cursor(page[-1].key) if len(page) == limit else None
+    page = serving_of(request).page(number_of(LISTED, cursor) or 0, limit)
+    more = cursor_of(LISTED, page[-1].key) if len(page) == limit else None
     return Json({"items": [product_shown(stored) for stored in page], "next": more})
 
 
@@ -202,23 +203,3 @@ async def _change(
 
     document = document_of(request)
     return await write_once(request, key, document, [change], answer, expected=wanted, on_duplicate=on_duplicate)
-
-
-_CURSOR = re.compile(r"after ([0-9]{1,18})")
-
-
-def _cursor(key: int) -> str:
-    return base64.urlsafe_b64encode(f"after {key}".encode()).decode()
-
-
-def _place(cursor: str | None) -> int:
-    """Return the key that a page starts after; raises InvalidCursor for a cursor that `_cursor` has not made."""
-    if cursor is None:
-        return 0
-    try:
-        known = _CURSOR.fullmatch(base64.b64decode(cursor, b"-_", validate=True).decode())
-    except (binascii.Error, ValueError):
-        known = None
-    if known is None:
-        raise InvalidCursor("this cursor was not given by this list; start without one")
-    return int(known[1])
