@@ -21,7 +21,6 @@ from indexer.store.tagfaults import TagFault
 from taxonomy.names import SEPARATOR
 
 Connecting = Callable[[], AbstractContextManager[sa.Connection]]
-Connection = sa.Connection
 WRITTEN = 5_000
 """Suspects that are written at a time."""
 UPHELD = "upheld"

@@ -9,7 +9,7 @@ A decision is about the label that somebody saw: when it is another one by then,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from indexer.errors import DecisionConflict, PatternNotFound, ProductNotFound, VersionConflict
@@ -24,6 +24,8 @@ from service.audit.reading import Reading
 
 Verb = Literal["fix", "keep"]
 
+BY_HAND = {"provenance": "human", "weight": 1.0}
+"""What a label or tag that a person put right says of itself."""
 PATTERN_LIMIT = 10_000
 """Products of a pattern that are decided about at once: the worst, where there are more."""
 
@@ -103,12 +105,8 @@ def decide_label(changing: Changing, label: Label, verb: Verb, author: str = "")
             "its path or id, or add it to the tree first"
         )
     version = stored.version if label.version is None else label.version
-    try:
-        return _carried_out(changing, verb, label.id, author, {label.id: version}, {label.id: category})
-    except VersionConflict as error:
-        if label.version is not None:
-            raise
-        raise overtaken(error.product_id) from error
+    fixed, expected = _fixed(verb, {label.id: category}), {label.id: version}
+    return carried_out(changing, _decision(verb, label.id, author, [label.id]), fixed, expected, seen=label.version)
 
 
 def decide_pattern(changing: Changing, pattern: str, verb: Verb, author: str = "") -> Settled:
@@ -122,32 +120,43 @@ def decide_pattern(changing: Changing, pattern: str, verb: Verb, author: str = "
         raise PatternNotFound(pattern)
     versions = {each.id: each.version for each in found}
     categories = {each.id: each.suggested.path for each in found}
-    try:
-        return _carried_out(changing, verb, pattern, author, versions, categories)
-    except VersionConflict as error:
-        raise overtaken(error.product_id) from error
+    decision = _decision(verb, pattern, author, list(versions))
+    return carried_out(changing, decision, _fixed(verb, categories), versions)
 
 
-def _carried_out(  # noqa: PLR0917 - what is decided about what, by whom, of which versions, to become what
+def _decision(verb: Verb, subject: str, author: str, ids: Sequence[str]) -> Decision:
+    acts = [lambda connection, number: suspects.uphold(connection, ids, number)]
+    return Decision(LABEL, verb, subject, author, {"ids": ids}, acts=acts)
+
+
+def _fixed(verb: Verb, categories: Mapping[str, str]) -> list[Change]:
+    """Return what a decision changes; a keep changes nothing."""
+    if verb == "keep":
+        return []
+    return [Patch(id_, {"category": category, **BY_HAND}) for id_, category in categories.items()]
+
+
+def carried_out(
     changing: Changing,
-    verb: Verb,
-    subject: str,
-    author: str,
-    versions: Mapping[str, int],
-    categories: Mapping[str, str],
+    decision: Decision,
+    changes: Sequence[Change],
+    expected: Mapping[str, int],
+    *,
+    seen: int | None = None,
 ) -> Settled:
-    ids, numbers = list(versions), [0]
+    """Change products as was decided, and record that with it.
 
-    def act(connection: suspects.Connection, number: int) -> None:
-        suspects.uphold(connection, ids, number)
-        numbers.append(number)
-
-    changes: list[Change] = []
-    if verb == "fix":
-        label = {"provenance": "human", "weight": 1.0}
-        changes = [Patch(id_, {"category": category, **label}) for id_, category in categories.items()]
-    decision = Decision(LABEL, verb, subject, author, {"ids": ids}, acts=[act])
-    outcomes = changing.change(changes, expected=versions, decision=decision)
+    expected: their versions when it was decided. seen: the version that was named by whoever decides, if any: another
+    one by then is a VersionConflict, and a DecisionConflict where none was named.
+    """
+    numbers: list[int] = []
+    recorded = replace(decision, acts=[*decision.acts, lambda _, number: numbers.append(number)])
+    try:
+        outcomes = changing.change(changes, expected=expected, decision=recorded)
+    except VersionConflict as error:
+        if seen is not None:
+            raise
+        raise overtaken(error.product_id) from error
     decided = changing.live.records.decisions.get(numbers[-1])
     written = [each for each in outcomes if isinstance(each, Written)]
     return Settled(decided, written, max((each.seq for each in written), default=changing.live.seq))

@@ -12,14 +12,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from indexer.errors import DecisionConflict, ProductNotFound, VersionConflict
-from indexer.live import Change, Patch
+from indexer.errors import DecisionConflict, ProductNotFound
+from indexer.live import Patch
 from indexer.store import tagfaults
 from indexer.store.decisions import Decision
-from indexer.store.records import Written
-from indexer.store.suspects import Connection
 from indexer.store.tagfaults import TagFault
-from service.audit.deciding import Changing, Settled, Verb, overtaken
+from service.audit.deciding import BY_HAND, Changing, Settled, Verb, carried_out, overtaken
 from service.audit.reading import Reading
 from taxonomy.names import name_key
 from taxonomy.vocabulary import Vocabulary
@@ -61,27 +59,13 @@ def decide_tags(changing: Changing, tagged: Tagged, verb: Verb, author: str = ""
         )
     faults = _faults(Reading(live).faults(tagged.id), tagged, vocabulary)
     fixed = _fixed(now, faults, tagged.id, vocabulary)
-    settled, numbers = [tag for tag, _, _ in faults], [0]
-
-    def act(connection: Connection, number: int) -> None:
-        tagfaults.settle(connection, tagged.id, settled, now, number)
-        numbers.append(number)
-
+    settled = [tag for tag, _, _ in faults]
+    acts = [lambda connection, number: tagfaults.settle(connection, tagged.id, settled, now, number)]
     detail = {"ids": [tagged.id], **{fault: [tag for tag, of, _ in faults if of == fault] for fault in _FAULTS}}
-    changes: list[Change] = []
-    if verb == "fix":
-        changes = [Patch(tagged.id, {"tags": fixed, "provenance": "human", "weight": 1.0})]
-    decision = Decision(tagfaults.KIND, verb, tagged.id, author, detail, acts=[act])
+    changes = [Patch(tagged.id, {"tags": fixed, **BY_HAND})] if verb == "fix" else []
+    decision = Decision(tagfaults.KIND, verb, tagged.id, author, detail, acts=acts)
     version = stored.version if tagged.version is None else tagged.version
-    try:
-        outcomes = changing.change(changes, expected={tagged.id: version}, decision=decision)
-    except VersionConflict as error:
-        if tagged.version is not None:
-            raise
-        raise overtaken(error.product_id) from error
-    written = [each for each in outcomes if isinstance(each, Written)]
-    decided = live.records.decisions.get(numbers[-1])
-    return Settled(decided, written, max((each.seq for each in written), default=live.seq))
+    return carried_out(changing, decision, changes, {tagged.id: version}, seen=tagged.version)
 
 
 _FAULTS = ("missing", "wrong")
