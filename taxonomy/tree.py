@@ -158,10 +158,14 @@ class Tree:
 
     def index(self, node_id: str) -> int:
         """Return the node of an id; raises TaxonomyError when there is none."""
-        node = self._node_of_id.get(node_id)
+        node = self.of_id(node_id)
         if node is None:
             raise TaxonomyError(f"no category has the id {node_id[:80]!r} in taxonomy version {self.version}")
         return node
+
+    def of_id(self, node_id: str) -> int | None:
+        """Return the node of an id, or None."""
+        return self._node_of_id.get(node_id)
 
     def find(self, path: Path) -> int | None:
         """Return the node of a path, ignoring case and spacing, or None."""

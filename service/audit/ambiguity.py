@@ -79,11 +79,15 @@ def _examples(doubts: Suspicions, stored: int, suggested: int) -> list[int]:
 
 def ambiguous(tree: Tree, doubts: Suspicions, known: Sequence[Pair]) -> Mask:
     """Return which suspicions are between the two categories of an ambiguous pair: bool (n,)."""
-    places = {node_id: node for node, node_id in enumerate(tree.ids)}
-    sides = [(places.get(pair.one, -1), places.get(pair.other, -1)) for pair in known]
+    sides = [(tree.of_id(pair.one), tree.of_id(pair.other)) for pair in known]
     size = max(1, len(tree))
     codes: Numbers = np.array(
-        [code for one, other in sides if min(one, other) >= 0 for code in (one * size + other, other * size + one)],
+        [
+            code
+            for one, other in sides
+            if one is not None and other is not None
+            for code in (one * size + other, other * size + one)
+        ],
         np.int64,
     )
     made: Mask = np.isin(doubts.stored.astype(np.int64) * size + doubts.suggested, codes) & (doubts.suggested >= 0)

@@ -47,12 +47,12 @@ def vouched(
     raised only, never lowered, and only towards what the pattern says.
     """
     tree = engine.live.tree
-    ids, of_name = {node_id: node for node, node_id in enumerate(tree.ids)}, {each.name: each for each in columns}
+    of_name = {each.name: each for each in columns}
     made = doubts
     with engine.live.reading():
         held = engine.live.labels.node_counts(len(tree))
     for pattern in patterns:
-        here, there = ids.get(pattern.stored), ids.get(pattern.suggested)
+        here, there = tree.of_id(pattern.stored), tree.of_id(pattern.suggested)
         if here is None or there is None:
             continue
         rows = np.flatnonzero((doubts.stored == here) & of_name[pattern.attribute].having(pattern.value))

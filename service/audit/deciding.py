@@ -99,7 +99,7 @@ def decide_label(changing: Changing, label: Label, verb: Verb, author: str = "")
         if doubted is None or not doubted.suggested.path:
             raise DecisionConflict(f"the label of product {label.id[:80]!r} is not doubted; name its category")
         category = doubted.suggested.path
-    if verb == "fix" and live.tree.find(path_of(category)) is None and category not in live.tree.ids:
+    if verb == "fix" and live.tree.find(path_of(category)) is None and live.tree.of_id(category) is None:
         raise DecisionConflict(
             f"there is no category {category[:200]!r} to put product {label.id[:80]!r} into; name one of the tree by "
             "its path or id, or add it to the tree first"

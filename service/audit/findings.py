@@ -105,10 +105,9 @@ def belonging(
 ) -> npt.NDArray[np.object_]:
     """Return the id of the pattern of each suspicion, "" for none: (n,); of several the one of most products."""
     made = np.full(len(doubts), "", np.object_)
-    ids = {node_id: node for node, node_id in enumerate(tree.ids)}
     of_name = {column.name: column for column in columns}
     for pattern in reversed(known):
-        stored, suggested = ids.get(pattern.stored), ids.get(pattern.suggested)
+        stored, suggested = tree.of_id(pattern.stored), tree.of_id(pattern.suggested)
         if stored is None or suggested is None:
             continue
         level = int(tree.depths[suggested]) - 1

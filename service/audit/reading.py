@@ -12,7 +12,7 @@ from indexer.store.suspects import Listed, Place, Suspected, Wanted
 from indexer.store.tagfaults import TagFault
 from service.audit.ambiguity import Pair
 from taxonomy.names import SEPARATOR
-from taxonomy.tree import TaxonomyError, Tree
+from taxonomy.tree import Tree
 
 _Doubted = TypeVar("_Doubted", "DoubtedLabel", "DoubtedTags")
 
@@ -91,11 +91,8 @@ class Reading:
     def where(self, node_id: str) -> Where:
         """Return a category; one that is gone has no path."""
         if node_id not in self._known:
-            try:
-                path = self._tree.text(self._tree.index(node_id))
-            except TaxonomyError:
-                path = ""
-            self._known[node_id] = Where(node_id, path)
+            node = self._tree.of_id(node_id)
+            self._known[node_id] = Where(node_id, "" if node is None else self._tree.text(node))
         return self._known[node_id]
 
     def pairs(self, found: Sequence[Pair]) -> list[AmbiguousPair]:
