@@ -18,10 +18,10 @@ from indexer.store.findings import Reached, Result
 from indexer.store.records import Records
 from indexer.store.suspects import Replaced, Suspect
 from indexer.vectors import Keys
-from service.audit.ambiguity import ambiguous
 from service.audit.apart import vouched
 from service.audit.attributes import columns_of
-from service.audit.findings import FINDINGS, Conflict, Findings, belonging, confirmed, conflicted, kinds_of, suspects
+from service.audit.findings import FINDINGS, Conflict, Findings, conflicted, suspects
+from service.audit.patterns import Column
 from service.audit.suspicion import suspicions
 from service.audit.sweep import MANY, TreeChanged, swept
 from service.audit.tags import tag_faults
@@ -124,17 +124,14 @@ def _suspects(engine: Engine, keys: Keys, pairs: Sequence[Conflict]) -> list[Sus
     doubts = suspicions(engine, keys, screened=engine.live.labels.labelled >= MANY)
     doubts, conflicts = conflicted(doubts, pairs, tree)
     findings = findings_of(records)
-    patterns = findings.patterns if findings else ()
+    patterns, confused = (findings.patterns, findings.ambiguous) if findings else ((), ())
+    columns: list[Column] = []
     if patterns:
         columns = columns_of(records, doubts.keys, lambda _: None)
         known = records.suspects.belonging([each.id for each in patterns])
         doubts = vouched(engine, doubts, patterns, columns, {id_: np.array(some) for id_, some in known.items()})
-        belongs = belonging(tree, doubts, patterns, columns)
-    else:
-        belongs = np.full(len(doubts), "", np.object_)
-    doubts = confirmed(doubts, belongs != "")
-    named = kinds_of(conflicts, belongs != "", ambiguous(tree, doubts, findings.ambiguous if findings else ()))
-    return suspects(tree, doubts, named, belongs.tolist(), tag_faults(engine, keys))
+    tags = tag_faults(engine, keys)
+    return suspects(tree, doubts, conflicts, known=patterns, columns=columns, confused=confused, tags=tags)
 
 
 def _decided(live: Live, decided: Sequence[Decided]) -> list[int]:

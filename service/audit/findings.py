@@ -16,7 +16,7 @@ import orjson
 
 from indexer.store.suspects import Suspect
 from indexer.store.tagfaults import TagFault
-from service.audit.ambiguity import Pair
+from service.audit.ambiguity import Pair, ambiguous
 from service.audit.patterns import BELIEVED, Column, Pattern, Placed, patterns
 from service.audit.suspicion import Suspicions, severity
 from taxonomy.tree import Tree
@@ -55,10 +55,10 @@ class Findings:
         """Return what was written."""
         told = orjson.loads(text)
         patterns = tuple(Pattern(**each) for each in told["patterns"])
-        ambiguous = tuple(
+        confused = tuple(
             Pair(**{**each, "examples": tuple(each.get("examples", ()))}) for each in told.get("ambiguous", ())
         )
-        return cls(**{**told, "patterns": patterns, "ambiguous": ambiguous})
+        return cls(**{**told, "patterns": patterns, "ambiguous": confused})
 
 
 def conflicted(doubts: Suspicions, pairs: Sequence[Conflict], tree: Tree) -> tuple[Suspicions, Mask]:
@@ -127,9 +127,9 @@ def confirmed(doubts: Suspicions, systematic: Mask) -> Suspicions:
     return replace(doubts, probability=least.astype(np.float32))
 
 
-def kinds_of(conflicts: Mask, systematic: Mask, ambiguous: Mask) -> list[str]:
+def kinds_of(conflicts: Mask, systematic: Mask, confused: Mask) -> list[str]:
     """Return the kind of each error: what a duplicate or a pattern says comes before what the categories say."""
-    named = np.select([conflicts, systematic, ambiguous], ["conflict", "systematic", "ambiguous"], "slip")
+    named = np.select([conflicts, systematic, confused], ["conflict", "systematic", "ambiguous"], "slip")
     told: list[str] = named.tolist()
     return told
 
@@ -137,12 +137,21 @@ def kinds_of(conflicts: Mask, systematic: Mask, ambiguous: Mask) -> list[str]:
 def suspects(
     tree: Tree,
     doubts: Suspicions,
-    kinds: Sequence[str],
-    belongs: Sequence[str],
-    tags: Mapping[int, tuple[TagFault, ...]] | None = None,
+    conflicts: Mask,
+    *,
+    known: Sequence[Pattern],
+    columns: Sequence[Column],
+    confused: Sequence[Pair],
+    tags: Mapping[int, tuple[TagFault, ...]],
 ) -> list[Suspect]:
-    """Return what is kept of suspicions: those from FLOOR on, and products with tags amiss."""
-    faults = dict(tags or {})
+    """Return what is kept of suspicions: those from FLOOR on, each with its kind, and products with tags amiss.
+
+    conflicts: bool (n,), as `conflicted` gives them. known, confused: the patterns and ambiguous pairs that there are;
+    columns: of the products that are suspected, for these patterns.
+    """
+    faults, belongs = dict(tags), belonging(tree, doubts, known, columns)
+    kinds = kinds_of(conflicts, belongs != "", ambiguous(tree, doubts, confused))
+    doubts = confirmed(doubts, belongs != "")
     made = []
     for row in np.flatnonzero((doubts.probability >= FLOOR) & (doubts.suggested >= 0)).tolist():
         key = int(doubts.keys[row])

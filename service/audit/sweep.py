@@ -18,10 +18,10 @@ from indexer.memory.labels import UNLABELLED
 from indexer.store.suspects import Renewed
 from indexer.store.tagfaults import TagFault
 from indexer.vectors import Keys
-from service.audit.ambiguity import ambiguous, pairs
+from service.audit.ambiguity import pairs
 from service.audit.apart import vouched
 from service.audit.attributes import columns_of
-from service.audit.findings import FINDINGS, Findings, belonging, confirmed, conflicted, kinds_of, patterns_in, suspects
+from service.audit.findings import FINDINGS, Findings, conflicted, patterns_in, suspects
 from service.audit.suspicion import Suspicions, suspicions
 from service.audit.tags import tag_faults
 from service.calibration.tagging import VOTERS
@@ -56,10 +56,7 @@ def swept(engine: Engine, progress: Progress) -> tuple[Findings, Renewed]:
     columns = columns_of(records, doubts.keys, progress.at)
     found = patterns_in(tree, doubts, np.array(records.suspects.right(), np.int64), columns)
     doubts = vouched(engine, doubts, found, columns)
-    belongs = belonging(tree, doubts, found, columns)
-    doubts = confirmed(doubts, belongs != "")
     confused = pairs(tree, doubts)
-    named = kinds_of(conflicts, belongs != "", ambiguous(tree, doubts, confused))
     findings = Findings(
         seq,
         datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -70,7 +67,8 @@ def swept(engine: Engine, progress: Progress) -> tuple[Findings, Renewed]:
         patterns=tuple(found),
         ambiguous=tuple(confused),
     )
-    kept = suspects(tree, doubts, named, belongs.tolist(), _tags(engine, known, progress))
+    tags = _tags(engine, known, progress)
+    kept = suspects(tree, doubts, conflicts, known=found, columns=columns, confused=confused, tags=tags)
     if live.planted != planted:
         raise TreeChanged
     return findings, Renewed(kept, {FINDINGS: findings.to_json()})
