@@ -23,7 +23,7 @@ from service.audit.attributes import columns_of
 from service.audit.findings import FINDINGS, Conflict, Findings, conflicted, suspects
 from service.audit.patterns import Column
 from service.audit.suspicion import suspicions
-from service.audit.sweep import MANY, TreeChanged, swept
+from service.audit.sweep import MANY, swept
 from service.audit.tags import tag_faults
 from service.calibration.leave_one_out import ask, stored
 from service.engine import Engine
@@ -73,13 +73,7 @@ class Audit:
 
     def anew(self, engine: Engine, progress: Progress) -> Iterator[Result]:
         """Yield what is suspected of all products."""
-        while True:
-            try:
-                _, renewed = swept(engine, progress)
-            except TreeChanged:
-                continue
-            yield renewed
-            return
+        yield swept(engine, progress)[1]
 
 
 def findings_of(records: Records) -> Findings | None:
@@ -91,15 +85,11 @@ def findings_of(records: Records) -> Findings | None:
 def sweep(engine: Engine, progress: Progress | None = None) -> Findings:
     """Audit every label of an open index, keep what is found in its record store, and return what it is besides."""
     records = engine.live.records
-    while True:
-        before, decision = records.findings.place(AUDIT), records.decisions.last()
-        try:
-            findings, renewed = swept(engine, progress or Quiet())
-        except TreeChanged:
-            continue
-        while not records.findings.advance(AUDIT, before, Reached(findings.seq, decision), [renewed]):
-            before = records.findings.place(AUDIT)  # brought further meanwhile: from the older place on, once more
-        return findings
+    before, decision = records.findings.place(AUDIT), records.decisions.last()
+    findings, renewed = swept(engine, progress or Quiet())
+    while not records.findings.advance(AUDIT, before, Reached(findings.seq, decision), [renewed]):
+        before = records.findings.place(AUDIT)  # brought further meanwhile: from the older place on, once more
+    return findings
 
 
 def neighbours(engine: Engine, keys: Keys) -> Keys:

@@ -34,15 +34,23 @@ MANY = 50_000
 FEW = 60
 
 
-class TreeChanged(Exception):
+class _TreeChanged(Exception):
     """The tree was changed during a sweep: its nodes are others now."""
 
 
 def swept(engine: Engine, progress: Progress) -> tuple[Findings, Renewed]:
     """Ask about every label of an open index; return what was found, and what takes the place of all that was.
 
-    Memory: some hundred bytes for each labelled product. Raises TreeChanged.
+    Memory: some hundred bytes for each labelled product. Begun again when the tree is changed meanwhile.
     """
+    while True:
+        try:
+            return _swept(engine, progress)
+        except _TreeChanged:
+            continue
+
+
+def _swept(engine: Engine, progress: Progress) -> tuple[Findings, Renewed]:
     live, records = engine.live, engine.live.records
     live.follow()
     with live.reading():
@@ -70,7 +78,7 @@ def swept(engine: Engine, progress: Progress) -> tuple[Findings, Renewed]:
     tags = _tags(engine, known, progress)
     kept = suspects(tree, doubts, conflicts, known=found, columns=columns, confused=confused, tags=tags)
     if live.planted != planted:
-        raise TreeChanged
+        raise _TreeChanged
     return findings, Renewed(kept, {FINDINGS: findings.to_json()})
 
 
@@ -83,7 +91,7 @@ def _asked(engine: Engine, keys: Keys, planted: int, progress: Progress) -> Susp
         for step, part in zip(some, threads.map(lambda s: suspicions(engine, s, screened=screened), some), strict=True):
             if engine.live.planted != planted:
                 threads.shutdown(cancel_futures=True)
-                raise TreeChanged
+                raise _TreeChanged
             parts.append(part)
             progress.at(done := done + len(step))
     return Suspicions.joined(parts)
