@@ -16,7 +16,8 @@ from indexer.product import Product, content_hash
 from indexer.store import copying, engines
 from indexer.store.records import Answered, RawVectors, Receipt, Record, Records
 from indexer.store.schema import METADATA
-from indexer.store.suspects import Suspect, uphold
+from indexer.store.suspects import Suspect
+from indexer.store.upheld import uphold
 from taxonomy.changes import Rename
 
 if TYPE_CHECKING:

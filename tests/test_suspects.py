@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from indexer.product import Product, content_hash
-from indexer.store import suspects as store
+from indexer.store import upheld
 from indexer.store.decisions import Decision
 from indexer.store.records import Record, Records
 from indexer.store.suspects import Suspect, Wanted
@@ -91,7 +91,7 @@ def test_a_label_that_a_person_found_right_is_suspected_no_more(records: Records
     both = Suspect(2, "Mugs", "Pans", 0.9, 0.5, "slip", "", (4,), tags)
     records.suspects.replace([1, 2], [suspect(1, 0.5), both])
     with records._changing() as connection:
-        store.uphold(connection, ["a", "b"], 7)
+        upheld.uphold(connection, ["a", "b"], 7)
     assert ids(records) == []
     assert [(each.id, each.suspect.tags) for each in records.suspects.tags()] == [("b", tags)]
     records.suspects.replace([1, 2], [suspect(1, 0.5), both])
@@ -102,7 +102,7 @@ def test_a_label_that_a_person_found_right_is_suspected_no_more(records: Records
     records.suspects.replace([1], [suspect(1, 0.5)])
     assert ids(records) == ["a"]
     with records._changing() as connection:
-        store.forget(connection, ["b"])
+        upheld.forget(connection, ["b"])
     records.suspects.replace([2], [both])
     assert ids(records) == ["b", "a"]
 
@@ -111,17 +111,22 @@ def test_what_was_found_right_before_holds_again_when_a_decision_is_taken_back(r
     """By the last decision that stands, whichever order they are taken back in."""
 
     def decide() -> None:
-        records.decisions.record(Decision("label", "keep", "a", acts=[lambda c, n: store.uphold(c, ["a", "b"], n)]))
+        records.decisions.record(Decision("label", "keep", "a", acts=[lambda c, n: upheld.uphold(c, ["a", "b"], n)]))
 
     decide()
     records.write([record("a", PAN)])
     decide()
     records.write([record("a", PAN, "another thing")])
     decide()
-    held = [records.suspects.upheld(["a"])["a"]]
+
+    def found_right() -> list[tuple[str, str]]:
+        with records._reading() as connection:
+            return list(upheld.upheld_of(connection, ["a"]).values())
+
+    held = found_right()
     for number in (2, 3, 1):
         records.decisions.undo(number)
-        held += records.suspects.upheld(["a"]).values()
+        held += found_right()
     third, first = ("Pans", record("a", PAN, "another thing").content_hash), ("Mugs", record("a", MUG).content_hash)
     assert held == [third, third, first]
     assert records.decisions.get(3).detail == {}

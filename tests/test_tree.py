@@ -54,6 +54,7 @@ def test_a_node_is_found_by_path_id_and_name(tree: Tree) -> None:
     assert tree.find(("Boots",)) is None
     assert tree.find(()) is None
     assert tree.index(tree.ids[3]) == 3
+    assert (tree.of_id(tree.ids[3]), tree.of_id("nowhere")) == (3, None)
     assert tree.named("boots") == [1, 5]
     assert tree.named("Hats") == []
 

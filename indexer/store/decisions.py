@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from indexer.errors import DecisionConflict, DecisionNotFound
-from indexer.store import settlements, suspects, tagfaults
+from indexer.store import settlements, tagfaults, upheld
 from indexer.store.moment import now_text
 from indexer.store.putback import undone
 from indexer.store.rows import Written
@@ -124,7 +124,7 @@ class Decisions:
                 _bring_back(connection, number)
                 detail["seqs"] = list(undone(connection, row.detail["seqs"], number, now))
             connection.execute(decisions.update().where(decisions.c.number == number).values(undone_at=now))
-            suspects.take_back(connection, number)
+            upheld.take_back(connection, number)
             detail["pairs"] = settlements.take_back(connection, number, row.detail.get("before", ()))
             new = last_number(connection) + 1
             _insert(connection, new, Decision(row.kind, UNDO, row.subject, author), detail, now)
@@ -218,7 +218,5 @@ def _insert(connection: sa.Connection, number: int, decision: Decision, detail: 
 
 
 def _decided(row: Any) -> Decided:  # noqa: ANN401 - a row of the table
-    detail = {
-        name: value for name, value in row.detail.items() if name not in {KEPT, suspects.UPHELD, tagfaults.SETTLED}
-    }
+    detail = {name: value for name, value in row.detail.items() if name not in {KEPT, upheld.UPHELD, tagfaults.SETTLED}}
     return Decided(row.number, row.at, row.author, row.kind, row.action, row.subject, detail, row.undone_at)

@@ -367,6 +367,13 @@ def put_meta(connection: sa.Connection, name: str, value: str) -> None:
     connection.execute(meta.insert(), {"name": name, "value": value})
 
 
+def put_detail(connection: sa.Connection, decision: int, name: str, value: object) -> None:
+    """Keep something more in the detail of a decision."""
+    its = decisions.c.number == decision
+    detail = connection.scalar(sa.select(decisions.c.detail).where(its)) or {}
+    connection.execute(decisions.update().where(its).values(detail={**detail, name: value}))
+
+
 def insert_new(connection: sa.Connection, table: sa.Table) -> sa.Insert:
     """Return an INSERT into `table` that leaves rows alone whose key exists: the one statement that is not portable."""
     if connection.dialect.name == "postgresql":

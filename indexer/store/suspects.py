@@ -1,4 +1,4 @@
-"""Products whose category or tags are suspected to be wrong, and what people said to that, in the record store.
+"""Products whose category or tags are suspected to be wrong, in the record store.
 
 Whoever audits labels replaces what is suspected of products; whoever looks at it pages through it, the worst first. A
 suspicion is about a label: it is not shown any more once the product is labelled otherwise. Categories are kept by
@@ -16,15 +16,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from indexer.store import schema, tagfaults
-from indexer.store.schema import chunks, decisions, labels, products, suspects, twins, upheld
+from indexer.store.schema import chunks, labels, products, suspects, twins, upheld
 from indexer.store.tagfaults import TagFault
+from indexer.store.upheld import upheld_of
 from taxonomy.names import SEPARATOR
 
 Connecting = Callable[[], AbstractContextManager[sa.Connection]]
 WRITTEN = 5_000
 """Suspects that are written at a time."""
-UPHELD = "upheld"
-"""Where the detail of a decision keeps what was found right before it."""
 ONE_PRODUCT = ("identical", "same product")
 """Verdicts on pairs that are listings of one product."""
 
@@ -201,11 +200,6 @@ class Suspects:
         with self._reading() as connection:
             return sorted({(row[0], row[1], row[2]) for each in queries for row in connection.execute(each)})
 
-    def upheld(self, ids: Collection[str]) -> dict[str, tuple[str, str]]:
-        """Return by id what a person found right: category id and content hash, of those of `ids` that have any."""
-        with self._reading() as connection:
-            return upheld_of(connection, ids)
-
     def listed(self, keys: Collection[int]) -> dict[int, Listed]:
         """Return by key what products are called and where they stand; those that are gone are left out."""
         query = sa.select(products.c.key, products.c.id, products.c.title, labels.c.category).join_from(
@@ -283,92 +277,6 @@ class Renewed:
             _insert(connection, self.found[start : start + WRITTEN])
         for name, value in self.facts.items():
             schema.put_meta(connection, name, value)
-
-
-def upheld_of(connection: sa.Connection, ids: Collection[str]) -> dict[str, tuple[str, str]]:
-    """Return by id what a person found right, as `Suspects.upheld`."""
-    query = sa.select(upheld.c.id, upheld.c.node_id, upheld.c.content_hash)
-    return {
-        row.id: (row.node_id, row.content_hash)
-        for some in chunks(ids)
-        for row in connection.execute(query.where(upheld.c.id.in_(some)))
-    }
-
-
-def uphold(connection: sa.Connection, ids: Collection[str], decision: int) -> None:
-    """Remember that a person found the labels right that products have now, and suspect them no more."""
-    columns = (products.c.key, products.c.id, labels.c.node_id, products.c.content_hash)
-    query = sa.select(*columns).join_from(products, labels)
-    _remember(connection, ids, decision)
-    forget(connection, ids)
-    for some in chunks(ids):
-        rows = connection.execute(query.where(products.c.id.in_(some))).all()
-        new = [{"id": r.id, "node_id": r.node_id, "content_hash": r.content_hash, "decision": decision} for r in rows]
-        if new:
-            connection.execute(upheld.insert(), new)
-        keys = [row.key for row in rows]
-        bare = {name: _row(Suspect(0))[name] for name in _OF_LABEL}
-        here = suspects.c.key.in_(keys)
-        connection.execute(suspects.delete().where(here, suspects.c.tag_probability == 0))
-        connection.execute(suspects.update().where(here).values(bare))
-
-
-def take_back(connection: sa.Connection, decision: int) -> None:
-    """Forget what a decision found right; what an earlier one that stands had found right of these, holds again."""
-    its = upheld.c.decision == decision
-    ids = connection.scalars(sa.select(upheld.c.id).where(its)).all()
-    connection.execute(upheld.delete().where(its))
-    former = _Former(connection)
-    new = [row for id_ in ids if (row := former.standing(id_, decision)) is not None]
-    if new:
-        connection.execute(upheld.insert(), new)
-
-
-def _remember(connection: sa.Connection, ids: Collection[str], decision: int) -> None:
-    """Keep with a decision what was found right before of products that it is about."""
-    query = sa.select(upheld)
-    former = [
-        {str(name): value for name, value in row.items()}
-        for some in chunks(ids)
-        for row in connection.execute(query.where(upheld.c.id.in_(some))).mappings()
-    ]
-    if former:
-        its = decisions.c.number == decision
-        detail = connection.scalar(sa.select(decisions.c.detail).where(its)) or {}
-        connection.execute(decisions.update().where(its).values(detail={**detail, UPHELD: former}))
-
-
-class _Former:
-    """What decisions replaced of what was found right; each decision is read once."""
-
-    def __init__(self, connection: sa.Connection) -> None:
-        self._connection = connection
-        self._known: dict[int, tuple[bool, Mapping[str, Any]]] = {}
-
-    def standing(self, id_: str, decision: int) -> dict[str, Any] | None:
-        """Return the row about a product before a decision, or before that, by one that was not taken back."""
-        while (row := self._of(decision)[1].get(id_)) is not None:
-            decision = row["decision"]
-            if self._of(decision)[0]:
-                return dict(row)
-        return None
-
-    def _of(self, decision: int) -> tuple[bool, Mapping[str, Any]]:
-        """Return whether a decision stands, and the rows that it replaced, by product."""
-        if decision not in self._known:
-            query = sa.select(decisions.c.undone_at, decisions.c.detail).where(decisions.c.number == decision)
-            row = self._connection.execute(query).one()
-            self._known[decision] = row.undone_at is None, {each["id"]: each for each in row.detail.get(UPHELD, ())}
-        return self._known[decision]
-
-
-def forget(connection: sa.Connection, ids: Collection[str]) -> None:
-    """Forget that a person found labels right."""
-    for some in chunks(ids):
-        connection.execute(upheld.delete().where(upheld.c.id.in_(some)))
-
-
-_OF_LABEL = ("stored", "suggested", "probability", "severity", "kind", "pattern", "neighbours")
 
 
 def _row(suspect: Suspect, *, label: bool = True) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from indexer.store.schema import chunks, decisions, labels, products, suspects
+from indexer.store.schema import chunks, decisions, labels, products, put_detail, suspects
 
 TagFault = tuple[str, str, float]
 """A tag, `missing` or `wrong`, and how likely that is."""
@@ -33,11 +33,9 @@ def settle(
     row = connection.execute(query.where(products.c.id == product_id)).one_or_none()
     if row is None:
         return
-    its = decisions.c.number == decision
-    detail = connection.scalar(sa.select(decisions.c.detail).where(its)) or {}
     lists = {"tags": sorted(tags), "before": sorted(before), "carried": sorted(row.tags)}
     state = {**lists, "content_hash": row.content_hash}
-    connection.execute(decisions.update().where(its).values(detail={**detail, SETTLED: state}))
+    put_detail(connection, decision, SETTLED, state)
     _tell_no_more(connection, row.key, tags)
 
 

@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 from indexer.errors import DecisionConflict, PatternNotFound, ProductNotFound, VersionConflict
 from indexer.intake.update import path_of
 from indexer.live import Change, Live, Outcome, Patch
-from indexer.store import suspects
+from indexer.store import upheld
 from indexer.store.decisions import Decided, Decision
 from indexer.store.records import Receipt, Written
 from indexer.store.suspects import Wanted
@@ -125,7 +125,7 @@ def decide_pattern(changing: Changing, pattern: str, verb: Verb, author: str = "
 
 
 def _decision(verb: Verb, subject: str, author: str, ids: Sequence[str]) -> Decision:
-    acts = [lambda connection, number: suspects.uphold(connection, ids, number)]
+    acts = [lambda connection, number: upheld.uphold(connection, ids, number)]
     return Decision(LABEL, verb, subject, author, {"ids": ids}, acts=acts)
 
 
