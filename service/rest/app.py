@@ -24,7 +24,18 @@ from starlette.responses import Response
 from starlette.routing import Match, Mount
 
 from service.mapping.known import Known
-from service.rest import api, audit, decisions, duplicate_groups, facts, products, snapshots, taxonomies, thumbnails
+from service.rest import (
+    api,
+    audit,
+    audit_decisions,
+    decisions,
+    duplicate_groups,
+    facts,
+    products,
+    snapshots,
+    taxonomies,
+    thumbnails,
+)
 from service.rest.edge import Edge
 from service.rest.pages import page_router, static_files
 from service.rest.problems import problem_response
@@ -90,6 +101,7 @@ def create_app(settings: ServiceSettings, serving: Serving | None = None) -> Fas
     app.include_router(duplicate_groups.router)
     app.include_router(decisions.router)
     app.include_router(audit.router)
+    app.include_router(audit_decisions.router)
     app.include_router(thumbnails.router)
     app.include_router(page_router())
     app.mount("/static", static_files(), name="static")

@@ -1,4 +1,4 @@
-"""The routes of `/v1/audit`: labels and tags that are probably wrong, patterns of them, and what people decide.
+"""The routes of `/v1/audit` that tell: labels and tags that are probably wrong, and patterns of them.
 
 What is shown was worked out by upkeep (`service/upkeep`) and is brought to the journal's end first, as far as
 AISLE_REACH_SECONDS allow; `seq` says how far it is. They are plain `def`s, which the server runs in its thread pool.
@@ -11,32 +11,26 @@ from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from indexer.intake.update import path_of
-from indexer.product import CATEGORY_CHARS, TAG_COUNT
+from indexer.product import CATEGORY_CHARS
 from indexer.store.suspects import Wanted
 from indexer.store.twins import DUPLICATES
 from service.audit.audit import AUDIT, findings_of
-from service.audit.deciding import Label, Settled, Verb, decide_label, decide_pattern
 from service.audit.findings import FLOOR
 from service.audit.reading import AmbiguousPair, DoubtedLabel, Reading, Where
-from service.audit.retagging import LEAST, Tagged, decide_tags
-from service.rest.api import BODY, PAGE_DEFAULT, PAGE_LIMIT, Json, refusals
+from service.rest.api import PAGE_DEFAULT, PAGE_LIMIT, Json, refusals
 from service.rest.asking import serving_of, settings_of
+from service.rest.audit_decisions import PATTERN_ID
 from service.rest.bodies import BodyRoute
 from service.rest.cursors import cursor_of, place_of
-from service.rest.images import Body
-from service.rest.parameters import IfMatch, ProductId, expected
 from service.rest.problems import InvalidCursor
-from service.rest.schemas import Tag
-from service.rest.taxonomies import Author, Category
+from service.rest.taxonomies import Category
 from service.serving import Serving
 
 router = APIRouter(prefix="/v1", route_class=BodyRoute)
-
-PATTERN_ID = r"^[0-9a-f]{12}$"
 
 Kind = Literal["slip", "systematic", "ambiguous", "conflict"]
 
@@ -175,65 +169,6 @@ class SweepBegun(BaseModel):
     sweep: SweepGoing | None
 
 
-class LabelDecision(Body):
-    """What is decided about a label."""
-
-    decision: Verb
-    category: str = Field(
-        "", max_length=CATEGORY_CHARS, description="Of a fix: the category it gets, id or path; as suggested without."
-    )
-    stored: str = Field(
-        "", max_length=CATEGORY_CHARS, description="The category that was seen, id or path; 409 when it is another now."
-    )
-    author: Author = ""
-
-
-class PatternDecision(Body):
-    """What is decided about all labels of a pattern."""
-
-    decision: Verb
-    author: Author = ""
-
-
-class TagDecision(Body):
-    """What is decided about tags of a product."""
-
-    action: Verb
-    tags: list[Tag] = Field([], max_length=TAG_COUNT, description="Which of those that are told; all without.")
-    least: float = Field(LEAST, ge=0, le=1, description="Without `tags`: those from this probability on.")
-    carried: list[Tag] | None = Field(
-        None, max_length=TAG_COUNT, description="All tags of the product that were seen; 409 when they are others now."
-    )
-    author: Author = ""
-
-
-class DecidedItem(BaseModel):
-    """What became of one product."""
-
-    id: str
-    outcome: Literal["updated", "unchanged"]
-    version: int
-
-
-class LabelsDecided(BaseModel):
-    """A decision as it is recorded; `number` takes it back. Whoever is at `seq` sees it."""
-
-    number: int
-    at: str
-    author: str
-    action: Verb
-    subject: str
-    seq: int
-    items: list[DecidedItem] = Field(description="Products whose labels were put right; none of a keep.")
-
-
-class TagsDecided(LabelsDecided):
-    """A decision about tags: those that were told as missing, and as wrong, and are therefore no more."""
-
-    missing: list[str]
-    wrong: list[str]
-
-
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=PAGE_LIMIT)]
 Least = Annotated[float, Query(ge=0, le=1, description=f"Probability from which; less than {FLOOR} is not kept.")]
@@ -333,41 +268,6 @@ def audit_patterns(request: Request) -> Json:
     )
 
 
-@router.post(
-    "/audit/labels/{product_id:rest}/decision",
-    response_model=LabelsDecided,
-    responses=refusals(*BODY, 404, 409, 412, 507),
-)
-def decide_about_label(request: Request, product_id: ProductId, body: LabelDecision, if_match: IfMatch = None) -> Json:
-    """Put a label right (`fix`), or find it right (`keep`); it counts from the next question on."""
-    version = expected(product_id, if_match).get(product_id)
-    label = Label(product_id, body.category, body.stored, version)
-    return Json(_settled(decide_label(serving_of(request), label, body.decision, body.author)))
-
-
-@router.post(
-    "/audit/tags/{product_id:rest}/decision",
-    response_model=TagsDecided,
-    responses=refusals(*BODY, 404, 409, 412, 507),
-)
-def decide_about_tags(request: Request, product_id: ProductId, body: TagDecision, if_match: IfMatch = None) -> Json:
-    """Add the missing and remove the wrong tags of a product (`fix`), or find its tags right (`keep`)."""
-    version = expected(product_id, if_match).get(product_id)
-    tagged = Tagged(product_id, body.tags, body.least, body.carried, version)
-    settled = decide_tags(serving_of(request), tagged, body.action, body.author)
-    return Json(_settled(settled) | {name: settled.decided.detail[name] for name in ("missing", "wrong")})
-
-
-@router.post(
-    "/audit/patterns/{pattern_id}/decision", response_model=LabelsDecided, responses=refusals(*BODY, 404, 409, 507)
-)
-def decide_about_pattern(
-    request: Request, pattern_id: Annotated[str, Path(pattern=PATTERN_ID)], body: PatternDecision
-) -> Json:
-    """Put all labels of a pattern right, each as it is suggested, or find them right; all or none."""
-    return Json(_settled(decide_pattern(serving_of(request), pattern_id, body.decision, body.author)))
-
-
 @router.post("/audit:sweep", response_model=SweepBegun, responses=refusals())
 def begin_sweep(request: Request) -> Json:
     """Begin a sweep: every label asked about anew, patterns looked for. It goes on when this returns."""
@@ -427,19 +327,6 @@ def _pair(found: AmbiguousPair) -> dict[str, Any]:
 
 def _category(where: Where) -> dict[str, str]:
     return {"id": where.id, "path": where.path}
-
-
-def _settled(settled: Settled) -> dict[str, Any]:
-    decided = settled.decided
-    return {
-        "number": decided.number,
-        "at": decided.at,
-        "author": decided.author,
-        "action": decided.action,
-        "subject": decided.subject,
-        "seq": settled.seq,
-        "items": [{"id": each.id, "outcome": each.outcome, "version": each.version} for each in settled.written],
-    }
 
 
 def _cursor(listed: str, place: Sequence[float]) -> str:
