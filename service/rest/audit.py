@@ -6,11 +6,9 @@ AISLE_REACH_SECONDS allow; `seq` says how far it is. They are plain `def`s, whic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-import orjson
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
@@ -25,8 +23,7 @@ from service.rest.api import PAGE_DEFAULT, PAGE_LIMIT, Json, refusals
 from service.rest.asking import serving_of, settings_of
 from service.rest.audit_decisions import PATTERN_ID
 from service.rest.bodies import BodyRoute
-from service.rest.cursors import cursor_of, place_of
-from service.rest.problems import InvalidCursor
+from service.rest.cursors import cursor_of_numbers, numbers_of
 from service.rest.taxonomies import Category
 from service.serving import Serving
 
@@ -191,7 +188,7 @@ def audit_labels(  # noqa: PLR0917 - each is a parameter of the query
     serving = serving_of(request)
     seq, reading = _current(request, serving)
     wanted = Wanted(least, kind or "", _branch(reading, branch), pattern or "")
-    after = _place("labels", cursor, 3)
+    after = numbers_of("labels", cursor, 3)
     page = reading.labels(wanted, after, limit)
     kinds = dict.fromkeys(KindCounts.model_fields, 0) | reading.count(wanted)
     return Json(
@@ -200,7 +197,7 @@ def audit_labels(  # noqa: PLR0917 - each is a parameter of the query
             "total": sum(kinds.values()),
             "kinds": kinds,
             "items": [_label(each) for each in page],
-            "next": _cursor("labels", page[-1].place) if len(page) == limit else None,
+            "next": cursor_of_numbers("labels", page[-1].place) if len(page) == limit else None,
         }
     )
 
@@ -215,7 +212,7 @@ def audit_tags(
 ) -> Json:
     """List products with tags that they probably lack or should not have, the likeliest first."""
     seq, reading = _current(request, serving_of(request))
-    after = _place("tags", cursor, 2)
+    after = numbers_of("tags", cursor, 2)
     page = reading.tags(least, after, limit, _branch(reading, branch))
     items = [
         {
@@ -227,7 +224,9 @@ def audit_tags(
         }
         for each in page
     ]
-    return Json({"seq": seq, "items": items, "next": _cursor("tags", page[-1].place) if len(page) == limit else None})
+    return Json(
+        {"seq": seq, "items": items, "next": cursor_of_numbers("tags", page[-1].place) if len(page) == limit else None}
+    )
 
 
 @router.get("/audit/patterns", response_model=PatternPage, responses=refusals())
@@ -327,22 +326,3 @@ def _pair(found: AmbiguousPair) -> dict[str, Any]:
 
 def _category(where: Where) -> dict[str, str]:
     return {"id": where.id, "path": where.path}
-
-
-def _cursor(listed: str, place: Sequence[float]) -> str:
-    return cursor_of(listed, orjson.dumps(place).decode())
-
-
-def _place(listed: str, cursor: str | None, size: int) -> Any:  # noqa: ANN401 - as many numbers as `size`, then a key
-    """Return the place that a page starts after, None for the start; raises InvalidCursor for any other cursor."""
-    told = place_of(listed, cursor)
-    if told is None:
-        return None
-    try:
-        place = orjson.loads(told)
-    except orjson.JSONDecodeError:
-        place = None
-    known = isinstance(place, list) and len(place) == size and all(type(each) in {int, float} for each in place)
-    if not known or type(place[-1]) is not int or abs(place[-1]) >= 2**63:
-        raise InvalidCursor("this cursor was not given by this list; start without one")
-    return (*map(float, place[:-1]), place[-1])
