@@ -28,11 +28,7 @@ LEAVES = 3
 
 
 def compose(
-    live: Live,
-    settings: ServiceSettings,
-    products: Sequence[Product],
-    hearing: Hearing,
-    dial: Dial,
+    live: Live, settings: ServiceSettings, products: Sequence[Product], hearing: Hearing, dial: Dial
 ) -> list[Answer]:
     """Return the answer for each product from its hearing, in order, but for its duplicates (`duplicates.lookup`).
 

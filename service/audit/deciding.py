@@ -78,8 +78,8 @@ def decide_label(changing: Changing, label: Label, verb: Verb, author: str = "")
     """Put one label right, or find it right, and record who did.
 
     Raises ProductNotFound; DecisionConflict when the label is not the one that was seen, nothing is suggested, or there
-    is no such category: a fix is no way to add one;
-    VersionConflict when the product has not the version that was seen; ProductError for a category that is refused.
+    is no such category: a fix is no way to add one; VersionConflict when the product has not the version that was seen;
+    ProductError for a category that is refused.
     """
     live = changing.live
     stored = live.records.get([label.id]).get(label.id)

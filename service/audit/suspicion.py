@@ -58,8 +58,8 @@ class Suspicions:
     other. probability: float32 (n,), that the stored category is wrong. severity: float32 (n,), how far both are apart:
     1 in different departments, 0 without a suggestion. rival: float32 (n,), the share that the suggested category has
     of what speaks for any; high in all of a group that stands wrong together, though they vouch for each other.
-    neighbours: int64 (n, NEIGHBOURS), the keys of those that speak
-    for what is suggested, the loudest first, -1 for none.
+    neighbours: int64 (n, NEIGHBOURS), the keys of those that speak for what is suggested, the loudest first, -1 for
+    none.
     """
 
     keys: Keys

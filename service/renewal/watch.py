@@ -96,9 +96,7 @@ class Watch:
 
     def wait(self) -> Renewal | None:
         """Wait until the rebuild that runs has ended, and return what came of it."""
-        with (
-            self._lock
-        ):  # who starts one holds it until its reader runs: one that does not run yet cannot be waited for
+        with self._lock:  # held until a reader that was begun runs: before that it cannot be waited for
             reader = self._reader
         if reader is not None:
             reader.join()
