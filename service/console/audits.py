@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from indexer.store.suspects import Wanted
 from service.audit.ambiguity import Pair
 from service.audit.findings import Findings
 from service.audit.patterns import Pattern
-from service.audit.reading import AmbiguousPair, DoubtedLabel, Reading
+from service.audit.reading import AmbiguousPair, DoubtedLabel, DoubtedTags, Reading
 from service.console.table import open_table
 from service.console.words import aligned, fact, one_line
 
@@ -35,47 +35,55 @@ VALUE = 40
 """Characters of a value or title that are printed."""
 
 Tell = Callable[[int], None]
+_Doubted = TypeVar("_Doubted", DoubtedLabel, DoubtedTags)
 
 
 def write_labels(reading: Reading, out: Path, wanted: Wanted, limit: int | None, tell: Tell) -> int:
     """Write doubted labels, the worst first, and return how many; `tell(n)` is called as n are written."""
-    done = 0
-    with open_table(out, COLUMNS, NUMBERS) as write:
-        for page in reading.all_labels(wanted, limit, PAGE):
-            write(
-                [
-                    {
-                        "id": each.id,
-                        "stored_path": each.stored.path,
-                        "suggested_path": each.suggested.path,
-                        "probability": each.probability,
-                        "severity": each.severity,
-                        "kind": each.kind,
-                        "neighbours": "|".join(neighbour.id for neighbour in each.neighbours),
-                    }
-                    for each in page
-                ]
-            )
-            done += len(page)
-            tell(done)
-    return done
+    return _written(out, COLUMNS, reading.all_labels(wanted, limit, PAGE), _label_rows, tell)
 
 
 def write_tags(reading: Reading, out: Path, least: float, limit: int | None, tell: Tell) -> int:
     """Write missing and wrong tags, the product with the likeliest first, and return of how many products."""
+    return _written(out, TAG_COLUMNS, reading.all_tags(least, limit, PAGE), _tag_rows, tell)
+
+
+def _written(
+    out: Path,
+    columns: Sequence[str],
+    pages: Iterable[Sequence[_Doubted]],
+    rows: Callable[[_Doubted], list[dict[str, Any]]],
+    tell: Tell,
+) -> int:
+    """Write the rows of what is doubted, a page at a time, and return how many products that are."""
     done = 0
-    with open_table(out, TAG_COLUMNS, NUMBERS) as write:
-        for page in reading.all_tags(least, limit, PAGE):
-            write(
-                [
-                    {"id": each.id, "tag": tag, "fault": fault, "probability": probability}
-                    for each in page
-                    for tag, fault, probability in each.faults
-                ]
-            )
+    with open_table(out, columns, NUMBERS) as write:
+        for page in pages:
+            write([row for each in page for row in rows(each)])
             done += len(page)
             tell(done)
     return done
+
+
+def _label_rows(each: DoubtedLabel) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": each.id,
+            "stored_path": each.stored.path,
+            "suggested_path": each.suggested.path,
+            "probability": each.probability,
+            "severity": each.severity,
+            "kind": each.kind,
+            "neighbours": "|".join(neighbour.id for neighbour in each.neighbours),
+        }
+    ]
+
+
+def _tag_rows(each: DoubtedTags) -> list[dict[str, Any]]:
+    return [
+        {"id": each.id, "tag": tag, "fault": fault, "probability": probability}
+        for tag, fault, probability in each.faults
+    ]
 
 
 def write_patterns(reading: Reading, out: Path, findings: Findings) -> int:
