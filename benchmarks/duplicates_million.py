@@ -41,9 +41,9 @@ from indexer.store.place import STORE
 from indexer.store.records import Records
 from indexer.store.twins import DUPLICATES
 from service.console.duplicates import write_groups, write_pairs
-from service.duplicates import regrouping
-from service.duplicates.judging import Judging
-from service.duplicates.scan import Scanned, scan
+from service.duplicates.groups.scan import Scanned, scan
+from service.duplicates.standing import regrouping
+from service.duplicates.verdicts.judging import Judging
 from service.serving import Serving
 from service.settings import ServiceSettings
 from taxonomy.tree import Tree

@@ -32,9 +32,9 @@ from indexer.settings import IndexSettings
 from indexer.snapshots.snapshot import read_manifest
 from indexer.sources import read
 from service.console.progress import Progress
-from service.duplicates.grouping import Scores, components
-from service.duplicates.judging import Judging
-from service.duplicates.scan import scan
+from service.duplicates.groups.grouping import Scores, components
+from service.duplicates.groups.scan import scan
+from service.duplicates.verdicts.judging import Judging
 
 SETS = ("er_tvs_1624", "pricerunner_35k")
 LEARNT = 6

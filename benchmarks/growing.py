@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from service.duplicates.comparison import COLUMN, FEATURES
-from service.duplicates.decider import Decider, Head
-from service.duplicates.forest import Forest, side_by_side
+from service.duplicates.verdicts.comparison import COLUMN, FEATURES
+from service.duplicates.verdicts.decider import Decider, Head
+from service.duplicates.verdicts.forest import Forest, side_by_side
 
 Floats = npt.NDArray[np.float32]
 MOST = 1e30

@@ -2,7 +2,7 @@
 
     python -m benchmarks.pairs          figures -> results/pairs.json
     python -m benchmarks.pairs look-up  look-ups alone, put into the same file
-    python -m benchmarks.pairs train    the same, with a decider trained anew: service/duplicates/decider.json
+    python -m benchmarks.pairs train    the same, with a decider trained anew: service/duplicates/verdicts/decider.json
 
 `er_abt_buy` and `er_amazon_google` in the splits of DeepMatcher (Mudgal and others 2018), as their README has them: the
 decider learns from `train`, is calibrated on `valid` and judged on `test`. Clusters of `er_tvs_1624` and
@@ -39,14 +39,14 @@ from indexer.settings import IndexSettings
 from indexer.sources import read
 from indexer.space import TEXT
 from indexer.store.place import STORE
-from service.duplicates.colours import colours_in
-from service.duplicates.comparison import AGREEING, COLUMN, FEATURES, RIVAL
-from service.duplicates.decider import SHIPPED, Decider
-from service.duplicates.judging import Judging
-from service.duplicates.quantities import DIMENSIONS, quantities_in
-from service.duplicates.training import calibrated
-from service.duplicates.traits import NUMBER_OF, Traits
-from service.duplicates.verdict import IDENTICAL, SAME, VARIANT
+from service.duplicates.verdicts.colours import colours_in
+from service.duplicates.verdicts.comparison import AGREEING, COLUMN, FEATURES, RIVAL
+from service.duplicates.verdicts.decider import SHIPPED, Decider
+from service.duplicates.verdicts.judging import Judging
+from service.duplicates.verdicts.quantities import DIMENSIONS, quantities_in
+from service.duplicates.verdicts.training import calibrated
+from service.duplicates.verdicts.traits import NUMBER_OF, Traits
+from service.duplicates.verdicts.verdict import IDENTICAL, SAME, VARIANT
 from service.rebuild import build
 
 Floats = npt.NDArray[np.float32]

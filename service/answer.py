@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from service.duplicates.verdict import Verdict
+from service.duplicates.verdicts.verdict import Verdict
 
 Decision = Literal["auto", "suggest", "abstain"]
 
@@ -71,7 +71,7 @@ class Duplicate:
     """A stored product that may be the same, or is a variant of it, or has the same picture.
 
     similarity: mean cosine of the parts that both have. probability: that both are the same product, whatever the
-    verdict, which is one of `service.duplicates.verdict`. evidence: what decided, the weightiest first.
+    verdict, which is one of `service.duplicates.verdicts.verdict`. evidence: what decided, the weightiest first.
     """
 
     id: str

@@ -29,10 +29,10 @@ from service.calibration.calibrate import Calibration
 from service.calibration.dial import Dial
 from service.calibration.tagging import VOTERS
 from service.compose import commonest, compose, neighbour_lists
-from service.duplicates.decider import FACT
-from service.duplicates.judging import Judging
 from service.duplicates.lookup import NEAREST, Asked, Wanted, look_up
 from service.duplicates.screening import OnDuplicate, Screening
+from service.duplicates.verdicts.decider import FACT
+from service.duplicates.verdicts.judging import Judging
 from service.hearing import Hearing, Thought, hear, think
 from service.settings import ServiceSettings
 from service.tags.tagger import Tagger

@@ -33,7 +33,7 @@ from service.answer import Answer, Duplicate, Neighbour
 from service.audit.audit import Audit
 from service.calibration.dial import Dial
 from service.duplicates.screening import OnDuplicate
-from service.duplicates.standing import Standing
+from service.duplicates.standing.standing import Standing
 from service.engine import SERVICE, Engine
 from service.renewal.needs import Needs
 from service.renewal.order import Order

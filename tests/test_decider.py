@@ -12,13 +12,13 @@ from indexer.errors import RecordError
 from indexer.live import Live, open_index
 from indexer.normalize import normalize, text_of
 from indexer.product import Product
-from service.duplicates.comparison import COLUMN, FEATURES
-from service.duplicates.decider import CERTAIN, FACT, Decider, Head, shipped
-from service.duplicates.forest import FEW, Forest, side_by_side
-from service.duplicates.judging import Judging
-from service.duplicates.surroundings import KEPT, TIE, rivals
-from service.duplicates.training import calibrated, retrained
-from service.duplicates.verdict import DIFFERENT, IDENTICAL, SAME, SAME_PICTURE, VARIANT, Verdict
+from service.duplicates.verdicts.comparison import COLUMN, FEATURES
+from service.duplicates.verdicts.decider import CERTAIN, FACT, Decider, Head, shipped
+from service.duplicates.verdicts.forest import FEW, Forest, side_by_side
+from service.duplicates.verdicts.judging import Judging
+from service.duplicates.verdicts.surroundings import KEPT, TIE, rivals
+from service.duplicates.verdicts.training import calibrated, retrained
+from service.duplicates.verdicts.verdict import DIFFERENT, IDENTICAL, SAME, SAME_PICTURE, VARIANT, Verdict
 
 STUMP = [
     {"value": 0.0, "feature": 1, "threshold": 0.5, "missing_left": True, "left": 1, "right": 2},

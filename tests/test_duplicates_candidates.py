@@ -6,8 +6,8 @@ import numpy as np
 
 from indexer.vectors import build
 from indexer.vectors.joining import Joining, Listed, joined
-from service.duplicates.candidates import coded, lookalikes, neighbours, of_one_value
-from service.duplicates.catalogue import Catalogue
+from service.duplicates.groups.candidates import coded, lookalikes, neighbours, of_one_value
+from service.duplicates.groups.catalogue import Catalogue
 
 NONE = np.zeros(0, np.int64)
 

@@ -1,4 +1,4 @@
-"""service/duplicates/deciding.py: what others do while somebody decides, and decisions that are too large."""
+"""service/duplicates/standing/deciding.py: what others do while somebody decides, and decisions that are too large."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from indexer.errors import DecisionConflict
 from indexer.live import Change, Outcome
 from indexer.product import Product
 from indexer.store.twins import DUPLICATES, Member, Regrouped
-from service.duplicates.deciding import Verdict, decide
+from service.duplicates.standing.deciding import Verdict, decide
 from service.engine import Engine
 from service.settings import ServiceSettings
 

@@ -7,7 +7,18 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.duplicates.grouping import ALWAYS, NEVER, Floats, Groups, Judge, Keys, Linkage, Scores, components, grouped
+from service.duplicates.groups.grouping import (
+    ALWAYS,
+    NEVER,
+    Floats,
+    Groups,
+    Judge,
+    Keys,
+    Linkage,
+    Scores,
+    components,
+    grouped,
+)
 
 Weights = dict[tuple[int, int], float]
 

@@ -26,9 +26,9 @@ from indexer.store.records import Record, Written
 from indexer.store.twins import Regrouped
 from indexer.vectors import Changing, Keys
 from service.answer import Answer
-from service.duplicates.scan import scan
+from service.duplicates.groups.scan import scan
 from service.duplicates.screening import OnDuplicate
-from service.duplicates.standing import Standing
+from service.duplicates.standing.standing import Standing
 from service.engine import Engine
 from service.settings import ServiceSettings
 

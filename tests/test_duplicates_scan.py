@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from indexer.product import Product
-from service.duplicates.book import Settled
-from service.duplicates.judging import Judging
-from service.duplicates.scan import Scanned, Scanning, chunks, scan
-from service.duplicates.verdict import DIFFERENT, IDENTICAL, SAME
+from service.duplicates.groups.book import Settled
+from service.duplicates.groups.scan import Scanned, Scanning, chunks, scan
+from service.duplicates.verdicts.judging import Judging
+from service.duplicates.verdicts.verdict import DIFFERENT, IDENTICAL, SAME
 from service.engine import Engine
 from service.settings import ServiceSettings
 

@@ -1,7 +1,7 @@
 """Which product of a group of duplicates is kept, and the reasons that are given."""
 
 from indexer.product import Product
-from service.duplicates.survivor import Survivor, survivor
+from service.duplicates.groups.survivor import Survivor, survivor
 
 
 def test_of_equal_products_the_one_that_was_stored_first_is_kept() -> None:

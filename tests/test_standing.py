@@ -1,4 +1,4 @@
-"""service/duplicates/standing.py and service/upkeep: groups that stand in the store, kept current by what changes."""
+"""service/duplicates/standing and service/upkeep: groups that stand in the store, kept current by what changes."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from indexer.product import Product
 from indexer.store.decisions import Decision
 from indexer.store.findings import Reached
 from indexer.store.twins import DUPLICATES
-from service.duplicates import scan
-from service.duplicates.candidates import Nearest
-from service.duplicates.judging import Judging
-from service.duplicates.naming import named
-from service.duplicates.nearby import Near
-from service.duplicates.regrouping import Regrouping
-from service.duplicates.said import settled_of
-from service.duplicates.standing import Standing
-from service.duplicates.verdict import VERDICTS
+from service.duplicates.groups import scan
+from service.duplicates.groups.candidates import Nearest
+from service.duplicates.standing.naming import named
+from service.duplicates.standing.nearby import Near
+from service.duplicates.standing.regrouping import Regrouping
+from service.duplicates.standing.said import settled_of
+from service.duplicates.standing.standing import Standing
+from service.duplicates.verdicts.judging import Judging
+from service.duplicates.verdicts.verdict import VERDICTS
 from service.serving import Serving
 from service.settings import ServiceSettings
 from service.upkeep.upkeep import Overtaken
@@ -45,7 +45,7 @@ def serving(own_index: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servin
     """Return a service that keeps nothing current by itself, and for which everybody is a neighbour."""
     monkeypatch.setattr("service.serving.Standing", lambda: Standing(near=Near(EVERY, EVERY)))
     whole = scan.Scanning(nearest=Nearest(EVERY, EVERY, EVERY))
-    monkeypatch.setattr("service.duplicates.scan.scan", partial(scan.scan, scanning=whole))
+    monkeypatch.setattr("service.duplicates.groups.scan.scan", partial(scan.scan, scanning=whole))
     with closing(Serving.open(ServiceSettings(index=own_index, upkeep=False))) as serving:
         yield serving
 

@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.product import Product, content_hash
-from service.duplicates.colours import colours_in
-from service.duplicates.marks import VALUE_BITS, Marks, found
-from service.duplicates.models import models_in
-from service.duplicates.quantities import quantities_in, size_class
-from service.duplicates.sizes import size, sizes_in
-from service.duplicates.traits import NUMBER_OF, Said, Traits, told
+from service.duplicates.verdicts.colours import colours_in
+from service.duplicates.verdicts.marks import VALUE_BITS, Marks, found
+from service.duplicates.verdicts.models import models_in
+from service.duplicates.verdicts.quantities import quantities_in, size_class
+from service.duplicates.verdicts.sizes import size, sizes_in
+from service.duplicates.verdicts.traits import NUMBER_OF, Said, Traits, told
 
 
 def said(title: str, *specs: tuple[str, str], brand: str = "", facts: tuple[tuple[str, str], ...] = ()) -> Said:

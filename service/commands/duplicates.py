@@ -50,9 +50,9 @@ def duplicates(
 def _scan(out: Path | None, groups: Path | None, index: Path, least: float) -> None:
     from service.console import duplicates as tables
     from service.console.progress import Progress
-    from service.duplicates.judging import Judging
-    from service.duplicates.said import settled_of
-    from service.duplicates.scan import scan
+    from service.duplicates.groups.scan import scan
+    from service.duplicates.standing.said import settled_of
+    from service.duplicates.verdicts.judging import Judging
 
     with closing(open_engine(service_settings(index=index))) as engine, Progress() as progress:
         found = scan(engine.live, Judging.of(engine.live), settled=settled_of(engine.live), progress=progress)
@@ -70,8 +70,8 @@ def _judge(given: Path, out: Path, index: Path) -> None:
     from service.console import duplicates as tables
     from service.console.progress import Progress
     from service.duplicates.given import Given, judged
-    from service.duplicates.judging import Judging
-    from service.duplicates.said import settled_of
+    from service.duplicates.standing.said import settled_of
+    from service.duplicates.verdicts.judging import Judging
 
     tables.check(out)
     pairs = Given(given)
@@ -85,8 +85,8 @@ def _judge(given: Path, out: Path, index: Path) -> None:
 
 def _train(index: Path) -> None:
     from service.console import duplicates as tables
-    from service.duplicates.judging import Judging
-    from service.duplicates.training import taught
+    from service.duplicates.verdicts.judging import Judging
+    from service.duplicates.verdicts.training import taught
 
     with closing(open_engine(service_settings(index=index))) as engine:
         learnt = taught(Judging.of(engine.live))

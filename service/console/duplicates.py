@@ -18,10 +18,10 @@ from indexer.live import Live
 from service.console.table import Cells, Write, check_output, open_table
 from service.console.words import fact
 from service.duplicates.given import Line
-from service.duplicates.naming import FAMILY, GROUP
-from service.duplicates.scan import Scanned, chunks
-from service.duplicates.survivor import survivor
-from service.duplicates.verdict import VERDICTS
+from service.duplicates.groups.scan import Scanned, chunks
+from service.duplicates.groups.survivor import survivor
+from service.duplicates.standing.naming import FAMILY, GROUP
+from service.duplicates.verdicts.verdict import VERDICTS
 
 COLUMNS = ("left_id", "right_id", "verdict", "probability", "group_id", "evidence")
 GROUP_COLUMNS = ("group_id", "family_id", "id", "survivor", "reasons")

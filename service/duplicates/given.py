@@ -17,11 +17,11 @@ from indexer.live import Live
 from indexer.sources import table
 from indexer.sources.rows import Record
 from indexer.vectors import Keys
-from service.duplicates.book import JUDGED, Book, Settled
-from service.duplicates.candidates import quiet
-from service.duplicates.grouping import Groups, Linkage, grouped
-from service.duplicates.judging import Judging
-from service.duplicates.verdict import VERDICTS
+from service.duplicates.groups.book import JUDGED, Book, Settled
+from service.duplicates.groups.candidates import quiet
+from service.duplicates.groups.grouping import Groups, Linkage, grouped
+from service.duplicates.verdicts.judging import Judging
+from service.duplicates.verdicts.verdict import VERDICTS
 
 IDS = ("left_id", "right_id")
 UNKNOWN = -1

@@ -20,8 +20,8 @@ from indexer.product import Product, content_hash
 from indexer.space import Projected
 from indexer.vectors import Keys
 from service.answer import Duplicate
-from service.duplicates.judging import Judging
-from service.duplicates.verdict import (
+from service.duplicates.verdicts.judging import Judging
+from service.duplicates.verdicts.verdict import (
     DIFFERENT,
     IDENTICAL,
     PICTURE_BITS,

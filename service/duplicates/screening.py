@@ -23,8 +23,8 @@ from indexer.product import Product
 from indexer.space import Projected
 from indexer.store.records import Record
 from service.answer import Duplicate
-from service.duplicates.judging import Judging
 from service.duplicates.lookup import Asked, Wanted, look_up
+from service.duplicates.verdicts.judging import Judging
 from service.duplicates.within import Within
 from service.vote.search import Neighbourhood
 

@@ -14,10 +14,10 @@ from indexer.product import Product, content_hash
 from indexer.space import Projected
 from indexer.vectors import Keys
 from service.answer import Duplicate
-from service.duplicates.judging import Judging
 from service.duplicates.lookup import NEAREST, ORDER, SHARED, Ruled, Wanted, said_of, told
-from service.duplicates.surroundings import cosines
-from service.duplicates.verdict import PICTURE_BITS
+from service.duplicates.verdicts.judging import Judging
+from service.duplicates.verdicts.surroundings import cosines
+from service.duplicates.verdicts.verdict import PICTURE_BITS
 
 ALIKE = 0.5
 """Cosine in a view from which two products are worth judging."""

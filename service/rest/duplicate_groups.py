@@ -13,9 +13,9 @@ from pydantic import BaseModel, Field
 from indexer.product import ID_CHARS
 from indexer.store.findings import Reached
 from indexer.store.twins import DUPLICATES, Kind
-from service.duplicates.deciding import Verb, Verdict, decide
-from service.duplicates.listing import Group, Listed, group_of, page
-from service.duplicates.verdict import Verdict as PairVerdict
+from service.duplicates.standing.deciding import Verb, Verdict, decide
+from service.duplicates.standing.listing import Group, Listed, group_of, page
+from service.duplicates.verdicts.verdict import Verdict as PairVerdict
 from service.rest.api import BODY, PAGE_LIMIT, Json, refusals
 from service.rest.asking import serving_of, settings_of
 from service.rest.bodies import BodyRoute

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from indexer.store.records import Records, Stored
 from indexer.vectors import Keys
-from service.duplicates.comparison import Side
-from service.duplicates.traits import Said, Traits, told
+from service.duplicates.verdicts.comparison import Side
+from service.duplicates.verdicts.traits import Said, Traits, told
 
 REMEMBERED = 4_096
 """Products whose traits are remembered between look-ups, about 5 KB each."""

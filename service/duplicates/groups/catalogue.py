@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.space.features import mixed
-from service.duplicates.traits import NUMBER_OF, Traits
+from service.duplicates.verdicts.traits import NUMBER_OF, Traits
 
 Keys = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int64]

@@ -8,8 +8,8 @@ import numpy as np
 
 from indexer.live import Live
 from indexer.store.twins import Twin
-from service.duplicates.book import SETTLED, Settled
-from service.duplicates.verdict import DIFFERENT, IDENTICAL, SAME, VARIANT, VERDICTS
+from service.duplicates.groups.book import SETTLED, Settled
+from service.duplicates.verdicts.verdict import DIFFERENT, IDENTICAL, SAME, VARIANT, VERDICTS
 
 Pair = tuple[int, int]
 Said = Mapping[Pair, int]

@@ -16,11 +16,11 @@ import numpy.typing as npt
 
 from indexer.errors import SettingError
 from indexer.vectors import Keys
-from service.duplicates.comparison import FEATURES
-from service.duplicates.decider import FACT, Decider, Head, sigmoid
-from service.duplicates.judging import Judging
-from service.duplicates.said import settled_of
-from service.duplicates.verdict import VERDICTS, Floats, Verdict
+from service.duplicates.standing.said import settled_of
+from service.duplicates.verdicts.comparison import FEATURES
+from service.duplicates.verdicts.decider import FACT, Decider, Head, sigmoid
+from service.duplicates.verdicts.judging import Judging
+from service.duplicates.verdicts.verdict import VERDICTS, Floats, Verdict
 
 PRIOR = 20.0
 """How firmly the shipped decider stands: the precision of the prior on each weight of the correction."""

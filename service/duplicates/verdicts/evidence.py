@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.images.lookalikes import BITS
-from service.duplicates.comparison import COLUMN
-from service.duplicates.marks import VALUE_BITS
-from service.duplicates.quantities import DIMENSIONS
-from service.duplicates.traits import NUMBER_OF, Said, Told
-from service.duplicates.verdict import PICTURE_BITS
+from service.duplicates.verdicts.comparison import COLUMN
+from service.duplicates.verdicts.marks import VALUE_BITS
+from service.duplicates.verdicts.quantities import DIMENSIONS
+from service.duplicates.verdicts.traits import NUMBER_OF, Said, Told
+from service.duplicates.verdicts.verdict import PICTURE_BITS
 
 MOST = 8
 """Pieces of evidence that are told of a pair."""

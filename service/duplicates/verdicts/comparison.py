@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from rapidfuzz import fuzz, process
 
-from service.duplicates.marks import VALUE_BITS, Marks, Rows, Values, found
-from service.duplicates.quantities import DIMENSIONS
-from service.duplicates.traits import (
+from service.duplicates.verdicts.marks import VALUE_BITS, Marks, Rows, Values, found
+from service.duplicates.verdicts.quantities import DIMENSIONS
+from service.duplicates.verdicts.traits import (
     ATTRIBUTES,
     COLUMN_BITS,
     NUMBER_OF,

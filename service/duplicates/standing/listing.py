@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from indexer.errors import GroupNotFound
 from indexer.store.records import Records, Stored
 from indexer.store.twins import Kind, Member, Twin
-from service.duplicates.naming import FAMILY
+from service.duplicates.standing.naming import FAMILY
 
 LOOKED = 20
 """Groups that are looked at for one that is shown, where only some are wanted."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from service.duplicates.grouping import NEVER, Groups, Keys, Scores
+from service.duplicates.groups.grouping import NEVER, Groups, Keys, Scores
 
 
 def named(groups: Groups, keys: Keys) -> Keys:

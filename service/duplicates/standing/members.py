@@ -9,9 +9,9 @@ import numpy as np
 from indexer.live import Live
 from indexer.store.records import Stored
 from indexer.store.twins import Member
-from service.duplicates.grouping import Groups
-from service.duplicates.naming import FAMILY, GROUP, named
-from service.duplicates.survivor import survivor
+from service.duplicates.groups.grouping import Groups
+from service.duplicates.groups.survivor import survivor
+from service.duplicates.standing.naming import FAMILY, GROUP, named
 
 Find = Callable[[Collection[int]], Mapping[int, Stored]]
 

@@ -21,16 +21,16 @@ from indexer.store.decisions import Decided
 from indexer.store.findings import Result
 from indexer.store.twins import DUPLICATES, Cleared, Member, Regrouped
 from indexer.vectors import Keys
-from service.duplicates import scan
-from service.duplicates.book import Book, Pairs
-from service.duplicates.grouping import Linkage
-from service.duplicates.judging import Judging
-from service.duplicates.members import members_of
-from service.duplicates.nearby import Near
-from service.duplicates.regrouping import Regrouping
-from service.duplicates.said import keys_of, settled_of, twin_of
-from service.duplicates.stock import Known
-from service.duplicates.verdict import DIFFERENT
+from service.duplicates.groups import scan
+from service.duplicates.groups.book import Book, Pairs
+from service.duplicates.groups.grouping import Linkage
+from service.duplicates.standing.members import members_of
+from service.duplicates.standing.nearby import Near
+from service.duplicates.standing.regrouping import Regrouping
+from service.duplicates.standing.said import keys_of, settled_of, twin_of
+from service.duplicates.verdicts.judging import Judging
+from service.duplicates.verdicts.stock import Known
+from service.duplicates.verdicts.verdict import DIFFERENT
 from service.engine import Engine
 
 PIECE = 2_000

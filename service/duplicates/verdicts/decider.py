@@ -19,9 +19,18 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from service.duplicates.comparison import COLUMN, FEATURES
-from service.duplicates.forest import Forest
-from service.duplicates.verdict import DIFFERENT, IDENTICAL, PICTURE_BITS, SAME, SAME_PICTURE, VARIANT, Codes, Floats
+from service.duplicates.verdicts.comparison import COLUMN, FEATURES
+from service.duplicates.verdicts.forest import Forest
+from service.duplicates.verdicts.verdict import (
+    DIFFERENT,
+    IDENTICAL,
+    PICTURE_BITS,
+    SAME,
+    SAME_PICTURE,
+    VARIANT,
+    Codes,
+    Floats,
+)
 
 FORMAT = 1
 SHIPPED = Path(__file__).with_name("decider.json")

@@ -20,7 +20,7 @@ from indexer.product import Product
 from indexer.store.decisions import Decided, Decision
 from indexer.store.records import Stored
 from service.audit.deciding import Changing
-from service.duplicates.listing import group_of
+from service.duplicates.standing.listing import group_of
 
 Verb = Literal["different", "same", "variant", "merge"]
 VERBS: tuple[Verb, ...] = get_args(Verb)

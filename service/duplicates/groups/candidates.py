@@ -17,7 +17,7 @@ import numpy.typing as npt
 from indexer.memory.view import View
 from indexer.vectors import Keys, Reading
 from indexer.vectors.joining import Joining, Listed, Wanted, joined
-from service.duplicates.catalogue import Catalogue, Rows
+from service.duplicates.groups.catalogue import Catalogue, Rows
 
 Codes = npt.NDArray[np.int64]
 """Pairs of rows as one number each: the lesser row times the number of rows, plus the greater."""

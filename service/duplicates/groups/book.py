@@ -10,10 +10,10 @@ import numpy as np
 
 from indexer.live import Live
 from indexer.vectors import Keys
-from service.duplicates.candidates import quiet
-from service.duplicates.grouping import ALWAYS, NEVER, Scores
-from service.duplicates.judging import Judging
-from service.duplicates.verdict import IDENTICAL, SAME, VARIANT, Codes, Floats
+from service.duplicates.groups.candidates import quiet
+from service.duplicates.groups.grouping import ALWAYS, NEVER, Scores
+from service.duplicates.verdicts.judging import Judging
+from service.duplicates.verdicts.verdict import IDENTICAL, SAME, VARIANT, Codes, Floats
 
 SETTLED = "decided by a person"
 """Evidence of what a person said of a pair."""

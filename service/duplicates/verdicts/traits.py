@@ -23,11 +23,11 @@ from indexer.codes import gtin, gtins_in, maker_number
 from indexer.price import Price
 from indexer.product import NOTHING, Product
 from indexer.space.lexicon import column_of
-from service.duplicates.colours import CODES, colours_in
-from service.duplicates.marks import VALUE_BITS, Marks
-from service.duplicates.models import models_in
-from service.duplicates.quantities import DIMENSIONS, quantities_in, size_class
-from service.duplicates.sizes import NAMES, size, sizes_in
+from service.duplicates.verdicts.colours import CODES, colours_in
+from service.duplicates.verdicts.marks import VALUE_BITS, Marks
+from service.duplicates.verdicts.models import models_in
+from service.duplicates.verdicts.quantities import DIMENSIONS, quantities_in, size_class
+from service.duplicates.verdicts.sizes import NAMES, size, sizes_in
 
 ATTRIBUTES = ("gtin", "mpn", "model", "brand", "number", "colour", "size", *DIMENSIONS, "token", "spec")
 """What marks are of; `spec` has its name in the value."""

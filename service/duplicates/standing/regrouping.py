@@ -11,15 +11,15 @@ import numpy.typing as npt
 from indexer.live import Live
 from indexer.store.twins import Kind, Member, Regrouped, Twin
 from indexer.vectors import Keys
-from service.duplicates.families import between, of_members, with_copies
-from service.duplicates.grouping import ALWAYS, NEVER, Floats, Linkage, Scores, grouped
-from service.duplicates.judging import Judging
-from service.duplicates.members import members_of
-from service.duplicates.nearby import Near, Shelf, nearby
-from service.duplicates.said import COPY, Pair, Said, by_key, settled_twin, twin_of
-from service.duplicates.stock import Known, Stock
-from service.duplicates.survivor import MEASURES
-from service.duplicates.verdict import DIFFERENT, IDENTICAL, SAME, VARIANT, VERDICTS
+from service.duplicates.groups.families import between, of_members, with_copies
+from service.duplicates.groups.grouping import ALWAYS, NEVER, Floats, Linkage, Scores, grouped
+from service.duplicates.groups.survivor import MEASURES
+from service.duplicates.standing.members import members_of
+from service.duplicates.standing.nearby import Near, Shelf, nearby
+from service.duplicates.standing.said import COPY, Pair, Said, by_key, settled_twin, twin_of
+from service.duplicates.verdicts.judging import Judging
+from service.duplicates.verdicts.stock import Known, Stock
+from service.duplicates.verdicts.verdict import DIFFERENT, IDENTICAL, SAME, VARIANT, VERDICTS
 
 PAIRS = 2_000
 """Pairs that are judged at a time, while changes wait."""

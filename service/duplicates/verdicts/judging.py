@@ -14,13 +14,13 @@ from indexer.product import Product, content_hash
 from indexer.space import IMAGE, TEXT, Projected
 from indexer.space.lexicon import Rows as Words
 from indexer.vectors import Keys
-from service.duplicates.comparison import COLUMN, FEATURES, RIVAL, Comparison, Side
-from service.duplicates.decider import FACT, Decided, Decider, shipped, sigmoid
-from service.duplicates.evidence import evidence
-from service.duplicates.stock import Stock
-from service.duplicates.surroundings import Near, Surroundings, cosines, rivals
-from service.duplicates.traits import Said, Traits, told
-from service.duplicates.verdict import Floats, Judgements
+from service.duplicates.verdicts.comparison import COLUMN, FEATURES, RIVAL, Comparison, Side
+from service.duplicates.verdicts.decider import FACT, Decided, Decider, shipped, sigmoid
+from service.duplicates.verdicts.evidence import evidence
+from service.duplicates.verdicts.stock import Stock
+from service.duplicates.verdicts.surroundings import Near, Surroundings, cosines, rivals
+from service.duplicates.verdicts.traits import Said, Traits, told
+from service.duplicates.verdicts.verdict import Floats, Judgements
 
 BATCH = 8_192
 """Pairs that are compared in one step: about 40 MB with 384 dimensions."""

@@ -17,7 +17,7 @@ from indexer.live import Live
 from indexer.product import NOTHING
 from indexer.store.records import Stored
 from indexer.vectors import Keys
-from service.duplicates.candidates import BITS, COMMON, LOOKALIKES
+from service.duplicates.groups.candidates import BITS, COMMON, LOOKALIKES
 
 AT_ONCE = 8
 """Products that are searched for at a time, while changes wait."""

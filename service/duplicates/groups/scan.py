@@ -19,14 +19,14 @@ import numpy.typing as npt
 from indexer.build import Progress, Quiet
 from indexer.live import Live
 from indexer.vectors import Keys
-from service.duplicates import candidates
-from service.duplicates.book import JUDGED, Book, Pairs, Settled
-from service.duplicates.candidates import Codes, Nearest
-from service.duplicates.catalogue import Catalogue
-from service.duplicates.families import between, of_members, with_copies
-from service.duplicates.grouping import Groups, Linkage, grouped
-from service.duplicates.judging import Judging
-from service.duplicates.verdict import DIFFERENT, IDENTICAL
+from service.duplicates.groups import candidates
+from service.duplicates.groups.book import JUDGED, Book, Pairs, Settled
+from service.duplicates.groups.candidates import Codes, Nearest
+from service.duplicates.groups.catalogue import Catalogue
+from service.duplicates.groups.families import between, of_members, with_copies
+from service.duplicates.groups.grouping import Groups, Linkage, grouped
+from service.duplicates.verdicts.judging import Judging
+from service.duplicates.verdicts.verdict import DIFFERENT, IDENTICAL
 
 
 @dataclass(frozen=True, slots=True)

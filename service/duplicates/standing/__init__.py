@@ -1,0 +1,1 @@
+"""Pairs and groups as they stand in the record store: kept current with every change, decided by people, listed."""
