@@ -15,8 +15,10 @@ from click.testing import CliRunner
 from indexer.errors import DecisionConflict, PatternNotFound, ProductNotFound, VersionConflict
 from indexer.live import Patch
 from indexer.product import Product
+from indexer.store.decisions import Decision
 from indexer.store.schema import twins
 from indexer.store.suspects import Suspect, Wanted
+from indexer.store.twins import Cleared, Regrouped, Twin
 from service.audit.ambiguity import Pair
 from service.audit.apart import suspicions_apart
 from service.audit.audit import Audit, sweep
@@ -75,6 +77,22 @@ def test_a_duplicate_with_another_label_is_a_conflict(engine: Engine) -> None:
     (conflict,) = Reading(live).labels(Wanted(kind="conflict", least=0.5))
     assert (conflict.id, conflict.suggested.path) == ("pan-Hollin-alba", PANS)
     assert conflict.neighbours[0].id == "pan-Lind-alba"
+
+
+def test_a_conflict_ends_when_a_person_parts_the_two(engine: Engine) -> None:
+    """A decision about two products is one about the labels in which they differ; so is a change of the rival."""
+    live = engine.live
+    ids = ["pan-Hollin-alba", "pan-Lind-alba"]
+    keys = sorted(live.labels.key(each) or 0 for each in ids)
+    with live.records._changing() as connection:
+        Regrouped((), [Twin(keys[0], keys[1], "identical", 0.9)], (), ()).write(connection)
+    sweep(engine)
+    assert suspected(engine)["pan-Hollin-alba"][3] == "conflict"
+    with live.records._changing() as connection:
+        Cleared().write(connection)
+    live.records.decisions.record(Decision("duplicates", "different", "g1", detail={"ids": ids}))
+    further(engine)
+    assert suspected(engine)["pan-Hollin-alba"][3] == "systematic"
 
 
 def test_patterns_are_found_by_supplier_and_old_category(engine: Engine) -> None:

@@ -159,11 +159,14 @@ class Suspects:
             found = connection.scalar(query.where(products.c.id == product_id)) or ()
         return tuple((tag, fault, probability) for tag, fault, probability in found)
 
-    def naming(self, keys: Collection[int]) -> list[int]:
-        """Return the keys of products whose suspicion names one of `keys` as a neighbour; every suspect is read."""
-        wanted = set(keys)
+    def naming(self, keys: Collection[int], kind: str = "") -> list[int]:
+        """Return the keys of products whose suspicion, of a kind, names one of `keys` as a neighbour.
+
+        Every suspect of that kind is read.
+        """
+        wanted, query = set(keys), sa.select(suspects.c.key, suspects.c.neighbours)
         with self._reading() as connection:
-            rows = connection.execute(sa.select(suspects.c.key, suspects.c.neighbours)).all()
+            rows = connection.execute(query.where(suspects.c.kind == kind) if kind else query).all()
         return sorted(row.key for row in rows if not wanted.isdisjoint(row.neighbours))
 
     def suggesting_others(self, categories: Collection[str]) -> list[int]:

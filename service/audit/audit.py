@@ -1,7 +1,7 @@
 """The audit as upkeep keeps it current: a sweep of all labels, and after that those that a change may concern.
 
 A change concerns the products that were put and deleted, their nearest neighbours, which may count them, whoever named
-one of them as a neighbour, and their duplicates; a decision concerns the products that it is about.
+one of them as a neighbour or a rival, and their duplicates; a decision concerns the products that it is about.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from indexer.store.decisions import Decided
 from indexer.store.findings import Reached, Result
 from indexer.store.records import Records
 from indexer.store.suspects import Replaced, Suspect
+from indexer.store.twins import DUPLICATES
 from indexer.vectors import Keys
 from service.audit.apart import vouched
 from service.audit.attributes import columns_of
-from service.audit.findings import FINDINGS, Conflict, Findings, conflicted, suspects
+from service.audit.findings import CONFLICT, FINDINGS, Conflict, Findings, conflicted, suspects
 from service.audit.patterns import Column
 from service.audit.suspicion import suspicions
 from service.audit.sweep import MANY, swept
@@ -50,6 +51,11 @@ class Audit:
         """Its name in the store."""
         return AUDIT
 
+    @property
+    def upon(self) -> Sequence[str]:
+        """Groups of duplicates: those with different labels are in conflict."""
+        return (DUPLICATES,)
+
     def update(self, engine: Engine, keys: Keys, decided: Sequence[Decided]) -> Result:
         """Return what is suspected now of products that changed or were decided about, and of those beside them."""
         live = engine.live
@@ -62,6 +68,7 @@ class Audit:
         touched.update(neighbours(engine, changed).tolist())
         gone = _gone(live, keys)
         touched.update(records.suspects.naming(gone.tolist()) if len(gone) else ())
+        touched.update(records.suspects.naming(changed.tolist(), kind=CONFLICT))
         pairs = records.suspects.conflicts(touched)
         touched.update(key for pair in pairs for key in pair[:2])
         asked = np.array(sorted(touched), np.int64)
@@ -125,7 +132,7 @@ def _suspects(engine: Engine, keys: Keys, pairs: Sequence[Conflict]) -> list[Sus
 
 
 def _decided(live: Live, decided: Sequence[Decided]) -> list[int]:
-    about = [each for each in decided if each.kind in {LABEL, tagfaults.KIND}]
+    about = [each for each in decided if each.kind in {LABEL, tagfaults.KIND, DUPLICATES}]
     about += [live.records.decisions.get(each.detail["undoes"]) for each in about if "undoes" in each.detail]
     ids = {id_ for each in about for id_ in each.detail.get("ids", ())}
     with live.reading():

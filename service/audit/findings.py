@@ -27,6 +27,8 @@ Conflict = tuple[int, int, float]
 
 FINDINGS = "audit_findings"
 """Fact of the store: what the last sweep found besides suspects, as `Findings.to_json` writes it."""
+CONFLICT = "conflict"
+"""Kind of what is suspected of a product because its duplicate has another label."""
 FLOOR = 0.05
 """Probability from which a suspicion is kept."""
 CONFIRMED = 0.5
@@ -129,7 +131,7 @@ def confirmed(doubts: Suspicions, systematic: Mask) -> Suspicions:
 
 def kinds_of(conflicts: Mask, systematic: Mask, confused: Mask) -> list[str]:
     """Return the kind of each error: what a duplicate or a pattern says comes before what the categories say."""
-    named = np.select([conflicts, systematic, confused], ["conflict", "systematic", "ambiguous"], "slip")
+    named = np.select([conflicts, systematic, confused], [CONFLICT, "systematic", "ambiguous"], "slip")
     told: list[str] = named.tolist()
     return told
 

@@ -19,6 +19,10 @@ class Finding(Protocol):
     def name(self) -> str:
         """Its name in the store, where `records.findings` keeps how far it was brought."""
 
+    @property
+    def upon(self) -> Sequence[str]:
+        """Names of findings that it is worked out of: where these were begun they are brought further first."""
+
     def update(self, engine: Engine, keys: Keys, decided: Sequence[Decided]) -> Result:
         """Return what is to be said now because products changed, and because of decisions.
 
@@ -27,4 +31,7 @@ class Finding(Protocol):
         """
 
     def anew(self, engine: Engine, progress: Progress) -> Iterator[Result]:
-        """Yield what is to be said of all products, in pieces; the first of them removes what was said before."""
+        """Yield what is to be said of all products, in pieces; the first of them removes what was said before.
+
+        All is worked out before the first is yielded; what stands may be brought further by `update` until then.
+        """

@@ -4,6 +4,8 @@ follow   changes and decisions since the place of a finding -> what it says of t
          one transaction, when nobody else has brought it further meanwhile
 first    a pass over all products: by itself where they are few, otherwise when somebody asks for it
 
+While a pass is being worked out, what stands is brought further as ever; that stops while the pass is written, and goes
+on from the place at which it began. Nobody waits for a pass that was asked for, but for a first one over few products.
 What breaks off is begun again at the same place: a finding and its place are always of one transaction.
 """
 
@@ -13,14 +15,15 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from indexer.build import Progress, Quiet
-from indexer.store.findings import Reached
+from indexer.store.findings import Reached, Result
 from indexer.store.records import Records
 from service.engine import Engine
 from service.settings import ServiceSettings
@@ -64,7 +67,8 @@ class Upkeep:
         self._records = records
         self._engine = engine
         self._findings: Mapping[str, Finding] = {finding.name: finding for finding in findings}
-        self._turns = {name: threading.Lock() for name in self._findings}
+        self._turns = {name: threading.Lock() for name in self._findings}  # to write what is found
+        self._passing = {name: threading.Lock() for name in self._findings}  # one pass at a time
         self._stopped = threading.Event()
         self._trouble = ""
         self._thread: threading.Thread | None = None
@@ -102,14 +106,14 @@ class Upkeep:
                 return now
             if time.monotonic() >= deadline or self._stopped.is_set():
                 return now
-            if not self._further(name, seconds=max(0.0, deadline - time.monotonic())):
-                if self.reached(name) is None:
-                    return None
+            if not self._further(name):
+                if self._awaits_a_pass(name):
+                    return now
                 time.sleep(LOOK_SECONDS)
 
     def scan(self, name: str, progress: Progress | None = None) -> Reached:
         """Work a finding out anew for all products, and return how far that is. Raises Overtaken."""
-        with self._turns[name]:
+        with self._passing[name]:
             return self._scan(name, progress or Quiet())
 
     def begin(self, name: str) -> bool:
@@ -138,44 +142,58 @@ class Upkeep:
         engine, findings = self._engine(), self._records.findings
         began, end = findings.place(name), findings.end()
         engine.live.reach(end.seq, self.settings.reach_seconds)
-        claim: Reached | None = None
         with self._shown(name, progress) as shown:
-            for result in self._findings[name].anew(engine, shown):
-                if self._stopped.is_set():
-                    raise Overtaken(CLOSING)
-                before = claim or _unless_overtaken(began, findings.place(name))
-                claim = claim or Reached(-1, secrets.randbits(31))
-                if not findings.advance(name, before, claim, [result]):
-                    raise Overtaken(ELSEWHERE)
-        if claim is None or not findings.advance(name, claim, end, []):
-            raise Overtaken(ELSEWHERE)
+            results = self._findings[name].anew(engine, shown)
+            first = next(results)
+            with self._turns[name]:
+                self._write(name, began, end, chain([first], results))
         return end
 
-    def _further(self, name: str, seconds: float = -1) -> bool:
-        """Bring a finding one batch further; False when there is nothing to do, or nothing that may be done here now.
+    def _write(self, name: str, began: Reached | None, end: Reached, results: Iterable[Result]) -> None:
+        findings, claim = self._records.findings, Reached(-1, secrets.randbits(31))
+        before = _unless_overtaken(began, findings.place(name))
+        for result in results:
+            if self._stopped.is_set():
+                raise Overtaken(CLOSING)
+            if not findings.advance(name, before, claim, [result]):
+                raise Overtaken(ELSEWHERE)
+            before = claim
+        if not findings.advance(name, before, end, []):
+            raise Overtaken(ELSEWHERE)
 
-        seconds: how long is waited for another thread that is about it.
-        """
-        if not self._turns[name].acquire(timeout=max(0.0, seconds)):
+    def _further(self, name: str) -> bool:
+        """Bring a finding one batch further; False when there is nothing to do, or nothing that may be done now."""
+        if not self._turns[name].acquire(blocking=False):
             return False
         try:
             before = self._records.findings.place(name)
-            if before is None or before.seq < 0:
-                return self._first(name, before)
-            return self._batch(name, before)
+            if before is not None and before.seq >= 0:
+                return self._batch(name, before)
         finally:
             self._turns[name].release()
+        return self._first(name)
 
-    def _first(self, name: str, before: Reached | None) -> bool:
-        if self._records.counts().products > self.settings.upkeep_products:
-            return False
-        if before is not None and name in self.passes:
+    def _first(self, name: str) -> bool:
+        if not self._few() or not self._passing[name].acquire(blocking=False):
             return False
         try:
-            self._scan(name, Quiet())
+            if self.reached(name) is None:
+                self._scan(name, Quiet())
         except Overtaken:
             return False
+        finally:
+            self._passing[name].release()
         return True
+
+    def _awaits_a_pass(self, name: str) -> bool:
+        """Say whether a finding goes on only after a pass over many products, its own or one that is being written."""
+        upon = [self._records.findings.place(each) for each in self._findings[name].upon]
+        waits = self.reached(name) is None or any(place is not None and place.seq < 0 for place in upon)
+        return waits and not self._few()
+
+    def _few(self) -> bool:
+        """Say whether products are so few that the first pass over them is made without being asked for."""
+        return self._records.counts().products <= self.settings.upkeep_products
 
     def _batch(self, name: str, before: Reached) -> bool:
         entries = self._records.journal(before.seq, BATCH)
@@ -183,6 +201,10 @@ class Upkeep:
         if not entries and not decided:
             return False
         after = Reached(entries[-1].seq if entries else before.seq, decided[-1].number if decided else before.decision)
+        for other in self._findings[name].upon:
+            place = self._records.findings.place(other)
+            if place is not None and not place.covers(after):
+                return place.seq >= 0 and self._further(other)
         engine = self._engine()
         if not engine.live.reach(after.seq, self.settings.reach_seconds):
             return False

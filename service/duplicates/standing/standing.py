@@ -52,6 +52,11 @@ class Standing:
         """Its name in the store."""
         return DUPLICATES
 
+    @property
+    def upon(self) -> Sequence[str]:
+        """Nothing: groups come first."""
+        return ()
+
     def update(self, engine: Engine, keys: Keys, decided: Sequence[Decided]) -> Result:
         """Return the pairs of products that changed, or that were decided about, and all groups that these touch."""
         live = engine.live
@@ -63,8 +68,8 @@ class Standing:
     def anew(self, engine: Engine, progress: Progress) -> Iterator[Result]:
         """Yield all pairs and groups, in pieces."""
         live = engine.live
-        former = [member for some in live.records.twins.every() for member in some]
         found = scan.scan(live, Judging.of(live), settled=settled_of(live), progress=progress)
+        former = [member for some in live.records.twins.every() for member in some]
         yield Cleared()
         progress.start("write", len(found.pairs), "pairs")
         for pairs, evidence in scan.chunks(found, PIECE):
