@@ -14,6 +14,7 @@ import click
 from service.commands.answers import classify, serve, similar
 from service.commands.auditing import audit
 from service.commands.changing import add, remove, sync
+from service.commands.decisions import decisions
 from service.commands.duplicates import duplicates
 from service.commands.evaluating import evaluate
 from service.commands.indexes import build, calibrate, info
@@ -63,7 +64,7 @@ for command in (
     *(build, add, remove, sync, calibrate, info),
     *(rebuild, publish, rollback, discard),
     *(classify, similar, evaluate, tags, taxonomy),
-    *(audit, duplicates),
+    *(audit, duplicates, decisions),
     *(serve, export, backup, restore, verify, models),
 ):
     aisle.add_command(command)

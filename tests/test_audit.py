@@ -364,7 +364,7 @@ def test_labels_are_decided_about_on_the_command_line(doubtful: Path, tmp_path: 
         return done.stdout if "--json" in words else done.output
 
     (pattern,) = json.loads(run("--json"))["patterns"]
-    assert "decision 1: fix mug-Arbel-alba, 1 labels changed" in run("fix", "mug-Arbel-alba", "--author", "Ann")
+    assert "decision 1: fix mug-Arbel-alba, 1 label changed" in run("fix", "mug-Arbel-alba", "--author", "Ann")
     assert f"decision 2: fix {pattern['id']}, 4 labels changed" in run("fix", "--pattern", pattern["id"])
     assert "decision 3: keep pan-Lind-alba, 0 labels changed" in run("keep", "pan-Lind-alba")
     told = json.loads(run("--json", "--least", "0.5"))

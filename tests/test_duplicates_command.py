@@ -126,3 +126,41 @@ def test_options_that_do_not_go_together_are_refused(index: Path, tmp_path: Path
     """Nothing to write, and --groups beside --pairs."""
     assert 2 == run(index).exit_code
     assert 2 == run(index, "--pairs", tmp_path / "a.csv", "--groups", tmp_path / "b.csv").exit_code
+
+
+def said(index: Path, *words: str) -> str:
+    """Return what `aisle` says, on the index."""
+    done = CliRunner().invoke(aisle, [*words, "--index", str(index)])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_pairs_are_decided_about_on_the_command_line(own_index: Path) -> None:
+    """Each is a decision with a number, listed with who, what and whether it stands, and taken back by the number."""
+    decided = said(own_index, "duplicates", "decide", "P001", "P002", "different", "--author", "Ann")
+    assert "decision 1: P001 and P002: different" in decided
+    merged = said(own_index, "duplicates", "decide", "P003", "P004", "merge", "--survivor", "P004")
+    assert "decision 2: P003 and P004: merge, P003 is deleted, P004 is kept" in merged
+    assert "decision 2 is taken back by decision 3" in said(own_index, "duplicates", "undo", "2")
+    lines = [line.split() for line in said(own_index, "decisions").splitlines()]
+    assert ["number", "at", "by", "about", "decided", "stands", "subject"] == lines[0]
+    assert [["3", "undo"], ["2", "merge"], ["1", "different"]] == [[line[0], line[5]] for line in lines[1:]]
+    assert ["undone", "yes"] == [line[6] for line in lines[2:]]
+    assert ["Ann", "P001|P002"] == [lines[3][3], lines[3][-1]]
+    (listed,) = json.loads(said(own_index, "decisions", "--json", "--limit", "1"))
+    assert (listed["number"], listed["undoes"]) == (3, 2)
+    assert "nothing is decided yet" in said(own_index, "decisions", "--kind", "tags")
+
+
+def test_options_before_a_command_that_does_not_see_them_are_refused(own_index: Path) -> None:
+    """Whoever names the index too early would else decide in another one."""
+    words = ["duplicates", "--index", str(own_index), "decide", "P001", "P002", "same"]
+    done = CliRunner().invoke(aisle, words)
+    assert (done.exit_code, "--index stands before decide" in done.output) == (2, True)
+
+
+def test_what_is_for_merge_alone_is_refused_elsewhere(own_index: Path) -> None:
+    """A survivor of two that both stay is a slip of whoever types."""
+    words = ["duplicates", "decide", "P001", "P002", "same", "--survivor", "P001", "--index", str(own_index)]
+    done = CliRunner().invoke(aisle, words)
+    assert (done.exit_code, "are for merge; same keeps both products" in done.output) == (2, True)

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from indexer.errors import DecisionConflict
+from indexer.errors import DecisionConflict, ProductNotFound
 from indexer.live import Change, Outcome
-from indexer.product import Product
+from indexer.product import SPEC_COUNT, Product
 from indexer.store.twins import DUPLICATES, Member, Regrouped
-from service.duplicates.standing.deciding import Verdict, decide
+from service.duplicates.standing.deciding import Verdict, decide, decide_pair
 from service.engine import Engine
 from service.settings import ServiceSettings
 
@@ -69,3 +69,36 @@ def test_a_decision_about_many_pairs_is_refused_before_they_are_made(engine: Bea
     finally:
         tracemalloc.stop()
     assert peak < 20_000_000
+
+
+def test_a_pair_is_decided_about_without_a_group(engine: Beaten) -> None:
+    """Of a merge the one that is best kept stays when none is named; what was decided is taken back as of a group."""
+    engine.live.put([Product("A", title="Mug"), Product("B", title="Mug", brand="Arbel")])
+    decided = decide_pair(engine, Verdict("merge", ("A", "B")), "Ann")
+    assert (decided.subject, decided.author) == ("A|B", "Ann")
+    assert (decided.detail["survivor"], decided.detail["pairs"]) == ("B", [["A", "B", "same product"]])
+    assert sorted(engine.live.records.get(["A", "B"])) == ["B"]
+    engine.undo_decision(decided.number)
+    assert sorted(engine.live.records.get(["A", "B"])) == ["A", "B"]
+
+
+def test_a_pair_is_of_two_products_that_are_stored(engine: Beaten) -> None:
+    """One beside itself, one that is not stored and a survivor from elsewhere are refused."""
+    engine.live.put([Product("A", title="Mug"), Product("B", title="Mug")])
+    with pytest.raises(DecisionConflict, match="a pair is of two products"):
+        decide_pair(engine, Verdict("same", ("A", "A")))
+    with pytest.raises(ProductNotFound, match="'C'"):
+        decide_pair(engine, Verdict("same", ("A", "C")))
+    with pytest.raises(DecisionConflict, match="'P001' is neither of the two"):
+        decide_pair(engine, Verdict("merge", ("A", "B"), survivor="P001"))
+
+
+def test_a_survivor_is_filled_as_far_as_it_can_hold(engine: Beaten) -> None:
+    """Of 700 further specs beside 400 it gets 600; 100 are left out, which the decision says."""
+    specs = {name: tuple((f"{name}{n}", "1") for n in range(count)) for name, count in (("a", 400), ("b", 700))}
+    engine.live.put([Product("A", title="Mug", specs=specs["a"]), Product("B", title="Mug", specs=specs["b"])])
+    decided = decide_pair(engine, Verdict("merge", ("A", "B"), survivor="A", fill=True))
+    assert (decided.detail["filled"], decided.detail["left_out"]) == (["specs"], 100)
+    filled = engine.get("A").record.product.specs
+    assert len(filled) == SPEC_COUNT
+    assert filled == (*specs["a"], *specs["b"][:600])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from indexer.errors import DecisionConflict, ProductNotFound, VersionConflict
 from indexer.live import Patch
@@ -15,6 +16,7 @@ from indexer.store.suspects import Suspect
 from service.audit.audit import Audit
 from service.audit.reading import Reading
 from service.audit.retagging import Tagged, decide_tags
+from service.cli import aisle
 from service.engine import Engine
 from service.settings import ServiceSettings
 from tests.doubtful import MUGS, POTS
@@ -145,3 +147,18 @@ def test_tags_that_changed_meanwhile_are_not_decided_about(engine: Engine) -> No
         decide_tags(engine, Tagged(MUG), "fix")
     assert label(engine)[0] == ("mug", "clay")
     assert engine.live.records.decisions.page() == []
+
+
+def test_tags_are_decided_about_on_the_command_line(doubtful: Path, tmp_path: Path) -> None:
+    """All that are likely with --tags, one with --tag; labels of a pattern are another thing."""
+    index = shutil.copytree(doubtful, tmp_path / "shop")
+    with closing(Engine.open(ServiceSettings(index=index, upkeep=False))) as engine:
+        tell(engine)
+
+    def run(*words: str) -> str:
+        return CliRunner().invoke(aisle, ["audit", *words, "--index", str(index)]).output
+
+    assert "decision 1: keep mug-Arbel-bora: do without blue" in run("keep", MUG, "--tag", "blue")
+    assert "decision 2: fix mug-Arbel-bora: add clay; remove mug" in run("fix", MUG, "--tags")
+    assert "a pattern is of labels" in run("fix", "--pattern", "0123456789ab", "--tags")
+    assert "--category is for labels" in run("fix", MUG, "--tags", "--category", "Mugs")

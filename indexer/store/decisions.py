@@ -28,6 +28,8 @@ Act = Callable[[sa.Connection, int], None]
 """Does something more in the transaction of a decision, by its number."""
 
 UNDO = "undo"
+UNDOES, BEFORE = "undoes", "before"
+"""Where the detail of a decision says which one it takes back, and what was said of its pairs until then."""
 KEPT = "kept"
 """Where the detail of a decision keeps what would be lost with the products that it deletes."""
 
@@ -66,6 +68,21 @@ class Decided:
     subject: str
     detail: Mapping[str, Any]
     undone_at: str | None
+
+    def told(self) -> dict[str, Any]:
+        """Return it as JSON tells it: without what only serves to take it back."""
+        return {
+            "number": self.number,
+            "at": self.at,
+            "author": self.author,
+            "kind": self.kind,
+            "action": self.action,
+            "subject": self.subject,
+            "detail": {name: value for name, value in self.detail.items() if name not in {UNDOES, BEFORE}},
+            "undoes": self.detail.get(UNDOES),
+            "undone_at": self.undone_at,
+            "seq": self.detail.get("seqs", [0])[-1],
+        }
 
 
 class Decisions:
@@ -119,13 +136,13 @@ class Decisions:
             if row.action == UNDO or row.undone_at is not None:
                 when = f"was taken back at {row.undone_at}" if row.undone_at else "takes another one back"
                 raise DecisionConflict(f"decision {number} {when}; it cannot be undone (look at GET /v1/decisions)")
-            detail: dict[str, Any] = {"undoes": number}
+            detail: dict[str, Any] = {UNDOES: number}
             if "seqs" in row.detail:
                 _bring_back(connection, number)
                 detail["seqs"] = list(undone(connection, row.detail["seqs"], number, now))
             connection.execute(decisions.update().where(decisions.c.number == number).values(undone_at=now))
             upheld.take_back(connection, number)
-            detail["pairs"] = settlements.take_back(connection, number, row.detail.get("before", ()))
+            detail["pairs"] = settlements.take_back(connection, number, row.detail.get(BEFORE, ()))
             new = last_number(connection) + 1
             _insert(connection, new, Decision(row.kind, UNDO, row.subject, author), detail, now)
             for act in acts:
@@ -146,7 +163,7 @@ def record(
     number = last_number(connection) + 1
     if decision.says:
         detail["pairs"] = [list(said) for said in settlements.sorted_pairs(decision.says)]
-        detail["before"] = settlements.settle(connection, decision.says, number)
+        detail[BEFORE] = settlements.settle(connection, decision.says, number)
     _insert(connection, number, decision, detail, now)
     for act in decision.acts:
         act(connection, number)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from service.console.options import FILE, index_option, json_option, open_engine, print_json, service_settings
+from service.commands.decisions import author_option, undo
+from service.console.options import (
+    FILE,
+    by_itself,
+    index_option,
+    json_option,
+    open_engine,
+    print_json,
+    service_settings,
+)
 
 if TYPE_CHECKING:
     from service.audit.deciding import Verb
@@ -44,7 +54,7 @@ def audit(
     as_json: bool,
 ) -> None:
     """Ask about every stored label as if it were new, and say which are probably wrong."""
-    if context.invoked_subcommand is not None:
+    if not by_itself(context):
         return
     from indexer.store.suspects import Wanted
     from service.audit.audit import sweep
@@ -78,43 +88,51 @@ def audit(
 
 
 pattern_option = click.option("--pattern", metavar="ID", help="All doubted labels of this pattern, as one decision.")
-author_option = click.option("--author", default="", metavar="NAME", help="Who decides; kept with the decision.")
+tags_option = click.option("--tags", "tags", is_flag=True, help="About their tags: all that are told as likely wrong.")
+tag_option = click.option(
+    "--tag", "named", multiple=True, metavar="TAG", help="About this tag alone; several are taken."
+)
 
 
 @audit.command("fix")
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--category", default="", metavar="PATH", help="Category they get; by default what is suggested.")
 @pattern_option
+@tags_option
+@tag_option
 @author_option
 @index_option
-def audit_fix(ids: tuple[str, ...], category: str, pattern: str | None, author: str, index: Path) -> None:
-    """Put labels right: each product gets the category that is suggested for it, or the one that is named."""
-    if pattern and category:
-        raise click.UsageError("the products of a pattern go where each is suggested; leave --category out")
-    _decide("fix", ids, pattern, index, author=author, category=category)
+def audit_fix(  # noqa: PLR0917 - click names them all
+    ids: tuple[str, ...],
+    category: str,
+    pattern: str | None,
+    named: tuple[str, ...],
+    author: str,
+    index: Path,
+    *,
+    tags: bool,
+) -> None:
+    """Put labels right as is suggested, or as is named; with --tags or --tag: add missing tags, remove wrong ones."""
+    if category and (pattern or tags or named):
+        raise click.UsageError("--category is for labels of named products; leave it out")
+    _decide("fix", ids, pattern, index, author=author, category=category, tags=named if tags or named else None)
 
 
 @audit.command("keep")
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @pattern_option
+@tags_option
+@tag_option
 @author_option
 @index_option
-def audit_keep(ids: tuple[str, ...], pattern: str | None, author: str, index: Path) -> None:
-    """Say that labels are right: they are not doubted again until they or their products change."""
-    _decide("keep", ids, pattern, index, author=author)
+def audit_keep(
+    ids: tuple[str, ...], pattern: str | None, named: tuple[str, ...], author: str, index: Path, *, tags: bool
+) -> None:
+    """Say that labels, or tags, are right: they are not doubted again until they or their products change."""
+    _decide("keep", ids, pattern, index, author=author, tags=named if tags or named else None)
 
 
-@audit.command("undo")
-@click.argument("number", type=click.IntRange(min=1))
-@author_option
-@index_option
-def audit_undo(number: int, author: str, index: Path) -> None:
-    """Take a decision back by its number: labels are what they were before it."""
-    from indexer.store.place import open_store
-
-    with closing(open_store(index)) as records:
-        decided = records.decisions.undo(number, author)
-    click.echo(f"decision {number} is taken back by decision {decided.number}", err=True)
+audit.add_command(undo)
 
 
 def _decide(
@@ -125,16 +143,23 @@ def _decide(
     *,
     author: str,
     category: str = "",
+    tags: Sequence[str] | None,
 ) -> None:
+    """Decide about labels, or about tags where these are not None: those that are named, or all that are likely."""
     if bool(ids) == bool(pattern):
         raise click.UsageError("name products by their ids, or a pattern with --pattern")
+    if pattern and tags is not None:
+        raise click.UsageError("a pattern is of labels; name products to decide about their tags")
     from service.audit.deciding import Label, decide_label, decide_pattern
+    from service.audit.retagging import Tagged, decide_tags
+    from service.console.decisions import audit_line
 
     with closing(open_engine(service_settings(index=index))) as engine:
-        if pattern:
-            settled = [decide_pattern(engine, pattern, verb, author)]
-        else:
-            settled = [decide_label(engine, Label(each, category), verb, author) for each in ids]
-    for each in settled:
-        decided, changed = each.decided, len(each.written)
-        click.echo(f"decision {decided.number}: {verb} {decided.subject}, {changed:,} labels changed", err=True)
+        for each in ids or ("",):  # one after the other, so that what was decided is told before the next is refused
+            if pattern:
+                settled = decide_pattern(engine, pattern, verb, author)
+            elif tags is None:
+                settled = decide_label(engine, Label(each, category), verb, author)
+            else:
+                settled = decide_tags(engine, Tagged(each, tags), verb, author)
+            click.echo(audit_line(settled), err=True)

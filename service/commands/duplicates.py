@@ -1,16 +1,23 @@
-"""aisle duplicates: which products of an index are the same, and what given pairs are to each other."""
+"""aisle duplicates: which products of an index are the same, what given pairs are, and what people decide of them."""
 
 from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from service.console.options import FILE, index_option, open_engine, service_settings
+from service.commands.decisions import author_option, undo
+from service.console.options import FILE, by_itself, index_option, open_engine, service_settings
+
+if TYPE_CHECKING:
+    from service.duplicates.standing.deciding import Verb
+
+VERBS = ("different", "same", "variant", "merge")
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("-o", "--out", type=FILE, help="Table of pairs: .csv, .tsv, .jsonl or .parquet; - is stdout, as CSV.")
 @click.option("--pairs", "given", type=FILE, help="Judge the pairs left_id, right_id of this table instead.")
 @click.option("--groups", type=FILE, help="Table to write: who is in which group and family, and which one to keep.")
@@ -24,10 +31,20 @@ from service.console.options import FILE, index_option, open_engine, service_set
 )
 @click.option("--train", is_flag=True, help="Learn from all that people decided about pairs, and keep it in the index.")
 @index_option
+@click.pass_context
 def duplicates(
-    out: Path | None, given: Path | None, groups: Path | None, index: Path, *, least: float, train: bool
+    context: click.Context,
+    out: Path | None,
+    given: Path | None,
+    groups: Path | None,
+    index: Path,
+    *,
+    least: float,
+    train: bool,
 ) -> None:
     """Find products that are stored twice and their variants, and write the pairs that are not different."""
+    if not by_itself(context):
+        return
     from service.console import duplicates as tables
 
     if train:
@@ -45,6 +62,31 @@ def duplicates(
     for file in filter(None, (out, groups)):
         tables.check(file)
     _scan(out, groups, index, least)
+
+
+@duplicates.command("decide")
+@click.argument("left", metavar="LEFT")
+@click.argument("right", metavar="RIGHT")
+@click.argument("verdict", type=click.Choice(VERBS))
+@click.option("--survivor", default="", metavar="ID", help="Which of both merge keeps; by default what is suggested.")
+@click.option("--fill", is_flag=True, help="With merge: the survivor gets from the other what it lacks.")
+@author_option
+@index_option
+def duplicates_decide(  # noqa: PLR0917 - click names them all
+    left: str, right: str, verdict: Verb, survivor: str, author: str, index: Path, *, fill: bool
+) -> None:
+    """Say what two products are to each other: nobody is asked again. merge deletes one of them."""
+    if (survivor or fill) and verdict != "merge":
+        raise click.UsageError(f"--survivor and --fill are for merge; {verdict} keeps both products")
+    from service.console.decisions import pair_line
+    from service.duplicates.standing.deciding import Verdict, decide_pair
+
+    with closing(open_engine(service_settings(index=index))) as engine:
+        decided = decide_pair(engine, Verdict(verdict, (left, right), survivor, fill), author)
+    click.echo(pair_line(decided), err=True)
+
+
+duplicates.add_command(undo)
 
 
 def _scan(out: Path | None, groups: Path | None, index: Path, least: float) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from indexer.images.gallery import Gallery
@@ -45,6 +46,21 @@ mapping_option = click.option(
     "--mapping", type=FILE, help="What foreign categories mean: a reviewed file of aisle taxonomy map."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def by_itself(context: click.Context) -> bool:
+    """Return whether a command that has others below it is called itself.
+
+    Raises UsageError where it has options of its own before one of those, which would not see them.
+    """
+    below = context.invoked_subcommand
+    if below is None:
+        return True
+    given = (name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE)
+    if name := next(given, None):
+        option = max(next(each.opts for each in context.command.params if each.name == name), key=len)
+        raise click.UsageError(f"{option} stands before {below}, which does not see it; name it after {below}")
+    return False
 
 
 def print_json(value: object) -> None:

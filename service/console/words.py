@@ -229,6 +229,11 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
+def counted(number: int, noun: str) -> str:
+    """Return so many of something that takes an s when they are several: 1 label, 2 labels."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def one_line(text: str) -> str:
     """Return a supplier's text as one line that does nothing to a terminal."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 
-from indexer.store.decisions import Decided
 from service.rest.api import BODY, PAGE_DEFAULT, PAGE_LIMIT, Json, refusals
 from service.rest.asking import serving_of
 from service.rest.bodies import BodyRoute
@@ -56,13 +55,13 @@ def list_decisions(
     decisions = serving_of(request).live.records.decisions
     page = decisions.page(number_of(LISTED, cursor), limit, kind or "")
     more = cursor_of(LISTED, page[-1].number) if len(page) == limit else None
-    return Json({"items": [decision_shown(each) for each in page], "next": more})
+    return Json({"items": [each.told() for each in page], "next": more})
 
 
 @router.get("/{number:int}", response_model=DecisionShown, responses=refusals(404, 422))
 def get_decision(request: Request, number: Number) -> Json:
     """Return one decision."""
-    return Json(decision_shown(serving_of(request).live.records.decisions.get(number)))
+    return Json(serving_of(request).live.records.decisions.get(number).told())
 
 
 @router.post("/{number:int}:undo", response_model=DecisionShown, responses=refusals(*BODY, 404, 409, 507))
@@ -71,21 +70,4 @@ def undo_decision(request: Request, body: UndoBody, number: Number) -> Json:
 
     Nothing is changed when one of its products was stored anew, or what it changed was changed again meanwhile: 409.
     """
-    return Json(decision_shown(serving_of(request).undo_decision(number, body.author)))
-
-
-def decision_shown(decided: Decided) -> dict[str, Any]:
-    """Return a decision as it is answered."""
-    hidden = {"undoes", "before"}
-    return {
-        "number": decided.number,
-        "at": decided.at,
-        "author": decided.author,
-        "kind": decided.kind,
-        "action": decided.action,
-        "subject": decided.subject,
-        "detail": {name: value for name, value in decided.detail.items() if name not in hidden},
-        "undoes": decided.detail.get("undoes"),
-        "undone_at": decided.undone_at,
-        "seq": decided.detail.get("seqs", [0])[-1],
-    }
+    return Json(serving_of(request).undo_decision(number, body.author).told())

@@ -20,7 +20,7 @@ from service.rest.api import BODY, PAGE_LIMIT, Json, refusals
 from service.rest.asking import serving_of, settings_of
 from service.rest.bodies import BodyRoute
 from service.rest.cursors import cursor_of, place_of
-from service.rest.decisions import DecisionShown, decision_shown
+from service.rest.decisions import DecisionShown
 from service.rest.images import Body
 from service.rest.taxonomies import Author
 
@@ -143,7 +143,7 @@ def decide_group(request: Request, body: GroupDecisionBody, group_id: GroupId) -
     verdict = Verdict(body.action, body.ids, body.survivor, body.fill)
     decided = decide(serving_of(request), group_id, verdict, body.author)
     _reached(request)
-    return Json(decision_shown(decided))
+    return Json(decided.told())
 
 
 @router.post("/duplicates:scan", response_model=DuplicateScan, status_code=202, responses=refusals(*BODY))

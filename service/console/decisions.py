@@ -1,0 +1,69 @@
+"""Decisions as the command line tells them: a table of many, a line for the one that was just made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from indexer.store.decisions import Decided
+from service.audit.audit import LABEL
+from service.audit.deciding import Settled
+from service.console.words import aligned, counted, one_line
+
+NAMED = 60
+"""Characters of a subject that are printed."""
+
+
+def decision_table(found: Sequence[Decided]) -> str:
+    """Return one line for each decision, in the order given: who, when, what, and whether it was taken back."""
+    if not found:
+        return "nothing is decided yet"
+    cells = [
+        (
+            str(each.number),
+            _minute(each.at),
+            one_line(each.author) or "-",
+            each.kind,
+            each.action if "undoes" not in each.detail else f"{each.action} {each.detail['undoes']}",
+            _stands(each),
+            one_line(each.subject)[:NAMED],
+        )
+        for each in found
+    ]
+    return "\n".join(aligned([("number", "at", "by", "about", "decided", "stands", "subject"), *cells]))
+
+
+def pair_line(decided: Decided) -> str:
+    """Return what was decided about two products, and what a merge did."""
+    one, other = decided.detail["ids"]
+    line = f"decision {decided.number}: {one_line(one)} and {one_line(other)}: {decided.action}"
+    if decided.action != "merge":
+        return line
+    (gone,) = map(one_line, decided.detail["merged"])
+    kept = f"{gone} is deleted, {one_line(decided.detail['survivor'])} is kept"
+    filled = f" and gets {', '.join(decided.detail['filled'])}" if decided.detail["filled"] else ""
+    spare = decided.detail["left_out"]
+    left = f"; {counted(spare, 'spec')} left out, a product holds no more" if spare else ""
+    return f"{line}, {kept}{filled}{left}"
+
+
+def audit_line(settled: Settled) -> str:
+    """Return what was decided about labels or tags, and what that changed."""
+    decided, changed = settled.decided, len(settled.written)
+    line = f"decision {decided.number}: {decided.action} {one_line(decided.subject)}"
+    if decided.kind == LABEL:
+        return f"{line}, {counted(changed, 'label')} changed"
+    verbs = ("add", "remove") if decided.action == "fix" else ("do without", "keep")
+    told = zip(verbs, ("missing", "wrong"), strict=True)
+    said = [
+        f"{verb} {', '.join(map(one_line, decided.detail[fault]))}" for verb, fault in told if decided.detail[fault]
+    ]
+    return f"{line}: {'; '.join(said)}"
+
+
+def _stands(decided: Decided) -> str:
+    return "yes" if decided.undone_at is None else f"undone {_minute(decided.undone_at)}"
+
+
+def _minute(at: str) -> str:
+    return f"{datetime.fromisoformat(at):%Y-%m-%d %H:%M}"
