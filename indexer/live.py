@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ import numpy as np
 
 from indexer import encoders
 from indexer.encoders import Encoded, Encoder, given_parts, sound, stacked
-from indexer.errors import ProductError, ProductNotFound, RecordError, SnapshotMismatch, StoreMismatch, VersionConflict
+from indexer.errors import ProductError, ProductNotFound, SnapshotMismatch, StoreMismatch, VersionConflict
 from indexer.intake.patch import Change, Patch, resolved
 from indexer.intake.placement import Placement
 from indexer.intake.screen import Encodings, Screen, Screened
@@ -53,8 +53,8 @@ REACH_STEP = 0.02
 PIECE_SECONDS, PIECE_LEAST = 0.05, 8
 """How long what is changed keeps the encoder from questions at a time, and the fewest products it encodes then."""
 
-OVERTAKEN_MOST = 20
-"""How often changes are screened anew because others changed the store meanwhile, before they are refused."""
+OVERTAKEN_MOST = 3
+"""How often changes are screened anew because others changed the store meanwhile, before these are kept waiting."""
 
 Outcome = Written | ProductError | ProductNotFound
 """What became of one change."""
@@ -172,48 +172,51 @@ class Live:
         product must have, 0 when it must not be there, None when it must; raises VersionConflict, and then nothing was
         changed. receipt: kept with the change, for the request that asked for it; its answer is made of all outcomes.
         decision: of a person, recorded with the change; of its changes all can be made, or what is refused is raised.
-        screen: looks at what is put before it is stored, and nobody changes the store between the two; raises
-        RecordError, with nothing changed, when others write too fast for it.
+        screen: looks at what is put before it is stored, and nobody changes the store between the two: it looks again
+        when somebody did, and when that was OVERTAKEN_MOST times nobody else may until it has.
         """
         encode, overtaken = Encodings(self.encode_in_pieces) if screen else self.encode_in_pieces, 0
         while True:
-            with self._turn:
-                planted = self._placement.number
-                ready = resolved(self.records, self.encoder, changes, self._ready)
-            seen = screen(changes, ready.changes, encode) if screen else Screened(ready.changes)
-            good = [each for each in seen.changes if isinstance(each, Record | str)]
-            if decision is not None and (refused := next((e for e in seen.changes if isinstance(e, Exception)), None)):
-                raise refused
-            versions = {**ready.seen, **expected}
-            told = receipt and Receipt(receipt.key, partial(_told, receipt, seen))
-            try:
-                done = store(
-                    self.records,
-                    self.encoder,
-                    good,
-                    encode,
-                    expected=versions,
-                    receipt=told,
-                    planted=planted,
-                    decision=decision,
-                    seq=seen.seq,
-                )
-                break
-            except Overtaken as error:
-                overtaken += 1
-                if overtaken > OVERTAKEN_MOST:
-                    raise RecordError(
-                        f"others changed {self.records.name} {overtaken} times while duplicates were looked for; "
-                        "nothing was changed: try again when less is written, or take duplicates in"
-                    ) from error
-                self.follow()
-            except AnotherTaxonomy:  # somebody changed the tree since the products were placed: place them in that one
-                self.follow()
-            except VersionConflict as error:
-                if error.product_id in expected or error.product_id not in ready.seen:
-                    raise  # otherwise somebody changed, since it was read, what is patched: read it again
+            with self._alone() if overtaken >= OVERTAKEN_MOST else nullcontext():
+                with self._turn:
+                    planted = self._placement.number
+                    ready = resolved(self.records, self.encoder, changes, self._ready)
+                seen = screen(changes, ready.changes, encode) if screen else Screened(ready.changes)
+                good = [each for each in seen.changes if isinstance(each, Record | str)]
+                if decision is not None:
+                    _check_whole(seen)
+                versions = {**ready.seen, **expected}
+                told = receipt and Receipt(receipt.key, partial(_told, receipt, seen))
+                try:
+                    done = store(
+                        self.records,
+                        self.encoder,
+                        good,
+                        encode,
+                        expected=versions,
+                        receipt=told,
+                        planted=planted,
+                        decision=decision,
+                        seq=seen.seq,
+                    )
+                    break
+                except Overtaken:
+                    overtaken += 1
+                except AnotherTaxonomy:  # somebody changed the tree since products were placed: place them in that one
+                    pass
+                except VersionConflict as error:
+                    if error.product_id in expected or error.product_id not in ready.seen:
+                        raise  # otherwise somebody changed, since it was read, what is patched: read it again
+            self.follow()
         self.follow()
         return _whole(seen, done)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Have the store for oneself, and in memory all that is in it. A turn in memory is always taken before that."""
+        with self._turn, self.records.turn():
+            self.follow()
+            yield
 
     def _ready(self, products: Sequence[Product]) -> list[Record | ProductError]:
         return prepare(products, self._placement, given_parts(self.encoder))
@@ -354,6 +357,13 @@ def check_store(manifest: Manifest, records: Records) -> None:
             f"snapshot {manifest.id} holds changes up to {manifest.seq}, the journal of {records.name} ends at {seq}: "
             f"the record store is older, as after restoring a backup; {REBUILD}"
         )
+
+
+def _check_whole(seen: Screened) -> None:
+    """Raise what is refused of the changes of a decision, which are made all together."""
+    for each in seen.changes:
+        if isinstance(each, Exception):
+            raise each
 
 
 def _whole(seen: Screened, done: Sequence[Written | Exception]) -> list[Outcome]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,7 +16,7 @@ from starlette.testclient import TestClient
 
 from indexer.codes import codes_of
 from indexer.encoders import Encoded
-from indexer.errors import ProductDuplicate, ProductNotFound, RecordError
+from indexer.errors import ProductDuplicate, ProductNotFound, VersionConflict
 from indexer.intake.patch import Refused
 from indexer.intake.screen import Screened
 from indexer.intake.update import Encode
@@ -236,30 +238,69 @@ def test_over_http(client: TestClient) -> None:
 def test_a_change_is_screened_anew_where_others_write_meanwhile(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is stored is what was looked up beside; whoever is overtaken again and again is refused."""
+    """What is stored is what was looked up beside; at the fourth look a steady writer waits."""
     looks: list[int] = []
+    records, ended = engine.live.records, threading.Event()
+
+    def write() -> None:
+        step = 0
+        while not ended.wait(0.001):
+            engine.live.put([Product("busy", f"kettle number {(step := step + 1)}")])
 
     def screen(_: object, ready: Sequence[Record | str | Refused], encode: Encode) -> Screened:
         seq = engine.live.follow()
         encode([each.product for each in ready if isinstance(each, Record)])
         looks.append(seq)
-        if len(looks) <= often:
-            engine.live.records.delete([f"P{len(looks):03}"])
+        deadline = time.monotonic() + (20 if len(looks) <= 3 else 0.2)
+        while records.seq() == seq and time.monotonic() < deadline:
+            time.sleep(0.001)
         return Screened(ready, seq)
 
     counted: list[int] = []
     encoding = engine.live.encode_in_pieces
 
     def counting(products: Sequence[Product]) -> Encoded:
-        counted.append(len(products))
+        counted.extend(each.id == KETTLE.id for each in products)
         return encoding(products)
 
     monkeypatch.setattr(engine.live, "encode_in_pieces", counting)
-    often = 2
-    assert [each.outcome for each in engine.live.change([KETTLE], screen=screen) if isinstance(each, Written)] == [
-        "created"
-    ]
-    assert (looks, counted) == ([60, 61, 62], [1])
-    often = 99
-    with pytest.raises(RecordError, match="21 times while duplicates were looked for; nothing was changed"):
-        engine.live.change([PAN], screen=screen)
+    writer = threading.Thread(target=write)
+    writer.start()
+    (done,) = engine.live.change([KETTLE], screen=screen)
+    seq = records.seq()
+    while records.seq() < seq + 3:
+        time.sleep(0.001)
+    ended.set()
+    writer.join()
+    assert isinstance(done, Written)
+    assert (done.outcome, done.seq, len(looks), sum(counted)) == ("created", looks[-1] + 1, 4, 1)
+    assert engine.live.labels.key(KETTLE.id) is not None
+    assert engine.live.seq == records.seq()
+
+
+def test_a_turn_is_one_transaction_that_others_wait_for(engine: Engine) -> None:
+    """This thread sees what it has changed, others do not yet; what fails within it leaves the rest, or takes all."""
+    records = engine.live.records
+    seen: list[list[str]] = []
+
+    def here() -> list[str]:
+        return sorted(records.get(["P001", "P002"]))
+
+    def broken() -> None:
+        with records.turn():
+            records.delete(["P001"])
+            with pytest.raises(VersionConflict):
+                records.change(["P002"], expected={"P002": 9})
+            other = threading.Thread(target=lambda: seen.append(here()))
+            other.start()
+            other.join()
+            seen.append(here())
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        broken()
+    assert seen == [["P001", "P002"], ["P002"]]
+    assert here() == ["P001", "P002"]
+    with records.turn():
+        records.delete(["P001"])
+    assert here() == ["P002"]

@@ -91,6 +91,7 @@ class Records:
         self._changes = engine.execution_options(aisle_changes=True)
         self._still = engines.still(engine)
         self._writer = threading.Lock()
+        self._own = threading.local()  # the connection of the turn that a thread has taken
         self._node: engines.Node | None = None  # of the file that is open, where it is one
         self.name = engine.url.render_as_string(hide_password=True)
         with self._changing() as connection:
@@ -354,6 +355,19 @@ class Records:
             yield Moment(connection)
 
     @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Keep everybody else from changing the store; what this thread changes meanwhile is one transaction.
+
+        Others go on reading, as it was before. Not to be entered twice by a thread.
+        """
+        with self._changing() as connection:
+            self._own.connection = connection
+            try:
+                yield
+            finally:
+                del self._own.connection
+
+    @contextmanager
     def _seeing(self) -> Iterator[sa.Connection]:
         """Yield a connection that sees one moment."""
         with self._refusals(), self._still.begin() as connection:
@@ -361,6 +375,9 @@ class Records:
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
+        if own := self._taken:
+            yield own
+            return
         with self._refusals(), self._engine.begin() as connection:
             yield connection
 
@@ -369,7 +386,12 @@ class Records:
         """Yield a connection whose changes are one transaction; of all processes, one changes the store at a time.
 
         So places in the journal are taken in the order in which they are seen: nobody misses one that comes late.
+        Within a turn of this thread it is a part of that, of which nothing stays when it fails.
         """
+        if own := self._taken:
+            with own.begin_nested():
+                yield own
+            return
         if self._node is not None and engines.node_of(self._engine) != self._node:
             raise RecordError(
                 f"the record store {self.name} is not the file that this process has open: it was moved, removed or "
@@ -378,6 +400,11 @@ class Records:
         with self._writer, self._refusals(), self._changes.begin() as connection:
             engines.take_turn(connection)
             yield connection
+
+    @property
+    def _taken(self) -> sa.Connection | None:
+        found: sa.Connection | None = getattr(self._own, "connection", None)
+        return found
 
     @contextmanager
     def _refusals(self) -> Iterator[None]:
