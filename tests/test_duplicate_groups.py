@@ -87,6 +87,28 @@ def test_not_a_duplicate_is_remembered(client: TestClient, group: str) -> None:
     assert client.get("/v1/decisions/9").status_code == 404
 
 
+def test_a_decision_sent_again_is_made_once(client: TestClient, group: str) -> None:
+    """Under one key it is answered as before, byte for byte, although the group is gone; so is taking it back."""
+    url, key = f"/v1/duplicate-groups/{group}/decision", {"Idempotency-Key": "merge-1"}
+    merge = {"action": "merge", "ids": ["A", "C"], "survivor": "B"}
+    first = client.post(url, json=merge, headers=key)
+    again = client.post(url, json=merge, headers=key)
+    assert (first.status_code, first.content) == (200, again.content)
+    assert [each.headers.get("Idempotency-Replayed") for each in (first, again)] == [None, "true"]
+    assert client.post(url, json=merge | {"ids": ["A"]}, headers=key).json()["code"] == "idempotency_conflict"
+    undo = {"url": "/v1/decisions/1:undo", "json": {"author": "Bob"}, "headers": {"Idempotency-Key": "undo-1"}}
+    undone, same = client.post(**undo), client.post(**undo)
+    assert (undone.json()["undoes"], undone.content) == (1, same.content)
+    assert [each["number"] for each in client.get("/v1/decisions").json()["items"]] == [2, 1]
+
+
+def test_a_decision_that_is_refused_gives_its_key_up(client: TestClient, group: str) -> None:
+    """The same key goes with the next request."""
+    url, key = f"/v1/duplicate-groups/{group}/decision", {"Idempotency-Key": "k"}
+    assert client.post(url, json={"action": "different", "ids": ["nobody"]}, headers=key).status_code == 409
+    assert client.post(url, json={"action": "same"}, headers=key).status_code == 200
+
+
 def test_variants_are_a_family_and_no_group(client: TestClient, group: str) -> None:
     """What is said to be a variant leaves the group of duplicates."""
     url = f"/v1/duplicate-groups/{group}/decision"

@@ -74,7 +74,7 @@ def test_a_decision_about_many_pairs_is_refused_before_they_are_made(engine: Bea
 def test_a_pair_is_decided_about_without_a_group(engine: Beaten) -> None:
     """Of a merge the one that is best kept stays when none is named; what was decided is taken back as of a group."""
     engine.live.put([Product("A", title="Mug"), Product("B", title="Mug", brand="Arbel")])
-    decided = decide_pair(engine, Verdict("merge", ("A", "B")), "Ann")
+    decided = decide_pair(engine, Verdict("merge", ("A", "B")), "Ann").decided
     assert (decided.subject, decided.author) == ("A|B", "Ann")
     assert (decided.detail["survivor"], decided.detail["pairs"]) == ("B", [["A", "B", "same product"]])
     assert sorted(engine.live.records.get(["A", "B"])) == ["B"]
@@ -97,7 +97,7 @@ def test_a_survivor_is_filled_as_far_as_it_can_hold(engine: Beaten) -> None:
     """Of 700 further specs beside 400 it gets 600; 100 are left out, which the decision says."""
     specs = {name: tuple((f"{name}{n}", "1") for n in range(count)) for name, count in (("a", 400), ("b", 700))}
     engine.live.put([Product("A", title="Mug", specs=specs["a"]), Product("B", title="Mug", specs=specs["b"])])
-    decided = decide_pair(engine, Verdict("merge", ("A", "B"), survivor="A", fill=True))
+    decided = decide_pair(engine, Verdict("merge", ("A", "B"), survivor="A", fill=True)).decided
     assert (decided.detail["filled"], decided.detail["left_out"]) == (["specs"], 100)
     filled = engine.get("A").record.product.specs
     assert len(filled) == SPEC_COUNT

@@ -223,3 +223,15 @@ def test_tags_are_listed(client: TestClient) -> None:
     """As far as the audit is."""
     page = client.get(TAGS).json()
     assert page["seq"] == 80
+
+
+def test_a_label_is_put_right_once_however_often_it_is_sent(client: TestClient) -> None:
+    """The answer under a key is kept with the decision, what became of the product with it; another body is refused."""
+    listed(client)
+    key = {"Idempotency-Key": "fix-1"}
+    first = client.post(MUG, json={"decision": "fix"}, headers=key)
+    again = client.post(MUG, json={"decision": "fix"}, headers=key)
+    assert first.json()["items"] == [{"id": "mug-Arbel-alba", "outcome": "updated", "version": 2}]
+    assert (first.content, again.headers["Idempotency-Replayed"]) == (again.content, "true")
+    assert client.post(MUG, json={"decision": "keep"}, headers=key).status_code == 422
+    assert [each["number"] for each in client.get("/v1/decisions").json()["items"]] == [1]

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
 from indexer.errors import DecisionConflict, PatternNotFound, ProductNotFound, VersionConflict
 from indexer.intake.update import path_of
 from indexer.live import Change, Live, Outcome, Patch
 from indexer.store import upheld
-from indexer.store.decisions import Decided, Decision
-from indexer.store.records import Receipt, Written
+from indexer.store.decisions import Decided, Decision, of_number
+from indexer.store.records import Written
 from indexer.store.suspects import Wanted
 from service.audit.audit import LABEL
 from service.audit.reading import Reading
@@ -41,11 +41,10 @@ class Changing(Protocol):
         self,
         changes: Sequence[Change],
         *,
-        expected: Mapping[str, int | None] = ...,
-        receipt: Receipt | None = ...,
-        decision: Decision | None = ...,
+        expected: Mapping[str, int | None],
+        decision: Decision,
     ) -> list[Outcome]:
-        """Change products, as `Live.change` does."""
+        """Change products by a decision, as `Live.change` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +55,14 @@ class Settled:
     """
 
     decided: Decided
-    written: Sequence[Written]
-    seq: int
+    written: Sequence[Written] = ()
+    seq: int = 0
+
+    @classmethod
+    def of(cls, decided: Decided, outcomes: Sequence[Written | Exception], seq: int) -> Self:
+        """Return a decision with its outcomes; seq: where the journal is, for one that changed nothing."""
+        written = [each for each in outcomes if isinstance(each, Written)]
+        return cls(decided, written, max((each.seq for each in written), default=seq))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,17 +154,15 @@ def carried_out(
     expected: their versions when it was decided. seen: the version that was named by whoever decides, if any: another
     one by then is a VersionConflict, and a DecisionConflict where none was named.
     """
-    numbers: list[int] = []
-    recorded = replace(decision, acts=[*decision.acts, lambda _, number: numbers.append(number)])
+    taken: list[Decided] = []
+    acts = [*decision.acts, lambda connection, number: taken.append(of_number(connection, number))]
     try:
-        outcomes = changing.change(changes, expected=expected, decision=recorded)
+        outcomes = changing.change(changes, expected=expected, decision=replace(decision, acts=acts))
     except VersionConflict as error:
         if seen is not None:
             raise
         raise overtaken(error.product_id) from error
-    decided = changing.live.records.decisions.get(numbers[-1])
-    written = [each for each in outcomes if isinstance(each, Written)]
-    return Settled(decided, written, max((each.seq for each in written), default=changing.live.seq))
+    return Settled.of(taken[-1], outcomes, changing.live.seq)
 
 
 def overtaken(product_id: str) -> DecisionConflict:

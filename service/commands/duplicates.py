@@ -82,8 +82,8 @@ def duplicates_decide(  # noqa: PLR0917 - click names them all
     from service.duplicates.standing.deciding import Verdict, decide_pair
 
     with closing(open_engine(service_settings(index=index))) as engine:
-        decided = decide_pair(engine, Verdict(verdict, (left, right), survivor, fill), author)
-    click.echo(pair_line(decided), err=True)
+        settled = decide_pair(engine, Verdict(verdict, (left, right), survivor, fill), author)
+    click.echo(pair_line(settled.decided), err=True)
 
 
 duplicates.add_command(undo)

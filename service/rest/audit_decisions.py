@@ -9,15 +9,17 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, Field
+from starlette.responses import Response
 
 from indexer.product import CATEGORY_CHARS, TAG_COUNT
 from service.audit.deciding import Label, Settled, Verb, decide_label, decide_pattern
 from service.audit.retagging import LEAST, Tagged, decide_tags
-from service.rest.api import BODY, Json, refusals
-from service.rest.asking import serving_of
+from service.rest.api import BODY, refusals
 from service.rest.bodies import BodyRoute
 from service.rest.images import Body
-from service.rest.parameters import IfMatch, ProductId, expected
+from service.rest.keys import ONCE
+from service.rest.once import decided_once
+from service.rest.parameters import IfMatch, Key, ProductId, expected
 from service.rest.schemas import Tag
 from service.rest.taxonomies import Author
 
@@ -88,36 +90,43 @@ class TagsDecided(LabelsDecided):
 @router.post(
     "/audit/labels/{product_id:rest}/decision",
     response_model=LabelsDecided,
-    responses=refusals(*BODY, 404, 409, 412, 507),
+    responses=refusals(*BODY, 404, 409, 412, 507) | ONCE,
 )
-def decide_about_label(request: Request, product_id: ProductId, body: LabelDecision, if_match: IfMatch = None) -> Json:
+def decide_about_label(
+    request: Request, product_id: ProductId, body: LabelDecision, if_match: IfMatch = None, key: Key = None
+) -> Response:
     """Put a label right (`fix`), or find it right (`keep`); it counts from the next question on."""
     version = expected(product_id, if_match).get(product_id)
     label = Label(product_id, body.category, body.stored, version)
-    return Json(_settled(decide_label(serving_of(request), label, body.decision, body.author)))
+    return decided_once(request, key, lambda served: decide_label(served, label, body.decision, body.author), _settled)
 
 
 @router.post(
     "/audit/tags/{product_id:rest}/decision",
     response_model=TagsDecided,
-    responses=refusals(*BODY, 404, 409, 412, 507),
+    responses=refusals(*BODY, 404, 409, 412, 507) | ONCE,
 )
-def decide_about_tags(request: Request, product_id: ProductId, body: TagDecision, if_match: IfMatch = None) -> Json:
+def decide_about_tags(
+    request: Request, product_id: ProductId, body: TagDecision, if_match: IfMatch = None, key: Key = None
+) -> Response:
     """Add the missing and remove the wrong tags of a product (`fix`), or find its tags right (`keep`)."""
     version = expected(product_id, if_match).get(product_id)
     tagged = Tagged(product_id, body.tags, body.least, body.carried, version)
-    settled = decide_tags(serving_of(request), tagged, body.action, body.author)
-    return Json(_settled(settled) | {name: settled.decided.detail[name] for name in ("missing", "wrong")})
+    return decided_once(request, key, lambda served: decide_tags(served, tagged, body.action, body.author), _retagged)
 
 
 @router.post(
-    "/audit/patterns/{pattern_id}/decision", response_model=LabelsDecided, responses=refusals(*BODY, 404, 409, 507)
+    "/audit/patterns/{pattern_id}/decision",
+    response_model=LabelsDecided,
+    responses=refusals(*BODY, 404, 409, 507) | ONCE,
 )
 def decide_about_pattern(
-    request: Request, pattern_id: Annotated[str, Path(pattern=PATTERN_ID)], body: PatternDecision
-) -> Json:
+    request: Request, pattern_id: Annotated[str, Path(pattern=PATTERN_ID)], body: PatternDecision, key: Key = None
+) -> Response:
     """Put all labels of a pattern right, each as it is suggested, or find them right; all or none."""
-    return Json(_settled(decide_pattern(serving_of(request), pattern_id, body.decision, body.author)))
+    return decided_once(
+        request, key, lambda served: decide_pattern(served, pattern_id, body.decision, body.author), _settled
+    )
 
 
 def _settled(settled: Settled) -> dict[str, Any]:
@@ -131,3 +140,7 @@ def _settled(settled: Settled) -> dict[str, Any]:
         "seq": settled.seq,
         "items": [{"id": each.id, "outcome": each.outcome, "version": each.version} for each in settled.written],
     }
+
+
+def _retagged(settled: Settled) -> dict[str, Any]:
+    return _settled(settled) | {name: settled.decided.detail[name] for name in ("missing", "wrong")}

@@ -6,11 +6,16 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
+from starlette.responses import Response
 
+from service.audit.deciding import Settled
 from service.rest.api import BODY, PAGE_DEFAULT, PAGE_LIMIT, Json, refusals
 from service.rest.asking import serving_of
 from service.rest.bodies import BodyRoute
 from service.rest.cursors import cursor_of, number_of
+from service.rest.keys import ONCE
+from service.rest.once import decided_once
+from service.rest.parameters import Key
 from service.rest.taxonomies import UndoBody
 
 router = APIRouter(prefix="/v1/decisions", route_class=BodyRoute)
@@ -64,10 +69,15 @@ def get_decision(request: Request, number: Number) -> Json:
     return Json(serving_of(request).live.records.decisions.get(number).told())
 
 
-@router.post("/{number:int}:undo", response_model=DecisionShown, responses=refusals(*BODY, 404, 409, 507))
-def undo_decision(request: Request, body: UndoBody, number: Number) -> Json:
+@router.post("/{number:int}:undo", response_model=DecisionShown, responses=refusals(*BODY, 404, 409, 507) | ONCE)
+def undo_decision(request: Request, body: UndoBody, number: Number, key: Key = None) -> Response:
     """Take a decision back, as a decision of its own: products that it deleted are there again, labels as they were.
 
     Nothing is changed when one of its products was stored anew, or what it changed was changed again meanwhile: 409.
     """
-    return Json(serving_of(request).undo_decision(number, body.author).told())
+    return decided_once(
+        request,
+        key,
+        lambda served: Settled(served.undo_decision(number, body.author)),
+        lambda settled: settled.decided.told(),
+    )

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
+from starlette.responses import Response
 
 from indexer.product import ID_CHARS
 from indexer.store.findings import Reached
@@ -22,6 +23,9 @@ from service.rest.bodies import BodyRoute
 from service.rest.cursors import cursor_of, place_of
 from service.rest.decisions import DecisionShown
 from service.rest.images import Body
+from service.rest.keys import ONCE
+from service.rest.once import decided_once
+from service.rest.parameters import Key
 from service.rest.taxonomies import Author
 
 router = APIRouter(prefix="/v1", route_class=BodyRoute)
@@ -135,15 +139,22 @@ def get_group(request: Request, group_id: GroupId) -> Json:
 
 
 @router.post(
-    "/duplicate-groups/{group_id}/decision", response_model=DecisionShown, responses=refusals(*BODY, 404, 409, 507)
+    "/duplicate-groups/{group_id}/decision",
+    response_model=DecisionShown,
+    responses=refusals(*BODY, 404, 409, 507) | ONCE,
 )
-def decide_group(request: Request, body: GroupDecisionBody, group_id: GroupId) -> Json:
+def decide_group(request: Request, body: GroupDecisionBody, group_id: GroupId, key: Key = None) -> Response:
     """Merge a group, say that its products are different, the same or variants; all of it can be taken back."""
     _reached(request)
     verdict = Verdict(body.action, body.ids, body.survivor, body.fill)
-    decided = decide(serving_of(request), group_id, verdict, body.author)
+    answer = decided_once(
+        request,
+        key,
+        lambda served: decide(served, group_id, verdict, body.author),
+        lambda settled: settled.decided.told(),
+    )
     _reached(request)
-    return Json(decided.told())
+    return answer
 
 
 @router.post("/duplicates:scan", response_model=DuplicateScan, status_code=202, responses=refusals(*BODY))

@@ -32,6 +32,7 @@ from service.rest.bodies import (
     read_bytes,
 )
 from service.rest.cursors import cursor_of, number_of
+from service.rest.keys import REPLAYED_SHOWN
 from service.rest.parameters import KEY, IfMatch, IfNoneMatch, Key, OnDuplicateAsked, ProductId, expected, reached
 from service.rest.problems import IdConflict, InvalidField
 from service.rest.replies import Change, ChangedBatch, ProductPage, StoredProduct, product_shown
@@ -58,16 +59,10 @@ def list_products(
 
 
 _ETAG = {"ETag": {"description": "The product's version, for If-Match.", "schema": {"type": "string"}}}
-_REPLAYED = {
-    "Idempotency-Replayed": {
-        "description": "`true` when this was answered before, to the same request with the same Idempotency-Key.",
-        "schema": {"type": "string"},
-    }
-}
 _VERSIONED: dict[int | str, dict[str, Any]] = {200: {"headers": _ETAG}}
-_CHANGED: dict[int | str, dict[str, Any]] = {200: {"headers": _ETAG | _REPLAYED}}
+_CHANGED: dict[int | str, dict[str, Any]] = {200: {"headers": _ETAG | REPLAYED_SHOWN}}
 _CREATED: dict[int | str, dict[str, Any]] = {
-    201: {"model": Change, "description": "Created", "headers": _ETAG | _REPLAYED}
+    201: {"model": Change, "description": "Created", "headers": _ETAG | REPLAYED_SHOWN}
 }
 
 

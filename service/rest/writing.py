@@ -9,12 +9,10 @@ thousands of products holds up neither questions nor small changes.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
 from typing import TypeVar
@@ -30,8 +28,8 @@ from indexer.live import Change, Outcome
 from indexer.store.records import ANY, Answered, Receipt, Records, Written
 from indexer.store.requests import ABANDONED
 from service.duplicates.screening import OnDuplicate
-from service.rest.asking import aside, serving_of, settings_of
-from service.rest.images import ImageBody
+from service.rest.asking import aside, serving_of
+from service.rest.keys import REPLAYED, as_it_is, claimed, name_of
 from service.rest.worker import Closed, Overloaded
 
 T = TypeVar("T")
@@ -43,8 +41,6 @@ THREADS = 4
 
 RENEWED_SECONDS = ABANDONED.total_seconds() / 5
 """Time between two words of a request that it still runs."""
-
-JSON = "application/json"
 
 
 class Writer:
@@ -125,15 +121,14 @@ async def write_once(
     request that fails gives its key up. Raises RequestConflict for a key of another request, RequestRunning, and what
     `write` and `answer` raise.
     """
-    shown = _as_it_is if batch else _about_a_product
+    shown = as_it_is if batch else _about_a_product
     if key is None:
         outcomes = await write(request, changes, expected, on_duplicate=on_duplicate)
         return shown(await aside(answer, outcomes, items=len(changes)), {})
-    records, kept = serving_of(request).live.records, timedelta(hours=settings_of(request).key_hours)
-    name, fingerprint = key.strip('"') or key, _fingerprint(request, body)
-    before = await _writer(request).run(lambda: records.claim(name, fingerprint, kept))
+    records, name = serving_of(request).live.records, name_of(key)
+    before = await _writer(request).run(lambda: claimed(request, key, body))
     if before is not None:
-        return shown(before, {"Idempotency-Replayed": "true"})
+        return shown(before, REPLAYED)
     answered: list[Answered] = []
 
     def told(outcomes: Sequence[Written | Exception]) -> Answered:
@@ -152,10 +147,6 @@ async def write_once(
     return shown(answered[-1], {})
 
 
-def _as_it_is(answered: Answered, headers: Mapping[str, str]) -> Response:
-    return Response(answered.body, answered.status, headers, JSON)
-
-
 def _about_a_product(answered: Answered, headers: Mapping[str, str]) -> Response:
     """Return the answer about a product with its version as ETag, and where it is when it is new."""
     told, own = orjson.loads(answered.body), dict(headers)
@@ -163,7 +154,7 @@ def _about_a_product(answered: Answered, headers: Mapping[str, str]) -> Response
         own["ETag"] = etag(told["version"])
     if answered.status == HTTPStatus.CREATED:
         own["Location"] = f"/v1/products/{quote(told['id'])}"
-    return _as_it_is(answered, own)
+    return as_it_is(answered, own)
 
 
 def etag(version: int) -> str:
@@ -186,21 +177,6 @@ async def _renewed(records: Records, key: str) -> AsyncIterator[None]:
         yield
     finally:
         renewing.cancel()
-
-
-def _fingerprint(request: Request, body: object) -> str:
-    """Return what is the same for equal requests alone: method, path, condition, what becomes of duplicates, body."""
-    said = [request.method, request.scope["path"], request.headers.get("if-match", "")]
-    said += request.query_params.getlist("on_duplicate")
-    written = body if isinstance(body, bytes) else orjson.dumps(body, default=_image, option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(orjson.dumps(said) + written).hexdigest()
-
-
-def _image(value: object) -> object:
-    """Return an image of a form as something that JSON can hold."""
-    if not isinstance(value, ImageBody):
-        raise TypeError(f"{type(value).__name__} is no part of a body")
-    return [value.name, None if value.data is None else hashlib.sha256(value.data).hexdigest()]
 
 
 def _writer(request: Request) -> Writer:

@@ -14,11 +14,11 @@ from itertools import combinations
 from math import comb
 from typing import Any, Literal, get_args
 
-from indexer.errors import DecisionConflict, ProductNotFound, VersionConflict
+from indexer.errors import DecisionConflict, ProductNotFound
 from indexer.live import Change, Patch
-from indexer.store.decisions import Decided, Decision
+from indexer.store.decisions import Decision
 from indexer.store.records import Stored
-from service.audit.deciding import Changing
+from service.audit.deciding import Changing, Settled, carried_out
 from service.duplicates.groups.survivor import survivor
 from service.duplicates.standing.filling import Filling, filled
 from service.duplicates.standing.listing import group_of
@@ -50,7 +50,7 @@ class Verdict:
     fill: bool = False
 
 
-def decide(changing: Changing, group_id: str, verdict: Verdict, author: str = "") -> Decided:
+def decide(changing: Changing, group_id: str, verdict: Verdict, author: str = "") -> Settled:
     """Carry a decision about a group out and record it; on return every search sees it, and groups will.
 
     Raises GroupNotFound, and DecisionConflict, with nothing changed, when a product that is named is not in the group
@@ -62,10 +62,10 @@ def decide(changing: Changing, group_id: str, verdict: Verdict, author: str = ""
         raise DecisionConflict(
             f"product {unknown[0][:80]!r} is not in group {group_id[:80]!r} now; look at the group again"
         )
-    return _carried_out(changing, group_id, verdict, there, verdict.survivor or group.survivor, author)
+    return _decided(changing, group_id, verdict, there, verdict.survivor or group.survivor, author)
 
 
-def decide_pair(changing: Changing, verdict: Verdict, author: str = "") -> Decided:
+def decide_pair(changing: Changing, verdict: Verdict, author: str = "") -> Settled:
     """Carry a decision about the two products that it names out, whether or not a group holds them, as `decide` does.
 
     Raises ProductNotFound, and DecisionConflict for other than two products or a survivor that is neither of them.
@@ -79,17 +79,16 @@ def decide_pair(changing: Changing, verdict: Verdict, author: str = "") -> Decid
         raise DecisionConflict(f"{verdict.survivor[:80]!r} is neither of the two; keep one of them")
     by_key = {stored.key: stored.record.product for stored in there.values()}
     kept = verdict.survivor or by_key[survivor(by_key).key].id
-    return _carried_out(changing, BESIDE.join(verdict.ids), verdict, there, kept, author)
+    return _decided(changing, BESIDE.join(verdict.ids), verdict, there, kept, author)
 
 
-def _carried_out(  # noqa: PLR0917 - what is decided about what, and by whom
+def _decided(  # noqa: PLR0917 - what is decided about what, and by whom
     changing: Changing, subject: str, verdict: Verdict, there: Mapping[str, Stored], kept: str, author: str
-) -> Decided:
+) -> Settled:
     """Change what was decided about products that are stored, by id, and record it; kept: the survivor of a merge."""
     pairs = _pairs(verdict, sorted(there), kept)
     ids = sorted({id_ for pair in pairs for id_ in pair})
     merging = _merging(verdict, {id_: there[id_] for id_ in ids}, kept) if verdict.verb == "merge" else _NOTHING
-    numbers: list[int] = []
     decision = Decision(
         KIND,
         verdict.verb,
@@ -97,17 +96,9 @@ def _carried_out(  # noqa: PLR0917 - what is decided about what, and by whom
         author,
         {"ids": ids, **merging.detail},
         says=[(one, other, _SAID[verdict.verb]) for one, other in pairs],
-        acts=[lambda _, number: numbers.append(number)],
         keeps=merging.keeps,
     )
-    try:
-        changing.change(merging.changes, expected=merging.expected, decision=decision)
-    except VersionConflict as error:
-        raise DecisionConflict(
-            f"product {error.product_id[:80]!r} was changed while it was decided about; nothing was changed: look at "
-            "it again"
-        ) from error
-    return changing.live.records.decisions.get(numbers[-1])
+    return carried_out(changing, decision, merging.changes, merging.expected)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,61 @@
+"""Idempotency keys: what a request is told from others by, and what was answered before to one that comes again."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from indexer.store.requests import Answered
+from service.rest.asking import serving_of, settings_of
+from service.rest.images import ImageBody
+
+JSON = "application/json"
+REPLAYED = {"Idempotency-Replayed": "true"}
+REPLAYED_SHOWN: dict[str, Any] = {
+    "Idempotency-Replayed": {
+        "description": "`true` when this was answered before, to the same request with the same Idempotency-Key.",
+        "schema": {"type": "string"},
+    }
+}
+"""The header for OpenAPI."""
+ONCE: dict[int | str, dict[str, Any]] = {200: {"headers": REPLAYED_SHOWN}}
+"""What a route that takes a key answers with besides, for OpenAPI."""
+
+
+def name_of(key: str) -> str:
+    """Return a key as it is kept: in quotes or without, it is the same."""
+    return key.strip('"') or key
+
+
+def claimed(request: Request, key: str, body: object) -> Answered | None:
+    """Claim a key for a request, or return what was answered to it before; body: its bytes, or the document.
+
+    Raises RequestConflict for a key of another request, and RequestRunning.
+    """
+    kept = timedelta(hours=settings_of(request).key_hours)
+    return serving_of(request).live.records.claim(name_of(key), _fingerprint(request, body), kept)
+
+
+def as_it_is(answered: Answered, headers: dict[str, str] | None = None) -> Response:
+    """Return the answer, byte for byte."""
+    return Response(answered.body, answered.status, headers, JSON)
+
+
+def _fingerprint(request: Request, body: object) -> str:
+    """Return what is the same for equal requests alone: method, path, condition, what becomes of duplicates, body."""
+    said = [request.method, request.scope["path"], request.headers.get("if-match", "")]
+    said += request.query_params.getlist("on_duplicate")
+    written = body if isinstance(body, bytes) else orjson.dumps(body, default=_image, option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(orjson.dumps(said) + written).hexdigest()
+
+
+def _image(value: object) -> object:
+    """Return an image of a form as something that JSON can hold."""
+    if not isinstance(value, ImageBody):
+        raise TypeError(f"{type(value).__name__} is no part of a body")
+    return [value.name, None if value.data is None else hashlib.sha256(value.data).hexdigest()]
