@@ -96,8 +96,10 @@ def test_a_decision_sent_again_is_made_once(client: TestClient, group: str) -> N
     assert (first.status_code, first.content) == (200, again.content)
     assert [each.headers.get("Idempotency-Replayed") for each in (first, again)] == [None, "true"]
     assert client.post(url, json=merge | {"ids": ["A"]}, headers=key).json()["code"] == "idempotency_conflict"
-    undo = {"url": "/v1/decisions/1:undo", "json": {"author": "Bob"}, "headers": {"Idempotency-Key": "undo-1"}}
-    undone, same = client.post(**undo), client.post(**undo)
+    undone, same = (
+        client.post("/v1/decisions/1:undo", json={"author": "Bob"}, headers={"Idempotency-Key": "undo-1"})
+        for _ in range(2)
+    )
     assert (undone.json()["undoes"], undone.content) == (1, same.content)
     assert [each["number"] for each in client.get("/v1/decisions").json()["items"]] == [2, 1]
 
