@@ -37,7 +37,7 @@ Nodes = npt.NDArray[np.int32]
 Doubles = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-BATCH = 128
+BATCH = 64
 """Products asked about while a change waits."""
 FEW = 50
 """Voters in each view at most in a pass over many labels."""

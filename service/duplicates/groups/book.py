@@ -17,8 +17,8 @@ from service.duplicates.verdicts.verdict import IDENTICAL, SAME, VARIANT, Codes,
 
 SETTLED = "decided by a person"
 """Evidence of what a person said of a pair."""
-JUDGED = 4_096
-"""Pairs that are judged at a time."""
+JUDGED, TOLD = 512, 128
+"""Pairs that are judged, and that are told about, at a time, while changes wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +109,11 @@ class Book:
 
     def told(self, pairs: Pairs) -> list[tuple[str, ...]]:
         """Return what decided some pairs, in words."""
-        with self._live.reading():
-            told = self._judging.stored(pairs.left, pairs.right).tell(range(len(pairs)))
+        told: list[tuple[str, ...]] = []
+        for start in range(0, len(pairs), TOLD):
+            left, right = pairs.left[start : start + TOLD], pairs.right[start : start + TOLD]
+            with self._live.reading():
+                told += self._judging.stored(left, right).tell(range(len(left)))
         size = int(max(self._settled.right.max(initial=0), pairs.right.max(initial=0))) + 1
         said = np.isin(pairs.left * size + pairs.right, self._settled.left * size + self._settled.right)
         return [(SETTLED, *each) if by_person else each for each, by_person in zip(told, said.tolist(), strict=True)]
