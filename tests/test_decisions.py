@@ -150,3 +150,38 @@ def test_a_decision_that_fails_changes_nothing(database: Database) -> None:
             records.change(["b"], decision=replace(different("a", "b"), action="merge"))
         assert sorted(records.get(["a", "b"])) == ["a", "b"]
         assert records.decisions.last() == 0
+
+
+def test_a_decision_outlives_a_return_to_an_earlier_moment(database: Database) -> None:
+    """What it said of pairs holds, what it did to products does not, and says so; it can be undone still."""
+    with closing(Records.open(database.where)) as records:
+        records.write([record("a"), record("b"), record("c")])
+        merge = Decision("duplicates", "merge", "g1", says=[("a", "b", "same product")])
+        records.change([record("a", "Mug, large"), "b"], decision=merge)
+        fixed = Decision("label", "fix", "c")
+        records.change([record("c", category="Home > Cups")], decision=fixed)
+        records.decisions.record(different("a", "c"))
+        assert records.take_back(3).changed == 3
+
+        assert [each.detail.get("taken_back") for each in records.decisions.since(0)] == [3, 3, None]
+        assert records.twins.settled() == {("a", "b"): "same product", ("a", "c"): "different"}
+        there, seq = records.get(["a", "b", "c"]), records.seq()
+        assert records.decisions.undo(1).detail == {"undoes": 1, "pairs": [["a", "b", ""]]}
+        assert records.decisions.undo(2).detail == {"undoes": 2, "pairs": []}
+        assert (records.get(["a", "b", "c"]), records.seq()) == (there, seq)
+        assert records.twins.settled() == {("a", "c"): "different"}
+
+
+def test_what_was_taken_back_may_be_done_again(database: Database) -> None:
+    """Back behind a decision, and behind that again to after it: its changes are there, and can be undone."""
+    with closing(Records.open(database.where)) as records:
+        records.write([record("a"), record("b")])
+        records.change(["b"], decision=Decision("duplicates", "merge", "g1"))
+        told = [records.decisions.get(1).detail]
+        for place in (2, 4, 3):
+            records.take_back(place)
+            told.append(records.decisions.get(1).detail)
+        assert [each.get("taken_back") for each in told] == [None, 2, 2, None]
+        assert records.get(["b"]) == {}
+        assert records.decisions.undo(1).detail["seqs"] == [6, 6]
+        assert records.get(["b"])["b"].record == record("b")

@@ -7,7 +7,6 @@ Only one changes the store at a time, so what comes later in the order of decisi
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -17,10 +16,11 @@ import sqlalchemy as sa
 
 from indexer.errors import DecisionConflict, DecisionNotFound
 from indexer.store import settlements, tagfaults, upheld
+from indexer.store.kept import KEPT, bring_back
 from indexer.store.moment import now_text
 from indexer.store.putback import undone
 from indexer.store.rows import Written
-from indexer.store.schema import chunks, decisions, insert_new, pictures, product_pictures, products, vectors
+from indexer.store.schema import decisions, put_detail
 from indexer.store.settlements import Said
 
 Connecting = Callable[[], AbstractContextManager[sa.Connection]]
@@ -30,8 +30,8 @@ Act = Callable[[sa.Connection, int], None]
 UNDO = "undo"
 UNDOES, BEFORE = "undoes", "before"
 """Where the detail of a decision says which one it takes back, and what was said of its pairs until then."""
-KEPT = "kept"
-"""Where the detail of a decision keeps what would be lost with the products that it deletes."""
+TAKEN_BACK = "taken_back"
+"""Where the detail of a decision keeps [place, first change] of each time that the store went back behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,8 @@ class Decided:
     """One decision as it was recorded; undone_at: when it was taken back, None while it stands.
 
     detail: `pairs` [[id, id, verdict]] and `seqs` [first, last] in the journal where it has them; `undoes`, the number
-    of the decision that this one takes back.
+    of the decision that this one takes back; `taken_back`, the place that the store went back to, where what it did to
+    products was taken back so. What it said of pairs and labels holds all the same.
     """
 
     number: int
@@ -138,8 +139,9 @@ class Decisions:
                 raise DecisionConflict(f"decision {number} {when}; it cannot be undone (look at GET /v1/decisions)")
             detail: dict[str, Any] = {UNDOES: number}
             if "seqs" in row.detail:
-                _bring_back(connection, number)
-                detail["seqs"] = list(undone(connection, row.detail["seqs"], number, now))
+                bring_back(connection, number)
+                first, last = undone(connection, row.detail["seqs"], number, now)
+                detail |= {"seqs": [first, last]} if first <= last else {}  # all may be as it was already
             connection.execute(decisions.update().where(decisions.c.number == number).values(undone_at=now))
             upheld.take_back(connection, number)
             detail["pairs"] = settlements.take_back(connection, number, row.detail.get(BEFORE, ()))
@@ -170,24 +172,19 @@ def record(
     return number
 
 
-def keep(connection: sa.Connection, ids: Collection[str]) -> dict[str, Any]:
-    """Return raw vectors and thumbnails of products as JSON can hold them, before a change that may lose them."""
-    contents: set[str] = set()
-    seen: set[str] = set()
-    for some in chunks(ids):
-        contents.update(connection.scalars(sa.select(products.c.content_hash).where(products.c.id.in_(some))))
-        query = sa.select(product_pictures.c.hash).join(products, products.c.key == product_pictures.c.key)
-        seen.update(connection.scalars(query.where(products.c.id.in_(some), product_pictures.c.hash != "")))
-    kept: dict[str, Any] = {}
-    for table, column, values in ((vectors, vectors.c.content_hash, contents), (pictures, pictures.c.hash, seen)):
-        rows = [
-            {str(name): _written(value) for name, value in row.items()}
-            for some in chunks(values)
-            for row in connection.execute(sa.select(table).where(column.in_(some))).mappings()
-        ]
-        if rows:
-            kept[str(table.name)] = rows
-    return kept
+def note_taken_back(connection: sa.Connection, seq: int, first: int) -> None:
+    """Note with decisions, inside a transaction, that what they changed after `seq` was taken back, from `first` on.
+
+    A going back that is itself taken back by this one is forgotten.
+    """
+    for number in connection.scalars(sa.select(decisions.c.number).order_by(decisions.c.number)).all():
+        detail = connection.scalar(sa.select(decisions.c.detail).where(decisions.c.number == number)) or {}
+        if "seqs" not in detail:
+            continue
+        known = detail.get(TAKEN_BACK, [])
+        noted = [each for each in known if each[1] <= seq] + ([[seq, first]] if detail["seqs"][1] > seq else [])
+        if noted != known:
+            put_detail(connection, number, TAKEN_BACK, noted)
 
 
 def last_number(connection: sa.Connection) -> int:
@@ -201,24 +198,6 @@ def of_number(connection: sa.Connection, number: int) -> Decided:
     if row is None:
         raise DecisionNotFound(number, last_number(connection))
     return _decided(row)
-
-
-def _bring_back(connection: sa.Connection, number: int) -> None:
-    """Store again what was kept with a decision, where it is not there."""
-    detail = connection.scalar(sa.select(decisions.c.detail).where(decisions.c.number == number))
-    for table in (vectors, pictures):
-        rows = (detail or {}).get(KEPT, {}).get(table.name, [])
-        if rows:
-            new = [{name: _read(value) for name, value in row.items()} for row in rows]
-            connection.execute(insert_new(connection, table), new)
-
-
-def _written(value: object) -> object:
-    return {"base64": b64encode(bytes(value)).decode()} if isinstance(value, bytes | memoryview) else value
-
-
-def _read(value: Any) -> Any:  # noqa: ANN401 - as JSON has it
-    return b64decode(value["base64"]) if isinstance(value, dict) else value
 
 
 def _insert(connection: sa.Connection, number: int, decision: Decision, detail: Mapping[str, Any], now: str) -> None:
@@ -235,5 +214,8 @@ def _insert(connection: sa.Connection, number: int, decision: Decision, detail: 
 
 
 def _decided(row: Any) -> Decided:  # noqa: ANN401 - a row of the table
-    detail = {name: value for name, value in row.detail.items() if name not in {KEPT, upheld.UPHELD, tagfaults.SETTLED}}
+    hidden = {KEPT, TAKEN_BACK, upheld.UPHELD, tagfaults.SETTLED}
+    detail = {name: value for name, value in row.detail.items() if name not in hidden}
+    if noted := row.detail.get(TAKEN_BACK):
+        detail[TAKEN_BACK] = noted[-1][0]
     return Decided(row.number, row.at, row.author, row.kind, row.action, row.subject, detail, row.undone_at)

@@ -188,7 +188,7 @@ def put_back(
         found = here.get(past.id)
         if past.image is None and found is None:
             continue
-        if past.image is not None and found is not None and _same(past.image, rows.image_of(found)):
+        if past.image is not None and found is not None and is_same(past.image, rows.image_of(found)):
             continue
         key = found.key if found else past.image["product"]["key"]
         told["delete" if past.image is None else "put"].append((key, past.id, found))
@@ -224,8 +224,8 @@ def _link(key: int, position: int, seen: Any, kept: set[str]) -> dict[str, Any]:
     return {"key": key, "position": position, "hash": seen["hash"], "problem": LOST if gone else seen["problem"]}
 
 
-def _same(image: Any, other: Any) -> bool:  # noqa: ANN401 - as JSON has it
-    """Whether two images differ in nothing but when and how often they were written."""
+def is_same(image: Any, other: Any) -> bool:  # noqa: ANN401 - as JSON has it
+    """Say whether two images of products differ in nothing but when and how often they were written."""
     return bool(_told(image) == _told(other))
 
 

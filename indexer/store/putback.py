@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from indexer.errors import DecisionConflict
 from indexer.store import pictures, raw, rows, versions
-from indexer.store.history import COUNTED, Past, listed, put_back
+from indexer.store.history import COUNTED, Past, is_same, listed, put_back
 from indexer.store.relabelling import path_of
 from indexer.store.schema import chunks, journal, products
 from taxonomy.names import SEPARATOR
@@ -25,8 +25,9 @@ _SHOWN = 5
 def undone(connection: sa.Connection, seqs: Sequence[int], number: int, now: str) -> tuple[int, int]:
     """Take back what was changed at places of the journal, first and last, and return those of the new changes.
 
-    number: of the decision that made it, for messages. Raises DecisionConflict, with the products, when one that it
-    deleted was stored anew, or what it changed of one was changed again.
+    What is by now as it was before is left alone, as after a return to an earlier moment; with nothing to do the first
+    new place is behind the last. number: of the decision that made it, for messages. Raises DecisionConflict, with the
+    products, when one that it deleted was stored anew, or what it changed of one was changed again.
     """
     first, last = seqs
     query = sa.select(journal).where(journal.c.seq.between(first, last), journal.c.key >= 0).order_by(journal.c.seq)
@@ -75,7 +76,7 @@ def _since(
 def _former(entry: Any, made: Any, now: Any) -> Any:  # noqa: ANN401 - a row, and images as JSON has them
     """Return what a product was before an entry, or why that cannot be had; made: after the change, now: by now."""
     if entry.action == "delete":
-        return "was stored anew meanwhile" if now is not None else entry.before
+        return entry.before if now is None or is_same(now, entry.before) else "was stored anew meanwhile"
     if now is None:
         return "was deleted meanwhile"
     if entry.before is None:
@@ -83,12 +84,12 @@ def _former(entry: Any, made: Any, now: Any) -> Any:  # noqa: ANN401 - a row, an
     image = {"product": dict(now["product"]), "label": dict(now["label"]), "pictures": now["pictures"]}
     for part in ("product", "label"):
         for name, value in entry.before[part].items():
-            if name in COUNTED or _same(value, made[part][name]):
+            if name in COUNTED or _same(value, made[part][name]) or _same(value, now[part][name]):
                 continue
             if not _same(now[part][name], made[part][name]) and name != "category":
                 return f"was changed meanwhile ({name})"
             image[part][name] = value
-    if entry.before["pictures"] != made["pictures"]:
+    if entry.before["pictures"] not in (made["pictures"], now["pictures"]):
         if now["pictures"] != made["pictures"]:
             return "was changed meanwhile (images)"
         image["pictures"] = entry.before["pictures"]

@@ -27,6 +27,7 @@ from indexer.store import (
     engines,
     foreign,
     history,
+    kept,
     pictures,
     raw,
     relabelling,
@@ -159,10 +160,10 @@ class Records:
                 raise Overtaken
             if vectors is not None:
                 raw.keep(connection, vectors)
-            now, kept = now_text(), decisions.keep(connection, decision.keeps) if decision else {}
+            now, saved = now_text(), kept.keep(connection, decision.keeps) if decision else {}
             written = rows.change(connection, changes, now, encoder=encoder, expected=expected)
             if decision is not None:
-                decisions.record(connection, decision, kept, written, now)
+                decisions.record(connection, decision, saved, written, now)
             if receipt is not None:
                 requests.settle(connection, receipt.key, receipt.answer(written))
             return written
@@ -344,9 +345,15 @@ class Records:
         return Findings(self._seeing, self._changing)
 
     def take_back(self, seq: int) -> TakenBack:
-        """Make every product and label what it was after the change `seq`; raises as `history.take_back` does."""
+        """Make every product and label what it was after the change `seq`; raises as `history.take_back` does.
+
+        What people decided since stands; with it is noted that what it did to products was taken back.
+        """
         with self._changing() as connection:
-            return history.take_back(connection, seq, now_text())
+            first = rows.last_seq(connection) + 1
+            done = history.take_back(connection, seq, now_text())
+            decisions.note_taken_back(connection, seq, first)
+            return done
 
     @contextmanager
     def moment(self) -> Iterator[Moment]:
