@@ -85,11 +85,25 @@ def mapping_kind(file: Path) -> str:
 
 
 def write_mapping(meanings: Sequence[Meaning], out: Path) -> None:
-    """Write a mapping file, .csv or .json, in the order given; raises TaxonomyError for another name."""
+    """Write a mapping file, .csv or .json, in the order given; raises TaxonomyError for another name.
+
+    It is written aside and gets its name when it is whole: on any error a reviewed file is there as it was.
+    """
     entries = [meaning.entry() for meaning in meanings]
-    if mapping_kind(out) == ".json":
-        out.write_text(json.dumps(entries, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        return
+    write = _write_entries if mapping_kind(out) == ".json" else _write_table
+    aside = out.with_name(f".{out.name}.writing")
+    try:
+        write(entries, aside)
+        aside.replace(out)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _write_entries(entries: Sequence[dict[str, Any]], out: Path) -> None:
+    out.write_text(json.dumps(entries, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def _write_table(entries: Sequence[dict[str, Any]], out: Path) -> None:
     told = [
         entry
         | {

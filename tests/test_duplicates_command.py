@@ -13,6 +13,7 @@ from indexer.product import Product
 from indexer.store.decisions import Decision
 from service.cli import aisle
 from service.engine import Engine
+from service.formulas import defused
 from service.settings import ServiceSettings
 
 PAIR = ["left_id", "right_id", "verdict", "probability", "group_id", "evidence"]
@@ -47,7 +48,7 @@ def test_the_pairs_of_an_index_are_written_with_the_columns_that_are_promised(in
     found = rows(tmp_path / "pairs.csv")
     assert PAIR == list(found[0])
     pots = [row for row in found if row["left_id"] == "pot"]
-    assert [("pot again", "identical", "1.0"), ("=pot", "identical", "1.0")] == [
+    assert [("pot again", "identical", "1.0"), ("'=pot", "identical", "1.0")] == [
         (row["right_id"], row["verdict"], row["probability"]) for row in pots
     ]
     assert 1 == len({row["group_id"] for row in pots})
@@ -64,7 +65,8 @@ def test_the_tables_are_the_same_in_every_format(index: Path, tmp_path: Path) ->
     lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text("utf-8").splitlines()]
     table = pd.read_parquet(tmp_path / "a.parquet")
     assert told == pd.read_csv(tmp_path / "a.tsv", sep="\t", dtype=str, keep_default_na=False).to_dict("records")
-    assert told == [{name: str(cell) for name, cell in line.items()} for line in lines]
+    assert told == [{name: defused(str(cell)) for name, cell in line.items()} for line in lines]
+    assert "=pot" in {line["right_id"] for line in lines}
     assert lines == table.to_dict("records")
     assert (tmp_path / "a.csv").read_text("utf-8") == run(index, "-o", "-").stdout
 
@@ -72,8 +74,8 @@ def test_the_tables_are_the_same_in_every_format(index: Path, tmp_path: Path) ->
 def test_groups_are_written_with_the_product_that_is_kept(index: Path, tmp_path: Path) -> None:
     """Of three equal pots the first that was stored."""
     run(index, "--groups", tmp_path / "groups.csv")
-    found = [row for row in rows(tmp_path / "groups.csv") if "pot" in row["id"].split()[0].strip("=")]
-    assert [("pot", "true", "it was stored first"), ("pot again", "false", ""), ("=pot", "false", "")] == [
+    found = [row for row in rows(tmp_path / "groups.csv") if "pot" in row["id"].split()[0].strip("'=")]
+    assert [("pot", "true", "it was stored first"), ("pot again", "false", ""), ("'=pot", "false", "")] == [
         (row["id"], row["survivor"], row["reasons"]) for row in found
     ]
     assert 1 == len({row["group_id"] for row in found})
@@ -95,6 +97,17 @@ def test_given_pairs_are_scored_in_place(index: Path, tmp_path: Path) -> None:
     assert "line 6" in found[4]["evidence"]
     assert found[0]["group_id"]
     assert not found[1]["group_id"]
+
+
+def test_a_table_of_pairs_can_be_judged_again(index: Path, tmp_path: Path) -> None:
+    """Ids that a spreadsheet would take for formulas are quoted in it and found all the same; the list stays theirs."""
+    run(index, "-o", tmp_path / "pairs.csv")
+    assert "0 unknown" in run(index, "--pairs", tmp_path / "pairs.csv", "-o", tmp_path / "again.csv").stderr
+    listed = tmp_path / "listed.csv"
+    listed.write_text("note,left_id,right_id\n=1+1,pot,=pot\n", "utf-8")
+    run(index, "--pairs", listed)
+    (row,) = rows(listed)
+    assert ("=1+1", "=pot", "identical") == (row["note"], row["right_id"], row["verdict"])
 
 
 def test_a_list_without_its_columns_is_refused_and_left_alone(index: Path, tmp_path: Path) -> None:

@@ -153,3 +153,14 @@ def test_names_are_alike_by_their_words() -> None:
     assert (TREE.text(towels), TREE.text(other)) == ("Home > Bath > Towels", "Sports > Towels")
     assert 1 > alike > less
     assert likeness.nearest(("Garden",), 3) == []
+
+
+def test_a_reviewed_file_stays_when_a_new_one_cannot_be_written(tmp_path: Path) -> None:
+    """It is written aside: what a person decided is there as it was, and nothing else is."""
+    file = tmp_path / "mapping.csv"
+    write_mapping([Meaning("Else", "", "ignore")], file)
+    before = file.read_bytes()
+    with pytest.raises(UnicodeEncodeError):
+        write_mapping([Meaning("Shoes", "", "review"), Meaning("\ud800", "", "review")], file)
+    assert before == file.read_bytes()
+    assert [file] == list(tmp_path.iterdir())

@@ -7,6 +7,7 @@ import gzip
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -126,12 +127,27 @@ def test_cells_that_came_keep_their_text(engine: Engine, tmp_path: Path) -> None
     assert [*came[0], *ADDED] == list(table(tmp_path / "out.csv")[0])
 
 
+@pytest.mark.parametrize(("suffix", "shown"), [(".csv", "'=a"), (".tsv", "'=a"), (".jsonl", "=a"), (".parquet", "=a")])
+def test_no_text_of_ours_is_a_formula_to_a_spreadsheet(tmp_path: Path, suffix: str, shown: str) -> None:
+    """In formats that one opens; what others wrote, numbers and other formats stay as they are."""
+    path = tmp_path / f"any{suffix}"
+    with open_table(path, ["theirs", "ours", "number"], ["number"], own=["ours", "number"]) as write:
+        write([{"theirs": "=t", "ours": "=a", "number": -0.5}])
+    readers = {
+        ".csv": pd.read_csv,
+        ".tsv": partial(pd.read_csv, sep="\t"),
+        ".jsonl": partial(pd.read_json, lines=True),
+        ".parquet": pd.read_parquet,
+    }
+    assert [("=t", shown, -0.5)] == list(readers[suffix](path).itertuples(index=False, name=None))
+
+
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(TEXT, TEXT), max_size=5), suffix=st.sampled_from([".csv", ".tsv"]))
 def test_whatever_text_is_written_is_read_back(tmp_path: Path, rows: list[tuple[str, str]], suffix: str) -> None:
     """A delimited file holds any text: delimiters, quotes, every kind of line break."""
     path = tmp_path / f"any{suffix}"
-    with open_table(path, ["a", "b"]) as write:
+    with open_table(path, ["a", "b"], own=()) as write:
         write([dict(zip("ab", row, strict=True)) for row in rows])
     assert table(path, "\t" if suffix == ".tsv" else ",") == [{"a": a, "b": b} for a, b in rows]
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from indexer.errors import SettingError
 from indexer.live import Live
-from service.console.table import Cells, Write, check_output, open_table
+from service.console.table import Cells, Write, check_output, inert, open_table
 from service.console.words import fact
 from service.duplicates.given import Line
 from service.duplicates.groups.scan import Scanned, chunks
@@ -78,7 +78,7 @@ def write_given(lines: Iterator[list[Line]], columns: Sequence[str], out: Path) 
     """Write the rows of a given list with what was found; columns: of the list."""
     written = Written()
     added = COLUMNS[2:]
-    with _opened(out, (*columns, *(name for name in added if name not in columns))) as write:
+    with _opened(out, (*columns, *(name for name in added if name not in columns)), added) as write:
         for some in lines:
             write([{**line.fields, **_added(line)} for line in some])
             written.rows += len(some)
@@ -210,14 +210,14 @@ def _survivors(keys: npt.NDArray[np.int64], group: npt.NDArray[np.int64], live: 
 
 
 @contextmanager
-def _opened(out: Path, columns: Sequence[str]) -> Iterator[Write]:
+def _opened(out: Path, columns: Sequence[str], own: Sequence[str] | None = None) -> Iterator[Write]:
     if out != STDOUT:
-        with open_table(out, columns, NUMBERS) as write:
+        with open_table(out, columns, NUMBERS, own=own) as write:
             yield write
         return
     rows = csv.DictWriter(sys.stdout, columns, restval="", extrasaction="ignore", lineterminator="\n")
     rows.writeheader()
-    yield rows.writerows
+    yield lambda some: rows.writerows(inert(some, own or columns))
     sys.stdout.flush()
 
 

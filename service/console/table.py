@@ -21,6 +21,7 @@ from indexer.product import Product
 from indexer.sources import Row, Source
 from indexer.sources.pictured import batches
 from service.answer import Answer, Candidate
+from service.formulas import defused
 
 LEAVES = 3
 ADDED = (
@@ -34,6 +35,8 @@ ADDED = (
     "aisle_problem",
 )
 NUMBERS = tuple(name for name in ADDED if name.endswith("probability"))
+SPREADSHEETS = frozenset({".csv", ".tsv"})
+"""Formats in which a spreadsheet takes text for a formula."""
 NOTHING: Mapping[str, Any] = {name: None if name in NUMBERS else "" for name in ADDED}
 CHUNK = 256
 """Rows that are answered and written at a time."""
@@ -77,7 +80,7 @@ def classify_table(
     """
     tally = Tally()
     columns = (*(column for column in source.columns if column not in ADDED), *ADDED)
-    with open_table(out, columns) as write:
+    with open_table(out, columns, own=ADDED) as write:
         for chunk in batches(rows or iter(source), CHUNK):
             table = [_cells(row, answer, guesses) for row, answer in answered(chunk, classify)]
             write(table)
@@ -133,22 +136,34 @@ def check_output(out: Path) -> None:
 
 
 @contextmanager
-def open_table(out: Path, columns: Sequence[str], numbers: Collection[str] = NUMBERS) -> Iterator[Write]:
+def open_table(
+    out: Path, columns: Sequence[str], numbers: Collection[str] = NUMBERS, *, own: Collection[str] | None = None
+) -> Iterator[Write]:
     """Yield what appends rows (column -> cell, None and missing ones are empty) to a file of a format in FORMATS.
 
-    numbers: the columns of numbers, for formats that tell them from text.
+    numbers: the columns of numbers, for formats that tell them from text. own: the columns that are ours, all of them
+    where it is None: in a format that spreadsheets open their text is `inert`; what others wrote stays as it is.
 
     The file is written aside and gets its name when it is whole; on any error there is none, or the one from before.
     Only .jsonl takes cells of other columns than `columns`.
     """
     check_output(out)
     aside = out.with_name(f".{out.name}.writing")
+    ours = set(columns if own is None else own) if out.suffix.lower() in SPREADSHEETS else ()
     try:
         with FORMATS[out.suffix.lower()](aside, columns, numbers) as write:
-            yield write
+            yield (lambda rows: write(inert(rows, ours))) if ours else write
         aside.replace(out)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def inert(rows: Sequence[Cells], columns: Collection[str]) -> list[Cells]:
+    """Return rows in which no text of some columns is a formula to a spreadsheet, see `formulas.defused`."""
+    return [
+        {name: defused(cell) if name in columns and isinstance(cell, str) else cell for name, cell in row.items()}
+        for row in rows
+    ]
 
 
 def _cells(row: Row, answer: Answer | str, guesses: Sequence[Candidate]) -> Cells:

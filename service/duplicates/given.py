@@ -22,6 +22,7 @@ from service.duplicates.groups.candidates import quiet
 from service.duplicates.groups.grouping import Groups, Linkage, grouped
 from service.duplicates.verdicts.judging import Judging
 from service.duplicates.verdicts.verdict import VERDICTS
+from service.formulas import restored
 
 IDS = ("left_id", "right_id")
 UNKNOWN = -1
@@ -72,7 +73,10 @@ class Given:
             with live.reading():
                 for row in some:
                     for side, name in zip(found, IDS, strict=True):
-                        key = live.labels.key(row.fields.get(name, "").strip())
+                        said = row.fields.get(name, "").strip()
+                        key = live.labels.key(said)
+                        if key is None:  # as a table of ours has it
+                            key = live.labels.key(restored(said))
                         side.append(UNKNOWN if key is None else key)
         return np.array(found[0], np.int64), np.array(found[1], np.int64)
 
