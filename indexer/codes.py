@@ -117,6 +117,11 @@ def gtin(text: str) -> str:
     return whole if whole[13] == _check_digit(whole[:13]) and whole.strip("0") else ""
 
 
+def misnumbered(facts: Iterable[tuple[str, str]]) -> str:
+    """Return what facts give as the GTIN though it is none, mostly for a wrong digit; "" where all is right."""
+    return next((value for name, value in facts if name == "gtin" and value.strip() and not gtin(value)), "")
+
+
 def maker_number(text: str) -> str:
     """Return an MPN or model number as it is compared: upper case, letters and digits only; "" for what is none.
 

@@ -150,21 +150,24 @@ def _check_label(product: Product) -> None:
 def _check_facts(product: Product) -> None:
     named: set[str] = set()
     for name, value in product.facts:
-        if name not in FACTS:
-            raise ProductError(f"{name[:40]!r} is no fact that is kept; name one of {', '.join(FACTS)}", "facts")
+        check_fact(name, value)
         if name in named:
             raise ProductError(f"the fact {name} is given twice; give one value", "facts")
-        if len(value) > FACT_CHARS:
-            raise ProductError(
-                f"facts has {len(value):,} characters in {name}, the limit is {FACT_CHARS:,}; shorten it", "facts"
-            )
-        if name == "price" and value.strip() and Price.read(value) is None:
-            raise ProductError(
-                f"the price {value[:40]!r} is no number above 0 with or without a currency; write it like 12.50 EUR, "
-                "or leave it out",
-                "facts",
-            )
         named.add(name)
+
+
+def check_fact(name: str, value: str) -> None:
+    """Raise ProductError for a fact that is not kept, is too long, or is a price that is none; "" is no fact."""
+    if name not in FACTS:
+        raise ProductError(f"{name[:40]!r} is no fact that is kept; name one of {', '.join(FACTS)}", "facts")
+    if len(value) > FACT_CHARS:
+        raise ProductError(f"{name} has {len(value):,} characters, the limit is {FACT_CHARS:,}; shorten it", "facts")
+    if name == "price" and value.strip() and Price.read(value) is None:
+        raise ProductError(
+            f"the price {value[:40]!r} is no number above 0 with or without a currency; write it like 12.50 EUR, "
+            "or leave it out",
+            "facts",
+        )
 
 
 def content_hash(product: Product) -> str:

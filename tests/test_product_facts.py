@@ -9,16 +9,19 @@ from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
+from indexer.build import build
 from indexer.errors import ProductError
 from indexer.keeping.export import cells_of
 from indexer.normalize import normalize, text_of
 from indexer.price import Price
 from indexer.product import Product, check, content_hash
+from indexer.settings import IndexSettings
 from indexer.sources import read
 from indexer.sources.profile import Profile
 from indexer.store.history import _same  # what a step back compares
 from indexer.store.records import Record
 from indexer.store.rows import Stored, image_of, same
+from service.console.words import build_report
 
 PRICES = {
     "12": "12",
@@ -83,7 +86,7 @@ def test_an_image_from_before_there_were_facts_has_none() -> None:
     [
         ((("colour", "red"),), "'colour' is no fact that is kept; name one of gtin, mpn, price, supplier, foreign_cat"),
         ((("gtin", "1"), ("gtin", "2")), "the fact gtin is given twice; give one value"),
-        ((("mpn", "x" * 2001),), "facts has 2,001 characters in mpn, the limit is 2,000; shorten it"),
+        ((("mpn", "x" * 2001),), "mpn has 2,001 characters, the limit is 2,000; shorten it"),
         ((("price", "on request"),), "the price 'on request' is no number above 0"),
     ],
 )
@@ -185,3 +188,18 @@ def test_facts_that_are_refused(client: TestClient, facts: object, message: str)
     (fault,) = response.json()["errors"]
     assert (response.status_code, fault["pointer"]) == (422, "/facts")
     assert message in fault["message"]
+
+
+def test_a_gtin_with_a_wrong_digit_is_said(client: TestClient, tmp_path: Path) -> None:
+    """By the answer of a write, alone or by a patch, and by the counts of a build; the product is there with it."""
+    put = client.put("/v1/products/G", json={"title": "Mug", "facts": {"gtin": "4006381333930"}})
+    (warning,) = put.json()["warnings"]
+    assert "the GTIN '4006381333930' is none, as by a wrong check digit" in warning
+    patched = client.patch("/v1/products/G", json={"facts": {"gtin": "4006381333931"}})
+    assert patched.json()["warnings"] == []
+    rows = "id,title,gtin\n1,Mug,4006381333930\n2,Pan,4006381333931\n3,Pot,\n"
+    (tmp_path / "p.csv").write_text(rows)
+    with read(tmp_path / "p.csv") as source:
+        report = build(source, tmp_path / "gtins", settings=IndexSettings(encoder="hashing:64"))
+    assert (report.rows.indexed, report.rows.misnumbered) == (3, 1)
+    assert "1 with a GTIN that is none" in build_report(report, tmp_path / "gtins")

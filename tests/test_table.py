@@ -5,9 +5,8 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -133,10 +132,10 @@ def test_no_text_of_ours_is_a_formula_to_a_spreadsheet(tmp_path: Path, suffix: s
     path = tmp_path / f"any{suffix}"
     with open_table(path, ["theirs", "ours", "number"], ["number"], own=["ours", "number"]) as write:
         write([{"theirs": "=t", "ours": "=a", "number": -0.5}])
-    readers = {
+    readers: dict[str, Callable[[Path], pd.DataFrame]] = {
         ".csv": pd.read_csv,
-        ".tsv": partial(pd.read_csv, sep="\t"),
-        ".jsonl": partial(pd.read_json, lines=True),
+        ".tsv": lambda file: pd.read_csv(file, sep="\t"),
+        ".jsonl": lambda file: pd.read_json(file, lines=True),
         ".parquet": pd.read_parquet,
     }
     assert [("=t", shown, -0.5)] == list(readers[suffix](path).itertuples(index=False, name=None))

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from indexer.codes import misnumbered
 from indexer.encoders import Encoded, Encoder, given_parts
 from indexer.errors import ProductDuplicate, ProductError
 from indexer.images.gallery import Gallery
@@ -101,6 +102,7 @@ class Ingest:
             new = self._taken(batch, tell)
             self.counts.indexed += len(new)
             self.counts.unpriced += len({row.id for row in batch if row.unpriced} & {each.product.id for each in new})
+            self.counts.misnumbered += sum(bool(misnumbered(each.product.facts)) for each in new)
             self.counts.read += len(batch)
             for record in new:
                 self.pictures.add(record.product)

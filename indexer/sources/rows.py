@@ -61,7 +61,8 @@ class Row:
 class Counts:
     """What became of the rows read; `adds_up` is the promise that none was lost.
 
-    unpriced: of those indexed, the ones whose price was left out because it is no number.
+    Of those indexed: unpriced, the ones whose price was left out because it is no number; misnumbered, the ones whose
+    GTIN is none, which is kept and names no article.
     """
 
     read: int = 0
@@ -69,6 +70,7 @@ class Counts:
     skipped: int = 0
     by_code: Counter[str] = field(default_factory=Counter)
     unpriced: int = 0
+    misnumbered: int = 0
 
     @property
     def quarantined(self) -> int:

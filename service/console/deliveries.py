@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from service.console.progress import seconds
-from service.console.words import UNPRICED, commonest, fact, one_line
+from service.console.words import MISNUMBERED, UNPRICED, commonest, fact, one_line
 
 if TYPE_CHECKING:
     from indexer.intake.delivery import Delivered
@@ -73,6 +73,8 @@ def delivery_report(delivered: Delivered, index: Path, quarantine: Path) -> str:
         lines += commonest(Counter({meant[code]: count for code, count in rows.by_code.items()}))
     if rows.unpriced:
         lines.append(fact("left out", UNPRICED.format(rows.unpriced)))
+    if rows.misnumbered:
+        lines.append(fact("GTIN", MISNUMBERED.format(rows.misnumbered)))
     if delivered.pictures and delivered.pictures.unread:
         unread = delivered.pictures.unread
         lines += [fact("unread", f"{unread.total():,} images, each with its reason beside the product")]

@@ -32,6 +32,7 @@ REASONS = 3
 TITLE = 50
 """Characters of an example that are shown."""
 UNPRICED = "{:,} prices that are no numbers above 0; the products are there without"
+MISNUMBERED = "{:,} with a GTIN that is none, as by a wrong check digit; it is kept, and names no article"
 NOTES = 20
 """Oversights of a vocabulary that are named."""
 
@@ -48,6 +49,8 @@ def build_report(report: Report, index: Path) -> str:
         lines += commonest(Counter({meant[code]: count for code, count in rows.by_code.items()}))
     if rows.unpriced:
         lines.append(fact("left out", UNPRICED.format(rows.unpriced)))
+    if rows.misnumbered:
+        lines.append(fact("GTIN", MISNUMBERED.format(rows.misnumbered)))
     if report.pictures and report.pictures.unread:
         lines.append(
             fact("unread", f"{report.pictures.unread.total():,} images, each with its reason beside the product")

@@ -258,7 +258,15 @@ def changed(request: Request, change: Change, written: Written | Exception) -> T
     if isinstance(written, Exception):
         return written
     images = images_of(request, change) if isinstance(change, Product) else _images_of(request, change)
-    return 201 if written.outcome == "created" else 200, change_shown(written, images)
+    return 201 if written.outcome == "created" else 200, change_shown(written, images, _facts_of(change))
+
+
+def _facts_of(change: Change) -> list[tuple[str, str]]:
+    """Return the facts that a change gives."""
+    if isinstance(change, str):
+        return []
+    given = change.facts if isinstance(change, Product) else change.changes.get("facts", ())
+    return [(name, value) for name, value in dict(given).items() if value]
 
 
 def _images_of(request: Request, change: Patch | str) -> list[Shown]:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from indexer.codes import misnumbered
 from indexer.picture import Picture
 from indexer.product import Product, Provenance
 from indexer.store.records import Stored, Written
@@ -115,6 +116,7 @@ class Change(BaseModel):
     seq: int
     duplicates: list[Duplicate] = Field(description="Of a product that was stored with `on_duplicate=flag`.")
     images: list[ImageShown] = Field(description="In the order they were sent.")
+    warnings: list[str] = Field(description="What was taken and is probably a slip, such as a GTIN that is none.")
 
 
 class ChangedItem(BaseModel):
@@ -314,9 +316,14 @@ def answer_shown(answer: Answer, images: Sequence[Mapping[str, Any]]) -> dict[st
     return {name: images if name == "images" else getattr(answer, name) for name in Answered.model_fields}
 
 
-def change_shown(written: Written, images: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
-    """Return what became of a change as `Change`."""
-    return {name: images if name == "images" else getattr(written, name) for name in Change.model_fields}
+def change_shown(
+    written: Written, images: Sequence[Mapping[str, Any]] = (), facts: Iterable[tuple[str, str]] = ()
+) -> dict[str, Any]:
+    """Return what became of a change as `Change`; facts: that it gave."""
+    wrong = misnumbered(facts)
+    told = f"the GTIN {wrong[:40]!r} is none, as by a wrong check digit; it is kept, and names no article"
+    own = {"images": images, "warnings": [told] if wrong else []}
+    return {name: own[name] if name in own else getattr(written, name) for name in Change.model_fields}
 
 
 def images_shown(product: Product, side: int) -> list[dict[str, Any]]:

@@ -11,12 +11,11 @@ import numpy as np
 import orjson
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from indexer.errors import ProductError
 from indexer.intake.patch import FIELDS, Patch
-from indexer.price import Price
 from indexer.product import (
     CATEGORY_CHARS,
     DESCRIPTION_CHARS,
-    FACT_CHARS,
     FACTS,
     ID_CHARS,
     IMAGE_COUNT,
@@ -29,6 +28,7 @@ from indexer.product import (
     WEIGHT_MOST,
     Product,
     Provenance,
+    check_fact,
 )
 from indexer.sources.rows import Problem
 from indexer.sources.specs import Specs, parse_specs
@@ -81,18 +81,15 @@ def read_changed_facts(given: object) -> Facts | dict[str, str | None]:
         return ()
     if not isinstance(given, dict):
         raise ValueError(f"give an object with some of {', '.join(FACTS)}")
+    facts: dict[str, str | None] = {}
     for name, value in given.items():
-        if name not in FACTS:
-            raise ValueError(f"{str(name)[:40]!r} is no fact that is kept; name one of {', '.join(FACTS)}")
         if isinstance(value, bool) or not isinstance(value, str | int | float | None):
-            raise ValueError(f"{name} is neither text nor a number")
-        if len(str(value)) > FACT_CHARS:
-            raise ValueError(f"{name} has {len(str(value)):,} characters, the limit is {FACT_CHARS:,}; shorten it")
-    facts: dict[str, str | None] = {name: None if value is None else f"{value}" for name, value in given.items()}
-    if (price := facts.get("price")) and price.strip() and Price.read(price) is None:
-        raise ValueError(
-            f"the price {price[:40]!r} is no number above 0 with or without a currency; write it like 12.50 EUR"
-        )
+            raise ValueError(f"{str(name)[:40]} is neither text nor a number")
+        facts[name] = None if value is None else f"{value}"
+        try:
+            check_fact(str(name), facts[name] or "")
+        except ProductError as error:
+            raise ValueError(str(error)) from error
     return facts
 
 
