@@ -12,11 +12,11 @@ TREE = Tree.from_paths([("Mugs",), ("Cups",), ("Pans",)])
 MUGS, CUPS, PANS = range(3)
 
 
-def doubts(moves: dict[tuple[int, int], int], rival: float = 0.4) -> Suspicions:
+def doubts(moves: dict[tuple[int, int], int], runner_up: float = 0.4) -> Suspicions:
     """Return suspicions that so many products of one category seem to belong in another, -1 for where they are."""
     stored, suggested = np.array([move for move, many in moves.items() for _ in range(many)], np.int32).T
     size = len(stored)
-    share = np.where(suggested >= 0, rival, 0).astype(np.float32)
+    share = np.where(suggested >= 0, runner_up, 0).astype(np.float32)
     nobody = np.full((size, NEIGHBOURS), -1, np.int64)
     return Suspicions(
         np.arange(size),
@@ -45,7 +45,7 @@ def test_a_small_part_of_a_category_makes_no_pair() -> None:
     """Three of 40 are under a tenth; two are too few whatever the share; what hardly seems to belong does not count."""
     assert [] == pairs(TREE, doubts({(MUGS, CUPS): 3, (MUGS, -1): 37, (CUPS, MUGS): 3, (CUPS, -1): 17}))
     assert [] == pairs(TREE, doubts({(MUGS, CUPS): 2, (MUGS, -1): 5, (CUPS, MUGS): 3, (CUPS, -1): 7}))
-    assert [] == pairs(TREE, doubts({(MUGS, CUPS): 4, (CUPS, MUGS): 4}, rival=0.2))
+    assert [] == pairs(TREE, doubts({(MUGS, CUPS): 4, (CUPS, MUGS): 4}, runner_up=0.2))
 
 
 def test_without_suspicions_there_is_nothing() -> None:

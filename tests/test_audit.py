@@ -65,7 +65,7 @@ def test_a_sweep_finds_what_stands_wrong(engine: Engine) -> None:
 
 
 def test_a_duplicate_with_another_label_is_a_conflict(engine: Engine) -> None:
-    """The one that is doubted more for itself is probably wrong, and its rival says so."""
+    """The one that is doubted more for itself is probably wrong, and its duplicate says so."""
     live = engine.live
     pair = sorted(key for each in ("pan-Hollin-alba", "pan-Lind-alba") if (key := live.labels.key(each)))
     row = dict(zip(("left_key", "right_key"), pair, strict=True))
@@ -80,7 +80,7 @@ def test_a_duplicate_with_another_label_is_a_conflict(engine: Engine) -> None:
 
 
 def test_a_conflict_ends_when_a_person_parts_the_two(engine: Engine) -> None:
-    """A decision about two products is one about the labels in which they differ; so is a change of the rival."""
+    """A decision about two products is one about the labels in which they differ; so is a change of the duplicate."""
     live = engine.live
     ids = ["pan-Hollin-alba", "pan-Lind-alba"]
     keys = sorted(live.labels.key(each) or 0 for each in ids)

@@ -18,7 +18,7 @@ from indexer.product import Product, check, content_hash
 from indexer.settings import IndexSettings
 from indexer.sources import read
 from indexer.sources.profile import Profile
-from indexer.store.history import _same  # what a step back compares
+from indexer.store.history import is_same
 from indexer.store.records import Record
 from indexer.store.rows import Stored, image_of, same
 from service.console.words import build_report
@@ -78,7 +78,7 @@ def test_an_image_from_before_there_were_facts_has_none() -> None:
     stored = Stored(1, Record(Product("1", "Mug"), "hash"), 1, "then", "then")
     old = image_of(stored)
     del old["product"]["facts"]
-    assert _same(old, image_of(stored))
+    assert is_same(old, image_of(stored))
 
 
 @pytest.mark.parametrize(

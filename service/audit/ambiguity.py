@@ -18,7 +18,7 @@ from taxonomy.tree import Tree
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 
-RIVAL = 0.3
+RUNNER_UP = 0.3
 """Share that the other category has of what speaks for any, from which a product counts as taken by it."""
 LEAST = 3
 """Products that each of two categories takes of the other at least."""
@@ -47,7 +47,7 @@ class Pair:
 def pairs(tree: Tree, doubts: Suspicions) -> list[Pair]:
     """Return the ambiguous pairs that suspicions about all labels show, those with most products first."""
     size = max(1, len(tree))
-    taken = (doubts.rival >= RIVAL) & (doubts.suggested >= 0)
+    taken = (doubts.runner_up >= RUNNER_UP) & (doubts.suggested >= 0)
     moves, many = np.unique(doubts.stored[taken].astype(np.int64) * size + doubts.suggested[taken], return_counts=True)
     held = np.bincount(doubts.stored, minlength=size)
     here, there = np.divmod(moves, size)
@@ -73,7 +73,7 @@ def pairs(tree: Tree, doubts: Suspicions) -> list[Pair]:
 def _examples(doubts: Suspicions, stored: int, suggested: int) -> list[int]:
     """Return the keys of EXAMPLES products of one category for which the other speaks most."""
     rows = np.flatnonzero((doubts.stored == stored) & (doubts.suggested == suggested))
-    told: list[int] = doubts.keys[rows[np.argsort(-doubts.rival[rows], kind="stable")[:EXAMPLES]]].tolist()
+    told: list[int] = doubts.keys[rows[np.argsort(-doubts.runner_up[rows], kind="stable")[:EXAMPLES]]].tolist()
     return told
 
 

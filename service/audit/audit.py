@@ -1,7 +1,7 @@
 """The audit as upkeep keeps it current: a sweep of all labels, and after that those that a change may concern.
 
 A change concerns the products that were put and deleted, their nearest neighbours, which may count them, whoever named
-one of them as a neighbour or a rival, and their duplicates; a decision concerns the products that it is about.
+one of them among those that say so, and their duplicates; a decision concerns the products that it is about.
 """
 
 from __future__ import annotations

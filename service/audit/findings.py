@@ -78,10 +78,10 @@ def conflicted(doubts: Suspicions, pairs: Sequence[Conflict], tree: Tree) -> tup
     here = (doubts.keys[places] == keys).all(axis=1)
     (one, other), likely = places[here].T, likely[here]
     among[one] = True
-    own, rival = (doubts.probability[each].astype(np.float64) for each in (one, other))
-    both = own + rival
+    own, theirs = (doubts.probability[each].astype(np.float64) for each in (one, other))
+    both = own + theirs
     wrong = likely * np.where(both > 0, own / np.where(both > 0, both, 1), 0.5)
-    order = np.argsort(wrong, kind="stable")  # of several rivals the one that makes it likeliest wrong comes last
+    order = np.argsort(wrong, kind="stable")  # of several duplicates the one that makes it likeliest wrong comes last
     order = order[wrong[order] > own[order]]
     one, other, wrong = one[order], other[order], wrong[order]
     probability, suggested = doubts.probability.copy(), doubts.suggested.copy()
@@ -97,7 +97,7 @@ def patterns_in(
     tree: Tree, doubts: Suspicions, right: npt.NDArray[np.int64], columns: Sequence[Column]
 ) -> list[Pattern]:
     """Return the patterns of suspicions that are likely true; labels of the keys `right` are taken for right."""
-    wrong = (doubts.rival >= BELIEVED) & (doubts.suggested >= 0) & ~np.isin(doubts.keys, right)
+    wrong = (doubts.runner_up >= BELIEVED) & (doubts.suggested >= 0) & ~np.isin(doubts.keys, right)
     believed = np.where(wrong, doubts.suggested, doubts.stored).astype(np.int32)
     return patterns(Placed(tree, doubts.stored, believed, columns))
 
@@ -124,7 +124,7 @@ def confirmed(doubts: Suspicions, systematic: Mask) -> Suspicions:
     Products that stand wrong together vouch for each other, so that each is doubted little for itself; what is a
     pattern is no chance, and a person should look at it.
     """
-    raised = systematic & (doubts.rival >= BELIEVED)
+    raised = systematic & (doubts.runner_up >= BELIEVED)
     least = np.where(raised, np.maximum(doubts.probability, CONFIRMED), doubts.probability)
     return replace(doubts, probability=least.astype(np.float32))
 

@@ -23,8 +23,9 @@ Floats = npt.NDArray[np.float64]
 ATTRIBUTES = ("brand", "supplier", "provenance", "foreign_category")
 """What a pattern may be about; the second and the last are facts of a product."""
 BELIEVED = 0.05
-"""Share of another category (`Suspicions.rival`) from which a product counts here as one of it: products of one source
-that stand wrong together vouch for each other, so each is doubted little, and what chance may do has its bound below.
+"""Share of another category (`Suspicions.runner_up`) from which a product counts here as one of it: products of one
+source that stand wrong together vouch for each other, so each is doubted little, and what chance may do has its bound
+below.
 """
 SUPPORT = 3
 """Products that make a pattern at least."""

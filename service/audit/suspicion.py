@@ -56,8 +56,8 @@ class Suspicions:
 
     keys: int64 (n,). stored, suggested: int32 (n,), nodes of the tree; suggested is -1 where nothing speaks for any
     other. probability: float32 (n,), that the stored category is wrong. severity: float32 (n,), how far both are apart:
-    1 in different departments, 0 without a suggestion. rival: float32 (n,), the share that the suggested category has
-    of what speaks for any; high in all of a group that stands wrong together, though they vouch for each other.
+    1 in different departments, 0 without a suggestion. runner_up: float32 (n,), the share that the suggested category
+    has of what speaks for any; high in all of a group that stands wrong together, though they vouch for each other.
     neighbours: int64 (n, NEIGHBOURS), the keys of those that speak for what is suggested, the loudest first, -1 for
     none.
     """
@@ -67,7 +67,7 @@ class Suspicions:
     suggested: Nodes
     probability: Floats
     severity: Floats
-    rival: Floats
+    runner_up: Floats
     neighbours: Keys
 
     def __len__(self) -> int:
