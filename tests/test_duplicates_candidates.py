@@ -8,15 +8,18 @@ from indexer.vectors import build
 from indexer.vectors.joining import Joining, Listed, joined
 from service.duplicates.groups.candidates import coded, lookalikes, neighbours, of_one_value
 from service.duplicates.groups.catalogue import Catalogue
+from service.duplicates.groups.titles import Titles
+from service.duplicates.verdicts.marks import Marks
 
 NONE = np.zeros(0, np.int64)
 
 
-def catalogue(size: int, first: list[int] | None = None) -> Catalogue:
-    """Return products with keys 10, 20, 30, ... without numbers or pictures."""
+def catalogue(size: int, first: list[int] | None = None, titles: list[list[int]] | None = None) -> Catalogue:
+    """Return products with keys 10, 20, 30, ... without numbers or pictures. titles: the marks of each."""
     keys = np.arange(1, size + 1) * 10
     rows = np.array(first if first is not None else range(size), np.int64)
-    return Catalogue(keys, rows, rows, (NONE, NONE, NONE.astype(bool)), (NONE.astype(np.uint64), NONE))
+    marks = Marks.of(titles or [[]] * size)
+    return Catalogue(keys, rows, rows, (NONE, NONE, NONE.astype(bool)), (NONE.astype(np.uint64), NONE), marks)
 
 
 def pairs(codes: np.ndarray, size: int) -> list[tuple[int, int]]:
@@ -95,3 +98,36 @@ def test_who_takes_no_part_in_a_join_is_nobodys_neighbour() -> None:
     batches = list(joined(index, Joining(6, lambda some: some % 2 == 0, nullcontext)))
     assert [0, 2, 4, 6] == sorted(key for some, _ in batches for key in some.tolist())
     assert {-1, 0, 2, 4, 6} == {key for _, some in batches for key in some.ravel().tolist()}
+
+
+def by_title(titles: list[list[int]], first: list[int] | None = None) -> list[list[int]]:
+    """Return the rows that are near each row by title, nearest first."""
+    found = Titles.of(catalogue(len(titles), first, titles)).near()
+    return [[key // 10 - 1 for key in near if key >= 0] for _, some in found for near in some.tolist()]
+
+
+def test_a_second_listing_is_nearer_by_title_than_any_sibling() -> None:
+    """Hoodies in four sizes (1 to 4) and three colours (5 to 7), and one of them once more with a word of a shop."""
+    siblings = [[size, colour, 8, 9] for size in (1, 2, 3, 4) for colour in (5, 6, 7)]
+    near = by_title([*siblings, [2, 6, 8, 9, 10]])
+    original = siblings.index([2, 6, 8, 9])
+    assert (original, 12) == (near[12][0], near[original][0])
+    assert {3} == {len(each) for each in near}
+
+
+def test_a_copy_is_nobodys_neighbour_by_title() -> None:
+    """Rows 0 and 1 are one content: 0 alone is asked about, and found."""
+    assert [[2], [0]] == by_title([[1, 2], [1, 2], [1, 2, 3]], [0, 0, 2])
+
+
+def test_marks_that_too_many_titles_share_are_not_searched_by() -> None:
+    """The word 1 is in all of 3,000 titles, 2 in two of them: the two are a pair, and nobody else."""
+    near = by_title([[1, 2], [1, 2], *([1, number] for number in range(3, 3_001))])
+    assert [[1], [0]] == near[:2]
+    assert not any(near[2:])
+
+
+def test_neighbours_whose_titles_share_next_to_nothing_are_unlike() -> None:
+    """One of nine marks is shared by 0 and 1, all by 0 and 2; 3 has no title, so that nothing is said of it."""
+    titles = Titles.of(catalogue(4, titles=[[1, 2, 3, 4, 5], [1, 6, 7, 8, 9], [1, 2, 3, 4, 5], []]))
+    assert [True, False, False] == titles.unlike(np.array([1, 2, 3])).tolist()

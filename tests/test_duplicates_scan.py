@@ -98,3 +98,49 @@ def test_families_hold_whole_groups(engine: Engine) -> None:
     found = run(engine, said(engine, SAME, "P001", "P040"))
     for group in np.unique(found.groups.group):
         assert 1 == len(set(found.families.of(found.groups.keys[found.groups.group == group]).tolist()))
+
+
+SIZES, COLOURS = ("XS", "S", "M", "L", "XL"), ("red", "blue", "green", "black")
+PARENTS = {
+    "Orrin fleece hoodie": "A warm hoodie with a pocket in front and a hood that can be drawn tight. Cotton, washable.",
+    "Halden rain jacket": "Sealed seams, a hood that rolls away, and pockets that stay dry in any weather.",
+    "Mirel running tights": "Flat seams, a pocket for the key at the back, and stripes that are seen at night.",
+    "Sorvik merino jumper": "Knitted of fine merino wool, ribbed at neck and cuffs, to be washed by hand.",
+}
+
+
+def variants() -> list[Product]:
+    """Return each parent in all sizes and colours, all described alike."""
+    return [
+        Product(f"{title}/{size}/{colour}", title=f"{title}-{size}-{colour}", description=text, brand="Orrin")
+        for title, text in PARENTS.items()
+        for size in SIZES
+        for colour in COLOURS
+    ]
+
+
+def again(product: Product) -> Product:
+    """Return a product as another shop lists it: in its own order, with a word of its own and half of the text."""
+    head, size, colour = product.title.split("-")
+    words = product.description.split()
+    text = " ".join(words[: len(words) // 2])
+    return Product(f"{product.id}/again", title=f"{head} SALE / {colour.upper()} / {size}", description=text)
+
+
+def test_what_a_look_up_is_sure_of_a_scan_puts_together(engine: Engine) -> None:
+    """Of products in five sizes and four colours, of which every seventh is listed once more by another shop.
+
+    Siblings fill the nearest places of each other by vector and by words; titles alone say which is which.
+    """
+    first = variants()[::7]
+    second = [again(each) for each in first]
+    engine.put([*variants(), *second])
+    sure = [
+        (one.id, other.id)
+        for one, other in zip(first, second, strict=True)
+        if any(each.id == one.id and each.probability > 0.9 for each in engine.duplicates(other, 10))
+    ]
+    assert len(sure) >= 10
+    found = run(engine)
+    apart = [pair for pair in sure if pair[1] not in members(engine, found, pair[0])]
+    assert [] == apart

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.space.features import mixed
+from service.duplicates.verdicts.marks import Marks
 from service.duplicates.verdicts.traits import NUMBER_OF, Traits
 
 Keys = npt.NDArray[np.int64]
@@ -24,6 +25,7 @@ class Catalogue:
 
     numbers: article numbers as hashes int64 (m,), with the row of each, and whether it is one for certain, being given
     as such. pictures: perceptual hashes uint64 (p,), and rows. Of copies only the first has numbers and pictures.
+    titles: the marks of titles, (n,).
     """
 
     keys: Keys
@@ -31,6 +33,7 @@ class Catalogue:
     first: Rows
     numbers: tuple[Keys, Rows, npt.NDArray[np.bool_]]
     pictures: tuple[npt.NDArray[np.uint64], Rows]
+    titles: Marks
 
     def __len__(self) -> int:
         """Return the number of products."""
@@ -59,7 +62,8 @@ class Catalogue:
         np.minimum.at(standing, place[~alone], rows[~alone])
         chosen = np.where(alone, rows, standing[place])
         shown = np.flatnonzero(traits.pictured & (chosen == rows))
-        return cls(keys, content, chosen, _numbers(traits, chosen == rows), (traits.phash[shown], shown))
+        pictures = traits.phash[shown], shown
+        return cls(keys, content, chosen, _numbers(traits, chosen == rows), pictures, traits.title)
 
 
 def _content(traits: Traits) -> Keys:

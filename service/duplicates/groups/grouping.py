@@ -38,7 +38,7 @@ class Linkage:
     unknown after the last counts as unsupported.
     """
 
-    least: float = 0.5
+    least: float = 0.6
     floor: float = 0.2
     most: int = 100
     rounds: int = 16

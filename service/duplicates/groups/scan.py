@@ -1,7 +1,7 @@
 """Duplicates of a whole catalogue: every product beside its neighbours, judged, and put into groups and families.
 
 read       the store -> Catalogue: content, article numbers, pictures                                [catalogue]
-candidates by vector, by words, by number, by picture -> pairs                                       [candidates]
+candidates by vector, by words, by title, by number, by picture -> pairs                     [candidates, titles]
 judge      pairs -> verdicts, kept as arrays; evidence is told when a pair is written                [judging]
 group      pairs that are the same product -> groups; groups and variants -> families                [grouping]
 
@@ -25,6 +25,7 @@ from service.duplicates.groups.candidates import Codes, Nearest
 from service.duplicates.groups.catalogue import Catalogue
 from service.duplicates.groups.families import between, of_members, with_copies
 from service.duplicates.groups.grouping import Groups, Linkage, grouped
+from service.duplicates.groups.titles import Titles
 from service.duplicates.verdicts.judging import Judging
 from service.duplicates.verdicts.verdict import DIFFERENT, IDENTICAL
 
@@ -35,7 +36,7 @@ class Scanning:
 
     nearest: Nearest = field(default_factory=Nearest)
     groups: Linkage = field(default_factory=Linkage)
-    families: Linkage = field(default_factory=lambda: Linkage(most=200))
+    families: Linkage = field(default_factory=lambda: Linkage(least=0.5, most=200))
     threads: int = 2
 
 
@@ -92,8 +93,18 @@ def _read(live: Live, judging: Judging, settled: Settled, progress: Progress) ->
 
 def _candidates(live: Live, judging: Judging, catalogue: Catalogue, scanning: Scanning, progress: Progress) -> Codes:
     """Return the pairs of rows that are judged; who is near whom is made known to `judging`."""
-    nearest = scanning.nearest
-    found = [candidates.of_articles(catalogue), candidates.of_pictures(catalogue), candidates.of_content(catalogue)]
+    alike = [candidates.of_articles(catalogue), candidates.of_pictures(catalogue), candidates.of_content(catalogue)]
+    near = _neighbours(live, judging, catalogue, scanning, progress)
+    progress.start("titles", len(catalogue.asked), "products")
+    titles = Titles.of(catalogue)
+    by_title = titles.near(scanning.threads)
+    named = candidates.neighbours(by_title, catalogue, titles.nearest, sure=titles.nearest, tell=progress.at)
+    return candidates.unique([*alike, near[~titles.unlike(near)], named])
+
+
+def _neighbours(live: Live, judging: Judging, catalogue: Catalogue, scanning: Scanning, progress: Progress) -> Codes:
+    """Return pairs that are near by vector or words; who is near whom is made known to `judging`."""
+    nearest, found = scanning.nearest, list[Codes]()
     with live.reading():
         views = dict(live.contents.views)
     for name, view in views.items():
