@@ -100,6 +100,17 @@ def test_what_a_person_said_overrules_what_is_judged(engine: Engine) -> None:
     assert "k1" not in told(engine, "new")
 
 
+def test_of_equally_likely_ones_who_has_the_very_title_comes_first(engine: Engine) -> None:
+    """However much more similar the other is: a person called both the same."""
+    named = Product("named", title=PAN.title.upper(), description="Sold to hotels in the mountains only, by weight")
+    engine.put([PAN, replace(PAN, id="similar", title="Quorin copper saucepan, a lid"), named])
+    said = [("new", "similar", "same product"), ("named", "new", "same product")]
+    engine.live.records.decisions.record(Decision("duplicates", "same", "new", says=said))
+    first, second = engine.duplicates("new", 2)
+    assert ("named", 1.0, "similar", 1.0) == (first.id, first.probability, second.id, second.probability)
+    assert first.similarity < second.similarity
+
+
 def test_least_and_limit(engine: Engine) -> None:
     """With 0 all that were judged are told, the same first, then the likeliest and most similar, within the limit."""
     engine.put([PAN, replace(PAN, id="twin")])

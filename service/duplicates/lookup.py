@@ -48,6 +48,8 @@ SIMILAR = 0.3
 """How much similarity counts beside probability among these: of 301 matches of er_abt_buy 0.973 are then within the
 first 10 instead of 0.967, of er_amazon_google as many as without it, 0.970."""
 SAID_SO = "a person said so"
+DIGITS = 6
+"""Of a probability that is told: what is equal in these is equally likely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,8 @@ class Wanted:
 def look_up(judging: Judging, asked: Asked, wanted: Wanted) -> list[list[Duplicate]]:
     """Return the stored products that may be the same as each product asked about, the surest first.
 
-    Same pictures and variants are told after these. The product itself is left out. Call it while the index is being
-    read.
+    Same pictures and variants are told after these; of equally likely ones who has the very title comes first, then who
+    is more similar. The product itself is left out. Call it while the index is being read.
     """
     live = judging.live
     said = said_of(live, asked.products)
@@ -87,8 +89,10 @@ def look_up(judging: Judging, asked: Asked, wanted: Wanted) -> list[list[Duplica
     similarity = live.contents.features.cosines(np.asarray(asked.projected.raw)[rows], keys[:, None])[:, 0]
     first = (UNSORTED if wanted.different else ORDER)[verdicts]
     likely = probability + SIMILAR * similarity * (verdicts > SAME) if wanted.different else probability
-    order = np.lexsort((keys, -similarity, -likely, first, rows))
-    order = order[told(verdicts, probability, wanted)[order]]
+    some = np.flatnonzero(told(verdicts, probability, wanted))
+    titled = _titled(live, asked.products, rows, keys, some[_tied(rows[some], first[some], likely[some])])
+    ranked = keys, -similarity, ~titled, -likely.round(DIGITS), first, rows
+    order = some[np.lexsort([each[some] for each in ranked])]
     order = order[_places(rows[order]) < wanted.limit]
     made: list[list[Duplicate]] = [[] for _ in asked.products]
     for row, twin in zip(rows[order].tolist(), ruled.duplicates(order, similarity[order]), strict=True):
@@ -160,7 +164,7 @@ class Ruled:
                 id=self.ids[at],
                 similarity=round(alike, 6),
                 verdict=VERDICTS[self.verdicts[at]],
-                probability=round(float(self.probability[at]), 6),
+                probability=round(float(self.probability[at]), DIGITS),
                 evidence=(SAID_SO, *evidence) if at in self.by_people else evidence,
             )
 
@@ -171,6 +175,24 @@ def told(verdicts: Codes, probability: Floats, wanted: Wanted) -> npt.NDArray[np
     if not wanted.different:
         likely &= verdicts != DIFFERENT
     made: npt.NDArray[np.bool_] = likely | np.isin(verdicts, (VARIANT, SAME_PICTURE))
+    return made
+
+
+def _tied(rows: Keys, first: Codes, likely: Floats) -> npt.NDArray[np.bool_]:
+    """Return which of n pairs another of the same row is as likely as: bool (n,)."""
+    said = np.stack([rows, first, likely.round(DIGITS)])
+    _, place, times = np.unique(said, axis=1, return_inverse=True, return_counts=True)
+    made: npt.NDArray[np.bool_] = times[place.ravel()] > 1
+    return made
+
+
+def _titled(live: Live, products: Sequence[Product], rows: Keys, keys: Keys, places: Keys) -> npt.NDArray[np.bool_]:
+    """Return which pairs have one title, whatever its capitals: bool (n,); only those at `places` are looked at."""
+    made = np.zeros(len(rows), np.bool_)
+    stored = live.records.by_keys(np.unique(keys[places]).tolist()) if len(places) else {}
+    for at in places.tolist():
+        title, other = products[rows[at]].title.casefold(), stored.get(int(keys[at]))
+        made[at] = title != "" and other is not None and other.record.product.title.casefold() == title
     return made
 
 
