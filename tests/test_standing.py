@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from indexer.product import Product
@@ -22,13 +23,14 @@ from service.duplicates.standing.regrouping import Regrouping
 from service.duplicates.standing.said import settled_of
 from service.duplicates.standing.standing import Standing
 from service.duplicates.verdicts.judging import Judging
+from service.duplicates.verdicts.surroundings import KEPT
 from service.duplicates.verdicts.verdict import VERDICTS
 from service.serving import Serving
 from service.settings import ServiceSettings
 from service.upkeep.upkeep import Overtaken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from indexer.live import Live
@@ -50,6 +52,21 @@ def serving(own_index: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servin
         yield serving
 
 
+def by_name(names: Iterable[tuple[Any, int]]) -> set[frozenset[int]]:
+    """Return who is together, of names of groups with keys."""
+    found: dict[Any, set[int]] = {}
+    for name, key in names:
+        found.setdefault(name, set()).add(key)
+    return {frozenset(keys) for keys in found.values()}
+
+
+def families(live: Live) -> tuple[set[frozenset[int]], set[frozenset[int]]]:
+    """Return the families that stand, and those that a scan finds."""
+    found = scan.scan(live, Judging.of(live), settled=settled_of(live)).families
+    stand = [(each.family, each.key) for some in live.records.twins.every() for each in some if each.family]
+    return by_name(stand), by_name(zip(found.group.tolist(), found.keys.tolist(), strict=True))
+
+
 def scanned(live: Live) -> Found:
     """Return pairs and groups as a scan of all products finds them."""
     found = scan.scan(live, Judging.of(live), settled=settled_of(live))
@@ -58,10 +75,7 @@ def scanned(live: Live) -> Found:
         columns = (some.left, some.right, some.verdicts, some.probability)
         for left, right, verdict, probability in zip(*(column.tolist() for column in columns), strict=True):
             pairs[left, right] = VERDICTS[verdict], round(probability, 4)
-    groups: dict[int, set[int]] = {}
-    for key, name in zip(found.groups.keys.tolist(), found.groups.group.tolist(), strict=True):
-        groups.setdefault(name, set()).add(key)
-    return pairs, {frozenset(keys) for keys in groups.values()}
+    return pairs, by_name(zip(found.groups.group.tolist(), found.groups.keys.tolist(), strict=True))
 
 
 def standing(live: Live) -> Found:
@@ -69,10 +83,7 @@ def standing(live: Live) -> Found:
     twins = live.records.twins
     keys = [key for some in live.records.ids(10**9) for key in some]
     pairs = {(twin.left, twin.right): (twin.verdict, round(twin.probability, 4)) for twin in twins.of(keys)}
-    groups: dict[str, set[int]] = {}
-    for member in (each for some in twins.every() for each in some if each.group):
-        groups.setdefault(member.group, set()).add(member.key)
-    return pairs, {frozenset(keys) for keys in groups.values()}
+    return pairs, by_name((each.group, each.key) for some in twins.every() for each in some if each.group)
 
 
 def decide(serving: Serving, action: str, one: str, other: str) -> None:
@@ -121,6 +132,32 @@ def test_what_stands_is_what_a_scan_finds(serving: Serving) -> None:
         if step % 3 == 2:
             reach(serving)
             assert standing(serving.live) == scanned(serving.live), f"step {step}"
+
+
+@pytest.mark.parametrize("seed", [2, 4])
+def test_families_are_those_of_a_scan_where_all_is_alike(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """However few pairs were kept; rivals left aside, which count as they were when one of a pair changed last."""
+    nobody: Any = lambda _, keys: (np.zeros((len(keys), KEPT), np.int64), np.zeros((len(keys), KEPT), np.float32))  # noqa: E731
+    monkeypatch.setattr("service.duplicates.verdicts.surroundings.Surroundings.stored", nobody)
+    chance = random.Random(seed)
+
+    def press(number: int) -> Product:
+        words = sorted(chance.sample(["steel", "red", "blue", "large", "small", "mug"], chance.randint(2, 4)))
+        size = f" {chance.choice([250, 500])} ml" if chance.random() < 0.4 else ""
+        return Product(f"D{number}", f"Brewmont press {' '.join(words)}{size}", brand="Brewmont")
+
+    serving.delete([id_ for some in serving.live.records.ids(10**9) for id_ in some.values()])
+    serving.put([press(number) for number in range(16)])
+    serving.upkeep.scan(DUPLICATES)
+    for step in range(4):
+        serving.put([press(chance.randrange(20))])
+        serving.delete([f"D{chance.randrange(20)}"])
+        reach(serving)
+        stand, found = families(serving.live)
+        assert stand == found, f"step {step}"
+        assert max(map(len, found)) > 4
 
 
 def test_a_new_product_joins_a_group_and_leaves_it(serving: Serving) -> None:
@@ -254,6 +291,4 @@ def test_a_group_keeps_its_name_while_most_of_it_stays() -> None:
 
 
 def _keys(*keys: int) -> Any:
-    import numpy as np
-
     return np.array(keys, np.int64)

@@ -16,12 +16,18 @@ def named(groups: Groups, keys: Keys) -> Keys:
     return np.where(name >= 0, name, keys)
 
 
-def between(groups: Groups, related: Scores) -> Scores:
-    """Return pairs of groups as the surest of the pairs of their members; who is parted stays so."""
+def between(groups: Groups, related: Scores, least: float) -> Scores:
+    """Return pairs of groups as the surest of the pairs of their members; who is parted stays so.
+
+    Below `least`, from which pairs are surely known, only the pair of their first members counts: it is what is asked
+    for where it is not known, so that families do not hang on which pairs happen to have been judged.
+    """
     left, right = named(groups, related.left), named(groups, related.right)
-    order = np.argsort(related.weight, kind="stable")
-    left, right, weight = left[order], right[order], related.weight[order]
-    parted = weight == NEVER
+    first = (left == related.left) & (right == related.right)
+    parted = related.weight == NEVER
+    rows = np.flatnonzero(first | parted | (related.weight >= least))
+    order = rows[np.argsort(related.weight[rows], kind="stable")]
+    left, right, weight, parted = left[order], right[order], related.weight[order], parted[order]
     return Scores.of(left, right, weight).joined(Scores.of(left[parted], right[parted], weight[parted]))
 
 

@@ -77,7 +77,8 @@ def scan(
     first = grouped(book.same(), book.ask_same, scanning.groups)
     keys, stands = catalogue.keys, catalogue.keys[catalogue.first]
     groups = with_copies(first, keys, stands)
-    second = grouped(between(first, book.related()), book.ask_related, scanning.families)
+    related = between(first, book.related(), scanning.families.least)
+    second = grouped(related, book.ask_related, scanning.families)
     families = of_members(second, first, keys, stands)
     pairs = book.pairs.take(np.flatnonzero(book.pairs.verdicts != DIFFERENT)).joined(_copies(catalogue))
     return Scanned(len(catalogue), len(book.pairs), book, pairs, groups, families)

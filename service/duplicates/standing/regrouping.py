@@ -185,7 +185,7 @@ class Regrouping:
         same = _scores(pairs, _probability, said, (IDENTICAL, SAME))
         groups = grouped(same, partial(judge, _probability), self.groups)
         related = _scores(pairs | more, _related, said, (IDENTICAL, SAME, VARIANT))
-        families = grouped(between(groups, related), partial(judge, _related), self.families)
+        families = grouped(between(groups, related, self.families.least), partial(judge, _related), self.families)
         columns = _columns(first)
         found = with_copies(groups, *columns), of_members(families, groups, *columns)
         return list(members_of(self.live, *found, former, self.shelf.get)), more
