@@ -182,7 +182,9 @@ class DecisionNotFound(RecordError):
     """No decision has that number."""
 
     def __init__(self, number: int, last: int) -> None:
-        super().__init__(f"there is no decision {number}, the last one is {last}; see: GET /v1/decisions")
+        super().__init__(
+            f"there is no decision {number}, the last one is {last}; see `aisle decisions` or GET /v1/decisions"
+        )
         self.number = number
 
 

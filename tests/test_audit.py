@@ -291,7 +291,7 @@ def test_the_table_has_the_columns_of_the_contract(doubtful: Path, tmp_path: Pat
     assert (pattern["kind"], pattern["remedy"]) == ("systematic", "fix")
     assert MISFILED > set(pattern["examples"].split("|"))
     assert "80 = 79 audited + 1 without a label" in done.stderr
-    assert "5 labels are wrong with a probability of 0.1 or more" in done.stderr
+    assert "5 labels probably wrong, with a probability of 0.1 or more" in done.stderr
 
 
 def test_what_is_found_is_printed_as_json(doubtful: Path) -> None:

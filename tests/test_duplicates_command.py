@@ -129,7 +129,7 @@ def test_what_people_decided_is_learnt(own_index: Path, tmp_path: Path) -> None:
     run(own_index, "--pairs", listed, "-o", tmp_path / "before.csv")
     with closing(Engine.open(ServiceSettings(index=own_index))) as engine:
         engine.live.records.decisions.record(Decision("duplicates", "same", "ten pairs", says=pairs))
-    assert "10 decisions about pairs are learnt" in run(own_index, "--train").stderr
+    assert "10 decisions about pairs learnt" in run(own_index, "--train").stderr
     run(own_index, "--pairs", listed, "-o", tmp_path / "after.csv")
     before, after = (float(rows(tmp_path / f"{name}.csv")[0]["probability"]) for name in ("before", "after"))
     assert before < after

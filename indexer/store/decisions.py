@@ -136,7 +136,9 @@ class Decisions:
             row = of_number(connection, number)
             if row.action == UNDO or row.undone_at is not None:
                 when = f"was taken back at {row.undone_at}" if row.undone_at else "takes another one back"
-                raise DecisionConflict(f"decision {number} {when}; it cannot be undone (look at GET /v1/decisions)")
+                raise DecisionConflict(
+                    f"decision {number} {when}; it cannot be undone (see `aisle decisions` or GET /v1/decisions)"
+                )
             detail: dict[str, Any] = {UNDOES: number}
             if "seqs" in row.detail:
                 bring_back(connection, number)

@@ -80,7 +80,7 @@ def _faults(told: Sequence[TagFault], tagged: Tagged, vocabulary: Vocabulary) ->
         if key not in by_key:
             raise DecisionConflict(
                 f"the tag {tag[:80]!r} of product {tagged.id[:80]!r} is told neither as missing nor as wrong; look at "
-                "GET /v1/audit/tags again"
+                "`aisle audit --tags` or GET /v1/audit/tags again"
             )
         found.append(by_key[key])
     if not tagged.tags:

@@ -62,6 +62,7 @@ def audit(
     from service.console import audits
     from service.console.progress import Progress
     from service.console.table import check_output
+    from service.console.words import counted
 
     for file in filter(None, (out, tags, patterns)):
         check_output(file)
@@ -71,12 +72,14 @@ def audit(
         reading = Reading(engine.live)
         if out is not None:
             progress.start("write", None, "labels")
-            written[out] = f"{audits.write_labels(reading, out, wanted, limit, progress.at):,} labels"
+            written[out] = counted(audits.write_labels(reading, out, wanted, limit, progress.at), "label")
         if tags is not None:
             progress.start("write", None, "products")
-            written[tags] = f"the tags of {audits.write_tags(reading, tags, least, limit, progress.at):,} products"
+            written[tags] = (
+                f"the tags of {counted(audits.write_tags(reading, tags, least, limit, progress.at), 'product')}"
+            )
         if patterns is not None:
-            written[patterns] = f"{audits.write_patterns(reading, patterns, findings):,} patterns"
+            written[patterns] = counted(audits.write_patterns(reading, patterns, findings), "pattern")
         told = audits.audit_facts(reading, findings, wanted)
         worst = reading.labels(wanted, limit=min(limit or audits.SHOWN, audits.PAGE))
     if as_json:

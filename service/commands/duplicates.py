@@ -92,6 +92,7 @@ duplicates.add_command(undo)
 def _scan(out: Path | None, groups: Path | None, index: Path, least: float) -> None:
     from service.console import duplicates as tables
     from service.console.progress import Progress
+    from service.console.words import counted
     from service.duplicates.groups.scan import scan
     from service.duplicates.standing.said import settled_of
     from service.duplicates.verdicts.judging import Judging
@@ -104,7 +105,8 @@ def _scan(out: Path | None, groups: Path | None, index: Path, least: float) -> N
             written = tables.write_pairs(found, engine.live, out, least, progress.at)
         if groups is not None:
             progress.start("keep", None, "groups")
-            members = f"{tables.write_groups(found, engine.live, groups):,} products, each with its group, in {groups}"
+            grouped = tables.write_groups(found, engine.live, groups)
+            members = f"{counted(grouped, 'product')}, each with its group, in {groups}"
     click.echo(tables.duplicates_report(found, written, out, members), err=True)
 
 

@@ -107,6 +107,11 @@ def _counts(meanings: list[Meaning], heard: Heard) -> dict[str, int]:
 def _report(meanings: list[Meaning], heard: Heard, out: Path) -> str:
     from service.console.words import fact
 
+    if not meanings:
+        return (
+            f"{out} is empty: none of {heard.read:,} products carries a foreign category; name a SOURCE with a column "
+            "of them, as in --map foreign_category=COLUMN"
+        )
     counts = _counts(meanings, heard)
     return "\n".join(
         (

@@ -14,7 +14,7 @@ from service.audit.findings import Findings
 from service.audit.patterns import Pattern
 from service.audit.reading import AmbiguousPair, DoubtedLabel, DoubtedTags, Reading
 from service.console.table import open_table
-from service.console.words import aligned, fact, one_line
+from service.console.words import aligned, counted, fact, one_line
 
 COLUMNS = ("id", "stored_path", "suggested_path", "probability", "severity", "kind", "neighbours")
 """What `aisle audit -o` writes: a contract."""
@@ -174,14 +174,20 @@ def audit_report(told: Mapping[str, Any], index: Path, written: Mapping[Path, st
         fact(
             "products", f"{told['products']:,} = {told['audited']:,} audited + {told['unlabelled']:,} without a label"
         ),
-        fact("suspects", f"{told['suspects']:,} labels are wrong with a probability of {least:g} or more"),
+        fact(
+            "suspects", f"{counted(told['suspects'], 'label')} probably wrong, with a probability of {least:g} or more"
+        ),
         *(fact("", f"{count:>9,}  {kind}") for kind, count in told["kinds"].items()),
     ]
     if told["patterns"]:
         lines.append(fact("patterns", f"{len(told['patterns']):,}, those with the most products first"))
         lines += pattern_lines(told["patterns"])
     if told["ambiguous"]:
-        lines.append(fact("ambiguous", f"{len(told['ambiguous']):,} pairs of categories take each other's products"))
+        lines.append(
+            fact(
+                "ambiguous", f"{counted(len(told['ambiguous']), 'pair')} of categories that take each other's products"
+            )
+        )
         lines += pair_lines(told["ambiguous"])
     lines += [fact("written", f"{what} to {file}") for file, what in written.items()]
     return "\n".join(lines)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from indexer.errors import SettingError
 from indexer.live import Live
 from service.console.table import Cells, Write, check_output, inert, open_table
-from service.console.words import fact
+from service.console.words import counted, fact
 from service.duplicates.given import Line
 from service.duplicates.groups.scan import Scanned, chunks
 from service.duplicates.groups.survivor import survivor
@@ -134,8 +134,8 @@ def duplicates_report(found: Scanned, written: Written, out: Path | None, groups
     sizes = np.unique(found.groups.group, return_counts=True)[1]
     families = len(np.unique(found.families.group))
     lines = [
-        f"{found.products:,} products looked through, {found.compared:,} pairs judged",
-        *([fact("written", f"{written.rows:,} pairs to {_shown(out)}{_counts(written)}")] if out else []),
+        f"{counted(found.products, 'product')} looked through, {counted(found.compared, 'pair')} judged",
+        *([fact("written", f"{counted(written.rows, 'pair')} to {_shown(out)}{_counts(written)}")] if out else []),
         fact("groups", f"{len(sizes):,} of {int(sizes.sum()):,} products; {int((sizes - 1).sum()):,} could go"),
         fact("families", f"{families:,} of {len(found.families.keys):,} products that are variants of each other"),
     ]
@@ -144,10 +144,10 @@ def duplicates_report(found: Scanned, written: Written, out: Path | None, groups
 
 def given_report(written: Written, out: Path) -> str:
     """Return what became of a list of pairs, with counts that add up."""
-    scored = written.rows - written.unknown
+    scored, read = written.rows - written.unknown, counted(written.rows, "pair")
     return "\n".join(
         [
-            f"{written.rows:,} pairs read: {scored:,} scored, {written.unknown:,} unknown, with the reason in evidence",
+            f"{read} read: {scored:,} scored, {written.unknown:,} unknown, with the reason in evidence",
             fact("written", f"to {_shown(out)}{_counts(written)}"),
         ]
     )
@@ -158,7 +158,7 @@ def train_report(learnt: Counter[str], index: Path) -> str:
     said = ", ".join(f"{learnt[name]:,} {name}" for name in VERDICTS if learnt[name])
     return "\n".join(
         [
-            f"{learnt.total():,} decisions about pairs are learnt and kept in {index}: {said}",
+            f"{counted(learnt.total(), 'decision')} about pairs learnt and kept in {index}: {said}",
             "next:",
             f"  aisle duplicates --index {index} -o pairs.csv",
         ]
