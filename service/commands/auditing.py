@@ -66,18 +66,18 @@ def audit(
 
     for file in filter(None, (out, tags, patterns)):
         check_output(file)
-    wanted, written = Wanted(least=least), {}
+    wanted = Wanted(least=least)
     with closing(open_engine(service_settings(index=index))) as engine, Progress() as progress:
         findings = sweep(engine, progress)
         reading = Reading(engine.live)
+        written = {}
         if out is not None:
             progress.start("write", None, "labels")
             written[out] = counted(audits.write_labels(reading, out, wanted, limit, progress.at), "label")
         if tags is not None:
             progress.start("write", None, "products")
-            written[tags] = (
-                f"the tags of {counted(audits.write_tags(reading, tags, least, limit, progress.at), 'product')}"
-            )
+            products = audits.write_tags(reading, tags, least, limit, progress.at)
+            written[tags] = f"the tags of {counted(products, 'product')}"
         if patterns is not None:
             written[patterns] = counted(audits.write_patterns(reading, patterns, findings), "pattern")
         told = audits.audit_facts(reading, findings, wanted)
