@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from indexer.store.findings import Reached
 from indexer.store.schema import put_meta
 from service.serving import Serving
 from service.settings import ServiceSettings
-from service.upkeep.upkeep import Upkeep
+from service.upkeep.upkeep import REST_SECONDS, Upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,8 +57,11 @@ class Diary:
         default_factory=lambda: {"begun": threading.Event(), "half": threading.Event()}
     )
 
+    updates: list[list[int]] = field(default_factory=list)
+
     def update(self, engine: Engine, keys: Keys, decided: Sequence[Decided]) -> Said:  # noqa: ARG002 - of no interest
         """Say which products changed."""
+        self.updates.append(keys.tolist())
         return Said(self.name, f"changed {keys.tolist()}")
 
     def anew(self, engine: Engine, progress: Progress) -> Iterator[Said]:  # noqa: ARG002 - of no interest
@@ -154,3 +158,41 @@ def test_a_finding_is_never_ahead_of_what_it_is_worked_out_of(serving: Serving, 
     diary.go["half"].set()
     upkeep._begun[0].join(SOON)
     assert upkeep.reach("review", SOON) == upkeep.reached("diary") == Reached(62, 0)
+
+
+def test_changes_that_come_one_by_one_are_taken_together(
+    serving: Serving, diary: Diary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the thread that keeps findings current, twice a second at most."""
+    monkeypatch.setattr("service.upkeep.upkeep.PAUSE_SECONDS", 0)
+    serving.settings = serving.settings.model_copy(update={"upkeep": True})
+    upkeep = upkeep_of(serving, diary)
+    upkeep.scan("diary")
+    begun = time.monotonic()
+    upkeep.start()
+    for number in range(12):
+        put(serving, f"A{number}")
+    while upkeep.reached("diary") != Reached(72, 0):
+        time.sleep(0.01)
+    assert len(diary.updates) <= 1 + (time.monotonic() - begun) / REST_SECONDS
+    assert sorted(key for keys in diary.updates for key in keys) == list(range(61, 73))
+    upkeep.close(SOON)
+
+
+def test_a_trouble_is_told_once(
+    serving: Serving, diary: Diary, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of the finding that has it, while others are brought further."""
+    for name, seconds in (("PAUSE_SECONDS", 0), ("REST_SECONDS", 0)):
+        monkeypatch.setattr(f"service.upkeep.upkeep.{name}", seconds)
+    monkeypatch.setattr(Said, "write", lambda self, _: {"diary": None}[self.name])
+    update = {"upkeep": True, "follow_seconds": 0.01, "upkeep_products": 100}
+    serving.settings = serving.settings.model_copy(update=update)
+    upkeep = upkeep_of(serving, diary, Diary("broken", go=diary.go, at=(broken := Diary()).at))
+    upkeep.start()
+    for _ in range(3):
+        broken.at["begun"].clear()
+        assert broken.at["begun"].wait(SOON)
+    upkeep.close(SOON)
+    told = [each.getMessage() for each in caplog.records if each.name == "aisle.upkeep"]
+    assert told == ["broken cannot be kept current for now: 'broken'"]

@@ -32,7 +32,10 @@ from service.upkeep.finding import Finding
 BATCH = 500
 """Changes that a finding is brought further by in one transaction."""
 PAUSE_SECONDS, REST_SECONDS = 2.0, 0.5
-"""How long a process that was just opened leaves findings alone, and how long upkeep waits when all is current."""
+"""How long a process that was just opened leaves findings alone, and how long upkeep waits when all is current.
+
+Changes that come one by one are taken together so: each costs a fraction of what it would cost alone.
+"""
 LOOK_SECONDS = 0.02
 """Seconds between two looks at what another thread or process brings further."""
 
@@ -70,7 +73,7 @@ class Upkeep:
         self._turns = {name: threading.Lock() for name in self._findings}  # to write what is found
         self._passing = {name: threading.Lock() for name in self._findings}  # one pass at a time
         self._stopped = threading.Event()
-        self._trouble = ""
+        self._trouble: dict[str, str] = {}
         self._thread: threading.Thread | None = None
         self._begun: list[threading.Thread] = []
         self._starting = threading.Lock()  # a thread can be waited for once it has started
@@ -161,10 +164,13 @@ class Upkeep:
         if not findings.advance(name, before, end, []):
             raise Overtaken(ELSEWHERE)
 
-    def _further(self, name: str) -> bool:
-        """Bring a finding one batch further; False when there is nothing to do, or nothing that may be done now."""
+    def _further(self, name: str) -> int:
+        """Bring a finding one batch further, and return how many changes and decisions that was.
+
+        0 when there is nothing to do, or nothing that may be done now.
+        """
         if not self._turns[name].acquire(blocking=False):
-            return False
+            return 0
         try:
             before = self._records.findings.place(name)
             if before is not None and before.seq >= 0:
@@ -173,17 +179,18 @@ class Upkeep:
             self._turns[name].release()
         return self._first(name)
 
-    def _first(self, name: str) -> bool:
+    def _first(self, name: str) -> int:
+        """Make the first pass where products are few; return BATCH when it was made: there may be more to do."""
         if not self._few() or not self._passing[name].acquire(blocking=False):
-            return False
+            return 0
         try:
             if self.reached(name) is None:
                 self._scan(name, Quiet())
         except Overtaken:
-            return False
+            return 0
         finally:
             self._passing[name].release()
-        return True
+        return BATCH
 
     def _awaits_a_pass(self, name: str) -> bool:
         """Say whether a finding goes on only after a pass over many products, its own or one that is being written."""
@@ -195,23 +202,23 @@ class Upkeep:
         """Say whether products are so few that the first pass over them is made without being asked for."""
         return self._records.counts().products <= self.settings.upkeep_products
 
-    def _batch(self, name: str, before: Reached) -> bool:
+    def _batch(self, name: str, before: Reached) -> int:
         entries = self._records.journal(before.seq, BATCH)
         decided = self._records.decisions.since(before.decision, BATCH)
         if not entries and not decided:
-            return False
+            return 0
         after = Reached(entries[-1].seq if entries else before.seq, decided[-1].number if decided else before.decision)
         for other in self._findings[name].upon:
             place = self._records.findings.place(other)
             if place is not None and not place.covers(after):
-                return place.seq >= 0 and self._further(other)
+                return self._further(other) if place.seq >= 0 else 0
         engine = self._engine()
         if not engine.live.reach(after.seq, self.settings.reach_seconds):
-            return False
+            return 0
         keys = np.unique(np.array([entry.key for entry in entries if entry.key >= 0], np.int64))
         result = self._findings[name].update(engine, keys, decided)
         self._records.findings.advance(name, before, after, [result])  # or somebody else did, which is as well
-        return True
+        return len(entries) + len(decided)
 
     @contextmanager
     def _shown(self, name: str, progress: Progress) -> Iterator[Progress]:
@@ -224,19 +231,19 @@ class Upkeep:
     def _run(self) -> None:
         self._stopped.wait(PAUSE_SECONDS)
         while not self._stopped.is_set():
-            busy = False
+            most = 0
             for name in self._findings:
                 try:
-                    busy |= self._further(name)
-                    self._trouble = ""
+                    most = max(most, self._further(name))
+                    self._trouble.pop(name, None)
                 except Exception as error:  # whatever it is, the next look may find it gone
                     self._say_trouble(name, error)
-            self._stopped.wait(LOOK_SECONDS if busy else max(REST_SECONDS, self.settings.follow_seconds))
+            self._stopped.wait(LOOK_SECONDS if most >= BATCH else max(REST_SECONDS, self.settings.follow_seconds))
 
     def _say_trouble(self, name: str, error: Exception) -> None:
-        """Log a trouble once, however often it comes back."""
-        if str(error) != self._trouble:
-            self._trouble = str(error)
+        """Log a trouble of a finding once, however often it comes back."""
+        if str(error) != self._trouble.get(name):
+            self._trouble[name] = str(error)
             _log.warning("%s cannot be kept current for now: %s", name, str(error))
 
 
