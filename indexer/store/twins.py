@@ -64,13 +64,28 @@ class Regrouped:
 
     def write(self, connection: sa.Connection) -> None:
         """Let it take the place of what was there of these products."""
-        for some in chunks(self.judged):
+        judged = set(self.judged)
+        for some in chunks(judged):
             connection.execute(twins.delete().where(twins.c.left_key.in_(some) | twins.c.right_key.in_(some)))
         for some in chunks(self.regrouped):
             connection.execute(groups.delete().where(groups.c.key.in_(some)))
-        if self.twins:
+        others = [{"l": each.left, "r": each.right} for each in self.twins if not {each.left, each.right} & judged]
+        if others:
             pair = (twins.c.left_key == sa.bindparam("l")) & (twins.c.right_key == sa.bindparam("r"))
-            connection.execute(twins.delete().where(pair), [{"l": each.left, "r": each.right} for each in self.twins])
+            connection.execute(twins.delete().where(pair), others)
+        Added(self.twins, self.members).write(connection)
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """Pairs and members of which nothing was there before, as after `Cleared`."""
+
+    twins: Sequence[Twin] = ()
+    members: Sequence[Member] = ()
+
+    def write(self, connection: sa.Connection) -> None:
+        """Write them."""
+        if self.twins:
             connection.execute(twins.insert(), [_twin_row(each) for each in self.twins])
         if self.members:
             connection.execute(groups.insert(), [_member_row(each) for each in self.members])

@@ -262,18 +262,18 @@ class _Shown:
 
     def __init__(self, passes: dict[str, Pass], name: str, progress: Progress, stopped: threading.Event) -> None:
         self._passes, self._name, self._progress, self._stopped = passes, name, progress, stopped
+        self._now = passes[name]
 
     def start(self, stage: str, total: int | None, unit: str) -> None:
         """Begin a stage."""
         self._check()
-        self._passes[self._name] = Pass(stage, 0, total)
+        self._now = self._passes[self._name] = Pass(stage, 0, total)
         self._progress.start(stage, total, unit)
 
     def at(self, done: int) -> None:
         """Say how much of the stage is done."""
         self._check()
-        now = self._passes[self._name]
-        self._passes[self._name] = Pass(now.stage, done, now.total)
+        self._now = self._passes[self._name] = Pass(self._now.stage, done, self._now.total)
         self._progress.at(done)
 
     def _check(self) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from indexer.build import Progress
 from indexer.store.decisions import Decided
 from indexer.store.findings import Result
-from indexer.store.twins import DUPLICATES, Cleared, Member, Regrouped
+from indexer.store.twins import DUPLICATES, Added, Cleared, Member
 from indexer.vectors import Keys
 from service.duplicates.groups import scan
 from service.duplicates.groups.book import Book, Pairs
@@ -86,13 +86,13 @@ class Standing:
             yield book.pairs.take(rows[start : start + PIECE])
 
 
-def _of(pairs: Pairs, evidence: Sequence[tuple[str, ...]]) -> Regrouped:
+def _of(pairs: Pairs, evidence: Sequence[tuple[str, ...]]) -> Added:
     """Return pairs as they are written, with what decided each."""
     columns = (pairs.left, pairs.right, pairs.verdicts, pairs.probability, pairs.variant)
     rows = zip(*(column.tolist() for column in columns), evidence, strict=True)
-    return Regrouped((), [twin_of(*row) for row in rows], (), ())
+    return Added([twin_of(*row) for row in rows])
 
 
-def _pieces(members: Iterator[Member]) -> Iterator[Regrouped]:
+def _pieces(members: Iterator[Member]) -> Iterator[Added]:
     while some := list(islice(members, PIECE)):
-        yield Regrouped((), (), (), some)
+        yield Added((), some)
