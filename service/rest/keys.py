@@ -12,9 +12,9 @@ from starlette.responses import Response
 
 from indexer.store.requests import Answered
 from service.rest.asking import serving_of, settings_of
+from service.rest.bodies import JSON
 from service.rest.images import ImageBody
 
-JSON = "application/json"
 REPLAYED = {"Idempotency-Replayed": "true"}
 REPLAYED_SHOWN: dict[str, Any] = {
     "Idempotency-Replayed": {
