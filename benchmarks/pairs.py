@@ -30,37 +30,44 @@ import numpy.typing as npt
 import pandas as pd
 
 from benchmarks import relistings
+from benchmarks.contrasts import contrasts
 from benchmarks.growing import grown, grown_together, untaught
-from benchmarks.machine import DATA, INDEXES, RESULTS, write
+from benchmarks.machine import DATA, INDEXES, RESULTS, ROOT, write
 from indexer.encoders import DEFAULT, load
 from indexer.images.gallery import Folder
 from indexer.live import Live, open_index
+from indexer.normalize import normalize_many
+from indexer.product import content_hash
 from indexer.settings import IndexSettings
 from indexer.sources import read
 from indexer.space import TEXT
 from indexer.store.place import STORE
+from service.duplicates.lookup import ORDER
 from service.duplicates.verdicts.colours import colours_in
-from service.duplicates.verdicts.comparison import AGREEING, COLUMN, FEATURES, RIVAL
+from service.duplicates.verdicts.comparison import AGREEING, COLUMN, FEATURES, RIVAL, VARIED
 from service.duplicates.verdicts.decider import SHIPPED, Decider
 from service.duplicates.verdicts.judging import Judging
-from service.duplicates.verdicts.quantities import DIMENSIONS, quantities_in
+from service.duplicates.verdicts.quantities import quantities_in
 from service.duplicates.verdicts.training import calibrated
-from service.duplicates.verdicts.traits import NUMBER_OF, Traits
+from service.duplicates.verdicts.traits import NUMBER_OF, Traits, told
 from service.duplicates.verdicts.verdict import IDENTICAL, SAME, VARIANT
+from service.engine import Engine
 from service.rebuild import build
+from service.settings import ServiceSettings
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Hits = npt.NDArray[np.bool_]
 Keys = npt.NDArray[np.int64]
 
-RELISTED = "magento_relisted"
+RELISTED, CONTRASTS = "magento_relisted", "contrasts"
 PER_PARENT, PER_CLUSTER, NEAREST, SAMPLE = 4, 6, 4, 12_000
 PUBLISHED = {
     "er_abt_buy": {"Ditto": 0.893, "DeepMatcher": 0.628, "Magellan": 0.436},
     "er_amazon_google": {"Ditto": 0.756, "DeepMatcher": 0.693, "Magellan": 0.491},
 }
 """F1 of Li and others 2020 (table 5): all but Ditto's as reported there for the same splits."""
+SAMPLE_DATA = ROOT / "data" / "sample"
 LOOKED_UP = 10
 BY_VECTOR, BY_WORDS, SHARED = 40, 40, 16
 """Products among which a true match must be, and how many are judged for it."""
@@ -72,16 +79,17 @@ RISING = (
 )
 FALLING = (
     *("missing", "missing_both", "model_apart", "numbers_apart", "quantities_apart", "quantities_unknown"),
+    *("words_fewer", "edition_alone", "accessory_alone", "pack_alone", "quantities_unmet", "short_apart"),
     *("rivals_more", "rivals_fewer", "picture_bits"),
 )
 """Features that only speak for, and against, two products being the same, whatever the sets say."""
-SAME_SHARE, VARIANT_SHARE = 0.15, 0.3
+SAME_SHARE, SAME_CONTRASTS, VARIANT_SHARE = 0.16, 0.4, 0.3
 """Share of pairs that are the same in each set, and of the others that are variants, as they are weighed."""
-SHARES = {"pricerunner_35k": 0.15, "er_tvs_1624": 0.5, RELISTED: 0.6}
+SHARES = {"pricerunner_35k": 0.15, "er_tvs_1624": 0.5, RELISTED: 0.6, CONTRASTS: 0.05}
 """How much sets weigh beside the others."""
 BLIND, LONE = 0.25, 0.1
 """Weights of pairs that are learnt from again: without what rivals say, and as if none were nearer."""
-VARYING = [COLUMN[name] for name in ("colour", "size", *DIMENSIONS)]
+VARYING = [COLUMN[name] for name in VARIED]
 
 
 @dataclass(frozen=True)
@@ -188,6 +196,25 @@ def relisted() -> Pairs:
     return Pairs(RELISTED, features, equal, same.astype(bool), variant, part)
 
 
+def contrasted() -> Pairs:
+    """Return pairs that are made of the sample (`benchmarks.contrasts`), compared as new products are."""
+    index = INDEXES / "sample"
+    if not (index / STORE).is_file():
+        with read(SAMPLE_DATA) as rows:
+            build(rows, index, settings=IndexSettings(encoder=DEFAULT), encoder=load(DEFAULT))
+    with closing(Engine.open(ServiceSettings(index=index, upkeep=False))) as engine, engine.live.reading():
+        stored = engine.live.records.products(np.flatnonzero(engine.live.labels.known).tolist())
+        pairs = contrasts(stored)
+        products = normalize_many([side for pair in pairs for side in (pair.left, pair.right)])
+        said = [told(product, content_hash(product)) for product in products]
+        left = np.arange(0, len(products), 2)
+        features, equal = _judging(engine.live).compared_among(said, engine.encode(products), left, left + 1)
+    names = [pair.left.id.split()[0] for pair in pairs]
+    part = np.array([_half(each) for each in names])
+    same, variant = np.array([pair.same for pair in pairs]), np.array([pair.variant for pair in pairs])
+    return Pairs(CONTRASTS, features, equal, same, variant, part)
+
+
 def _some(
     judging: Judging, keys: Keys, cluster: npt.NDArray[Any], sample: int, each: int = PER_CLUSTER
 ) -> tuple[Keys, Keys]:
@@ -276,7 +303,9 @@ def _joined(some: Sequence[Pairs], *, cautious: bool = False) -> tuple[Pairs, Do
     """
     pieces, weights = [], []
     for each in some:
-        one = SHARES.get(each.name, 1.0) * _balanced(each.same, SAME_SHARE)
+        one = SHARES.get(each.name, 1.0) * _balanced(
+            each.same, SAME_CONTRASTS if each.name == CONTRASTS else SAME_SHARE
+        )
         pieces.append(each)
         weights.append(one)
         if cautious:
@@ -345,7 +374,7 @@ def kinds(decider: Decider, pairs: Pairs) -> dict[str, float]:
 
 
 def looked_up(name: str, decider: Decider) -> dict[str, float]:
-    """Return the share of true matches among the LOOKED_UP likeliest products, both shops being searched.
+    """Return the share of true matches among the first LOOKED_UP answers, in their order, both shops being searched.
 
     Asked for is the first of each match. Judged are its BY_VECTOR nearest, its BY_WORDS nearest by words, and who
     shares an article number; `nearest` is the share among the LOOKED_UP nearest, judged by nobody.
@@ -368,8 +397,8 @@ def looked_up(name: str, decider: Decider) -> dict[str, float]:
         asked, other = np.concatenate([asked, more[0]]), np.concatenate([other, more[1]])
         kept = (other >= 0) & (other != left[asked])
         asked, other = np.unique(np.stack([asked[kept], other[kept]]), axis=1)
-        likely = judging.stored(left[asked], other).probability
-    order = np.lexsort((-likely, asked))
+        judged = judging.stored(left[asked], other)
+    order = np.lexsort((-judged.probability, ORDER[judged.verdicts], asked))
     first = np.searchsorted(asked[order], np.arange(len(left)))
     rank = np.arange(len(order)) - first[asked[order]]
     hit = (other[order] == right[asked[order]]) & (rank < LOOKED_UP)
@@ -400,6 +429,7 @@ def _sets() -> Iterator[Pairs]:
     yield clustered("er_tvs_1624", "cluster_id")
     yield clustered("pricerunner_35k", "cluster_id", "cluster_label", "static")
     yield relisted()
+    yield contrasted()
 
 
 def default(every: Mapping[str, Pairs], without: str = "") -> Decider:
@@ -444,6 +474,7 @@ def main() -> None:
     for name in ("er_tvs_1624", "pricerunner_35k", RELISTED):
         test = every[name].of("test")
         result[name] = {"shipped": figures(shipped, test), "never_saw_the_set": figures(default(every, name), test)}
+    result[CONTRASTS] = {"shipped": figures(shipped, every[CONTRASTS].of("test"))}
     result[RELISTED]["kinds"] = kinds(shipped, every[RELISTED].of("test"))
     write("pairs", {"sets": result, "features": list(FEATURES)})
 

@@ -23,7 +23,7 @@ ANSWER = Answer(
     alternatives=(Candidate("c", CUPS, 0.5), Candidate("p", PANS, 0.25), Candidate("s", "Sports", 0.2)),
     tags=(TagScore("stoneware", 0.5, "both"), TagScore("gift", 0.4, "neighbours")),
     neighbours=(Neighbour("mug", "Big mug", CUPS, 0.96, 0.5), Neighbour("x", "Thing", "", 0.9, 0.0)),
-    duplicates=(Duplicate("mug", 0.96, "same product", 0.91, ("titles overlap 0.96", "brand in both")),),
+    duplicates=(Duplicate("mug", 0.96, "same product", 0.91, ("titles overlap 0.96", "same brand")),),
     used={"text": True},
     language="en",
     snapshot="s",
@@ -44,7 +44,7 @@ def test_a_card_shows_the_answer_and_what_it_rests_on() -> None:
         "   neighbours  similarity  weight  id   category               title",
         "               0.960       0.500   mug  Home > Kitchen > Cups  Big mug",
         "               0.900       0.000   x    -                      Thing",
-        "   duplicates  mug same product 0.91 (titles overlap 0.96, brand in both)",
+        "   duplicates  mug same product 0.91 (titles overlap 0.96, same brand)",
     ]
 
 

@@ -98,6 +98,39 @@ def test_rules() -> None:
     assert decided.same[0] == np.float32(CERTAIN)
 
 
+def test_titles_that_differ_in_what_tells_articles_apart() -> None:
+    """An edition parts two titles that else say the same, and none that share little; a pack is a variant."""
+    head = Head(side_by_side([[{"value": 1.0}]], 0.0))
+    never = Head(side_by_side([[{"value": -5.0}]], 0.0))
+    rows = np.full((4, len(FEATURES)), np.nan, np.float32)
+    rows[:, COLUMN["words_fewer"]], rows[:, COLUMN["containing"]] = 0, 1
+    rows[1, COLUMN["edition_alone"]] = 1
+    rows[2, COLUMN["edition_alone"]], rows[2, COLUMN["words_fewer"]] = 1, 5
+    rows[3, COLUMN["pack_alone"]] = 1
+    decided = Decider(head, never).decide(rows, np.zeros(4, bool))
+    assert decided.verdicts.tolist() == [SAME, DIFFERENT, SAME, VARIANT]
+
+
+def test_a_gtin_of_two_that_have_nothing_in_common_is_no_proof() -> None:
+    """One of them has the other's; a shared word, or texts that are alike, keep it a proof."""
+    head = Head(side_by_side([[{"value": 0.0}]], 0.0))
+    rows = np.full((3, len(FEATURES)), np.nan, np.float32)
+    rows[:, COLUMN["gtin"]], rows[:, COLUMN["overlap"]], rows[:, COLUMN["text"]] = 1, 0, 0.1
+    rows[1, COLUMN["overlap"]], rows[2, COLUMN["text"]] = 0.1, 0.6
+    decided = Decider(head, head).decide(rows, np.zeros(3, bool))
+    assert decided.same[0] < 0.5
+    assert decided.verdicts[1:].tolist() == [SAME, SAME]
+
+
+def test_two_brands_make_no_variants() -> None:
+    """Equal titles of two makers are different, unless a title names the other's brand."""
+    head = Head(side_by_side([[{"value": -1.0}]], 0.0))
+    sure = Head(side_by_side([[{"value": 3.0}]], 0.0))
+    rows = np.full((2, len(FEATURES)), np.nan, np.float32)
+    rows[:, COLUMN["brand"]], rows[:, COLUMN["brand_named"]] = -1, [-1, 1]
+    assert Decider(head, sure).decide(rows, np.zeros(2, bool)).verdicts.tolist() == [DIFFERENT, VARIANT]
+
+
 def test_calibrated() -> None:
     """A score of no use becomes the share of pairs that are the same."""
     head = Head(side_by_side([[{"value": 1.0}]], 0.0))
@@ -125,7 +158,7 @@ def test_verdicts(live: Live) -> None:
     assert judged.verdicts.tolist() == [IDENTICAL, SAME, VARIANT, DIFFERENT]
     assert told[0][0] == "equal content"
     assert "model HD7810 in both titles" in told[1]
-    assert told[2][:2] == ("model HD7810 in both titles", "colour black and red")
+    assert told[2][:2] == ("model HD7810 in both titles", "colour differs: black and red")
 
 
 def test_asked_as_stored(live: Live) -> None:

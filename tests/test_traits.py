@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.product import Product, content_hash
-from service.duplicates.verdicts.colours import colours_in
+from service.duplicates.verdicts.colours import colours_in, shades_in
 from service.duplicates.verdicts.marks import VALUE_BITS, Marks, found
 from service.duplicates.verdicts.models import models_in
 from service.duplicates.verdicts.quantities import quantities_in, size_class
@@ -45,6 +45,9 @@ def test_models(text: str, models: list[str]) -> None:
         ("card 64gb", [("memory", 64.0)]),
         ("disk 1 tb", [("memory", 1000.0)]),
         ("6 x 330 ml", [("volume", 330.0), ("pack", 6.0)]),
+        ("6-pack 0.5 l", [("pack", 6.0), ("volume", 500.0)]),
+        ("2x8gb", [("memory", 8.0), ("pack", 2.0)]),
+        ("curtain 140 x 245 cm", [("length", 2450.0), ("length", 1400.0)]),
         ("pack of 6", [("pack", 6.0)]),
         ("2er pack", [("pack", 2.0)]),
         ('28-1/2" tv', [("length", 723.9)]),
@@ -68,6 +71,10 @@ def test_colours_and_sizes() -> None:
     assert [name for name, _ in colours_in("or", asked=True)] == ["gold"]
     assert [name for name, _ in sizes_in("men's hoodie-xs-black")] == ["xs"]
     assert [name for name, _ in sizes_in("shirt, size m")] == ["m"]
+    assert [name for name, _ in sizes_in("hemd größe m")] == ["m"]
+    assert [name for name, _ in sizes_in("shoe eu 42")] == [name for name, _ in sizes_in("shoe size 42")] == ["eu42"]
+    assert [name for name, _ in shades_in("wool scarf sage")] == ["green"]
+    assert not list(shades_in("sage and onion stuffing"))
     assert size("X-Large") == "xl"
 
 
@@ -89,13 +96,29 @@ def test_told() -> None:
     assert some.price == 59.9
 
 
+def test_editions() -> None:
+    """What is written in several ways is one; a size behind a number is an edition, and a possessive no letter."""
+    assert words(said("Galaxy S22+ Refurb").title, "edition") == ["plus", "refurb"]
+    assert words(said("HP 305XL black").title, "edition") == ["xl"]
+    assert words(said("Women's shirt XL").title, "edition") == []
+    assert words(said("Women's shirt XL").title, "audience") == ["womens"]
+    assert words(said("FIFA 23 (PlayStation 5)").title, "medium") == ["ps5"]
+    assert words(said("Außenspiegel links").title, "side") == ["links"]
+    assert words(said("Levi's 501 W34 L32").title, "short") == ["w34", "l32"]
+
+
+def test_a_title_writes_quantities_in_one_way() -> None:
+    """Half a litre is 500 ml, and six of them six, so that words of titles can be shared."""
+    assert said("Water 6-pack 0.5 l").name == said("Water 6 x 500 ml").name == "water 6pack 500ml"
+
+
 def test_traits_join() -> None:
     """Traits of some products and of others, joined, are those of all."""
     some = [said("Senseo HD7810"), said(""), said("Milk 500 ml", brand="A")]
     whole, joined = Traits.of(some), Traits.joined([Traits.of(some[:1]), Traits.of(some[1:])])
     assert whole.everything.values.tolist() == joined.everything.values.tolist()
     assert whole.title.ends.tolist() == joined.title.ends.tolist()
-    assert whole.names.take(np.array([2, 0])) == joined.names.take(np.array([2, 0])) == ["milk 500 ml", "senseo hd7810"]
+    assert whole.names.take(np.array([2, 0])) == joined.names.take(np.array([2, 0])) == ["milk 500ml", "senseo hd7810"]
 
 
 @given(st.lists(st.tuples(*[st.frozensets(st.integers(0, 2**48 - 1), max_size=5)] * 2), min_size=1, max_size=5))

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from rapidfuzz import fuzz, process
 
+from service.duplicates.verdicts.editions import ACCESSORY, AUDIENCE, EDITION, MEDIUM, SIDE
 from service.duplicates.verdicts.marks import VALUE_BITS, Marks, Rows, Values, found
 from service.duplicates.verdicts.quantities import DIMENSIONS
 from service.duplicates.verdicts.traits import (
@@ -27,9 +28,12 @@ from service.duplicates.verdicts.traits import (
 )
 
 Floats = npt.NDArray[np.float32]
+Hits = npt.NDArray[np.bool_]
 
-AGREEING = ("gtin", "mpn", "brand", "number", "colour", "size", *DIMENSIONS)
-"""Attributes that are agreed or contradicted: 1, -1, NaN where either lacks them."""
+VARIED = ("colour", "size", AUDIENCE, SIDE, MEDIUM, *DIMENSIONS)
+"""Attributes in which variants differ: compared in the titles where both say them there, 0 where they agree in part."""
+AGREEING = ("gtin", "mpn", "brand", "number", *VARIED)
+"""Attributes that are agreed or contradicted: 1, -1, NaN where either lacks them; 0 between."""
 
 FEATURES = (
     *("text", "image", "words"),
@@ -44,9 +48,10 @@ FEATURES = (
         "set_ratio",
         "proportion",
     ),
+    *("words_fewer", "words_more", "edition_alone", "accessory_alone", "pack_alone"),
     *("model_shared", "model_known", "model_apart", "codes_ratio"),
-    *("numbers_shared", "numbers_apart", "numbers_more"),
-    *("quantities_shared", "quantities_apart", "quantities_known", "quantities_unknown"),
+    *("numbers_shared", "numbers_apart", "numbers_more", "short_apart", "short_more"),
+    *("quantities_shared", "quantities_apart", "quantities_unmet", "quantities_known", "quantities_unknown"),
     *("brand_named", "specs_common", "specs_equal", "price_ratio", "picture_bits"),
     *AGREEING,
     *("rival_worse", "rival_better", "rivals_more", "rivals_fewer"),
@@ -56,7 +61,10 @@ RIVAL = slice(len(FEATURES) - 4, len(FEATURES))
 COLUMN = {name: number for number, name in enumerate(FEATURES)}
 
 _ONE_LETTER = 2.0
-"""Rarity of words of one letter, which no lexicon counts."""
+"""Rarity of words of one letter and of quantities, which no lexicon counts."""
+_WORDS = 10
+"""Words of one title alone that are counted at most."""
+_VARIED = [NUMBER_OF[name] for name in VARIED]
 _MEASURED = slice(NUMBER_OF[DIMENSIONS[0]], NUMBER_OF[DIMENSIONS[-1]] + 1)
 
 
@@ -77,8 +85,22 @@ class _Counts(NamedTuple):
     @property
     def agreed(self) -> Floats:
         """1 where one is shared, -1 where both have some and share none, NaN where either has none."""
-        both = (self.left > 0) & (self.right > 0)
-        return np.where(both, np.where(self.shared > 0, 1, -1), np.nan).astype(np.float32)
+        return np.where(self.both, np.where(self.shared > 0, 1, -1), np.nan).astype(np.float32)
+
+    @property
+    def both(self) -> Hits:
+        """Which attributes both have."""
+        return (self.left > 0) & (self.right > 0)
+
+    @property
+    def unmet(self) -> Floats:
+        """How many of either have none on the other side, of whom fewer."""
+        return np.minimum(self.left, self.right) - self.shared
+
+    @property
+    def alone(self) -> Floats:
+        """How many are on one side only."""
+        return self.left + self.right - 2 * self.shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +126,7 @@ class Comparison:
         """Compare the words of titles, each as heavy as it is rare."""
         tokens = [_only(side.traits.title, side.rows, TOKEN) for side in (left, right)]
         size = len(made)
-        total, rarest, shared = [], [], np.zeros(size, np.float64)
+        total, rarest, lost_words, shared = [], [], [], np.zeros(size, np.float64)
         for here, other in (tokens, tokens[::-1]):
             column = (here[0] & np.uint64((1 << COLUMN_BITS) - 1)).astype(np.int64)
             weight = np.where(column == 0, _ONE_LETTER, self.rarity[column])
@@ -114,6 +136,7 @@ class Comparison:
             lost = np.zeros(size)
             np.maximum.at(lost, place[~hit], weight[~hit])
             rarest.append(lost / float(self.rarity.max()))
+            lost_words.append(np.minimum(np.bincount(place[~hit], minlength=size), _WORDS))
         both = (total[0] > 0) & (total[1] > 0)
         union, least, most = total[0] + total[1] - shared, np.minimum(*total), np.maximum(*total)
         columns = (shared / np.maximum(union, 1e-6), shared / np.maximum(most, 1e-6), shared / np.maximum(least, 1e-6))
@@ -121,6 +144,8 @@ class Comparison:
             made[:, COLUMN[name]] = np.where(both, values, np.nan)
         made[:, COLUMN["missing"]] = np.where(both, np.maximum(*rarest), np.nan)
         made[:, COLUMN["missing_both"]] = np.where(both, np.minimum(*rarest), np.nan)
+        made[:, COLUMN["words_fewer"]] = np.where(both, np.minimum(*lost_words), np.nan)
+        made[:, COLUMN["words_more"]] = np.where(both, np.maximum(*lost_words), np.nan)
         made[:, COLUMN["proportion"]] = np.where(both, least / np.maximum(most, 1e-6), np.nan)
 
 
@@ -174,9 +199,18 @@ def _marks(made: Floats, left: Side, right: Side) -> None:
         _counts((right.traits.title, right.rows), (left.traits.everything, left.rows)),
     )
     agreed = everything.agreed
+    stated = np.where(titles.agreed == 1, np.where(titles.unmet > 0, 0, 1), titles.agreed)
+    agreed[:, _VARIED] = np.where(titles.both, stated, agreed)[:, _VARIED]
     for name in AGREEING:
         made[:, COLUMN[name]] = agreed[:, NUMBER_OF[name]]
     _models(made, titles, ways)
+    made[:, COLUMN["edition_alone"]] = titles.alone[:, NUMBER_OF[EDITION]]
+    made[:, COLUMN["accessory_alone"]] = titles.alone[:, NUMBER_OF[ACCESSORY]]
+    pack = NUMBER_OF["pack"]
+    made[:, COLUMN["pack_alone"]] = (titles.alone[:, pack] > 0) & ~everything.both[:, pack]
+    short = NUMBER_OF["short"]
+    made[:, COLUMN["short_apart"]] = titles.unmet[:, short]
+    made[:, COLUMN["short_more"]] = titles.alone[:, short] - titles.unmet[:, short]
     number = NUMBER_OF["number"]
     shared, more = titles.shared[:, number], (titles.left[:, number], titles.right[:, number])
     made[:, COLUMN["numbers_shared"]] = shared
@@ -185,6 +219,7 @@ def _marks(made: Floats, left: Side, right: Side) -> None:
     measured = titles.agreed[:, _MEASURED]
     made[:, COLUMN["quantities_shared"]] = np.sum(measured == 1, axis=1)
     made[:, COLUMN["quantities_apart"]] = np.sum(measured == -1, axis=1)
+    made[:, COLUMN["quantities_unmet"]] = np.where(titles.both, titles.unmet, 0)[:, _MEASURED].sum(axis=1)
     known = np.stack([way.agreed[:, _MEASURED] for way in ways])
     made[:, COLUMN["quantities_known"]] = np.sum(np.any(known == 1, axis=0), axis=1)
     made[:, COLUMN["quantities_unknown"]] = np.sum(np.any(known == -1, axis=0), axis=1)

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from service.duplicates.verdicts.comparison import COLUMN, FEATURES
+from service.duplicates.verdicts.comparison import COLUMN, FEATURES, VARIED
 from service.duplicates.verdicts.forest import Forest
 from service.duplicates.verdicts.verdict import (
     DIFFERENT,
@@ -46,12 +46,22 @@ VARYING = {
     "size": (0.0, -2.0),
     "colour": (0.0, -1.5),
     "pack": (0.0, -1.5),
+    "audience": (0.0, -1.5),
+    "side": (0.0, -2.0),
+    "medium": (0.0, -1.5),
     "memory": (0.0, -1.5),
     "volume": (0.0, -1.0),
 }
 """What is added to the logit of `same product` where both agree, and where they contradict each other. The forest
 learnt from too few pairs with article numbers, and what varies counts in any catalogue. What is the same but for one
 that varies is a variant."""
+TELLING = ("edition_alone", "accessory_alone", "pack_alone", "numbers_apart", "short_apart", "model_apart")
+APART, FEW_WORDS, NEAR_WORDS = -2.0, 2, 0.5
+"""What is added to the logit of two titles that say the same but for what tells articles apart (TELLING, quantities):
+of one of them, so many words at most are not in the other, and so much of the shorter one is, by weight. Labelled
+sets hardly have such pairs."""
+MISUSED, ALIKE = -1.0, 0.4
+"""Logit at most of two that share a GTIN, but no word, and whose texts are less alike than this: one has another's."""
 FAMILY_WORDS, FAMILY_SHARE = 0.7, 0.8
 """From what share of the words of the shorter title, which the other has too, two products are of one family when what
 varies is contradicted and nothing else is; and how likely they are variants then, unless they are the same."""
@@ -103,11 +113,15 @@ class Decider:
 
         logits: those of `same`, float32 (n,), where they are known already.
         """
-        logits = (self.same.logits(features) if logits is None else logits) + _shifts(features, IDENTIFYING)
-        same, but_for = sigmoid(logits + _shifts(features, VARYING)), sigmoid(logits)
+        known = self.same.logits(features) if logits is None else logits
+        score: Floats = (known + _shifts(features, IDENTIFYING) + APART * _apart(features)).astype(np.float32)
+        misused = _misused(features)
+        score[misused] = np.minimum(score[misused], MISUSED)
+        same, but_for = sigmoid(score + _shifts(features, VARYING)), sigmoid(score)
         same = np.where(_one_article(features), np.maximum(same, ONE_ARTICLE), same)
         share = np.maximum(self.variant.probabilities(features), FAMILY_SHARE * _families(features))
         variant = np.maximum((1 - same) * share, but_for - same)
+        variant = np.where(_other_maker(features), 0, variant)
         differing = np.any(features[:, [COLUMN["gtin"], COLUMN["mpn"]]] == -1, axis=1)
         equal = equal & ~differing
         same = np.where(equal, np.maximum(same, CERTAIN), same)
@@ -154,21 +168,44 @@ def _shifts(features: Floats, by: Mapping[str, tuple[float, float]]) -> Floats:
     made = np.zeros(len(features), np.float32)
     for name, (agreed, contradicted) in by.items():
         column = features[:, COLUMN[name]]
-        made += np.float32(agreed) * (column == 1) + np.float32(contradicted) * (column == -1)
+        made += np.float32(agreed) * (column == 1) + np.float32(contradicted) * ((column == -1) + (column == 0) / 2)
     return made
 
 
 def _one_article(features: Floats) -> npt.NDArray[np.bool_]:
     """Return which pairs have one GTIN while nothing that names an article or varies is contradicted: bool (n,)."""
     against = np.any(features[:, [COLUMN[name] for name in ("mpn", "brand", *VARYING)]] == -1, axis=1)
-    made: npt.NDArray[np.bool_] = (features[:, COLUMN["gtin"]] == 1) & ~against
+    made: npt.NDArray[np.bool_] = (features[:, COLUMN["gtin"]] == 1) & ~against & ~_misused(features)
+    return made
+
+
+def _misused(features: Floats) -> npt.NDArray[np.bool_]:
+    """Return which pairs have one GTIN and nothing else in common, so that one of them has another's: bool (n,)."""
+    unlike = (features[:, COLUMN["overlap"]] <= 0) & ~(features[:, COLUMN["text"]] >= ALIKE)
+    made: npt.NDArray[np.bool_] = (features[:, COLUMN["gtin"]] == 1) & unlike
+    return made
+
+
+def _other_maker(features: Floats) -> npt.NDArray[np.bool_]:
+    """Return which pairs have two brands, neither of which the other names: bool (n,)."""
+    made: npt.NDArray[np.bool_] = (features[:, COLUMN["brand"]] == -1) & (features[:, COLUMN["brand_named"]] == -1)
+    return made
+
+
+def _apart(features: Floats) -> npt.NDArray[np.bool_]:
+    """Return which pairs have titles that say the same but for what tells articles apart: bool (n,)."""
+    near = (features[:, COLUMN["words_fewer"]] <= FEW_WORDS) & (features[:, COLUMN["containing"]] >= NEAR_WORDS)
+    telling = [COLUMN[name] for name in (*TELLING, "quantities_unmet")]
+    made: npt.NDArray[np.bool_] = near & np.any(features[:, telling] > 0, axis=1)
     return made
 
 
 def _families(features: Floats) -> npt.NDArray[np.bool_]:
     """Return which pairs are one article but for what varies, as people would say: bool (n,)."""
-    varies = np.any(features[:, [COLUMN[name] for name in VARYING]] == -1, axis=1)
-    unlike = (features[:, COLUMN["model_apart"]] > 0) | (features[:, COLUMN["numbers_apart"]] > 0)
+    varies = np.any(features[:, [COLUMN[name] for name in VARIED]] <= 0, axis=1) | (
+        features[:, COLUMN["pack_alone"]] > 0
+    )
+    unlike = np.any(features[:, [COLUMN[name] for name in TELLING if name != "pack_alone"]] > 0, axis=1)
     unlike |= features[:, COLUMN["brand"]] == -1
     made: npt.NDArray[np.bool_] = varies & ~unlike & (features[:, COLUMN["containing"]] >= FAMILY_WORDS)
     return made

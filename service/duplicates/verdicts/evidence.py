@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.images.lookalikes import BITS
-from service.duplicates.verdicts.comparison import COLUMN
+from service.duplicates.verdicts.comparison import COLUMN, VARIED
+from service.duplicates.verdicts.editions import ACCESSORY, AUDIENCE, EDITION, MEDIUM, SIDE
 from service.duplicates.verdicts.marks import VALUE_BITS
-from service.duplicates.verdicts.quantities import DIMENSIONS
 from service.duplicates.verdicts.traits import NUMBER_OF, Said, Told
 from service.duplicates.verdicts.verdict import PICTURE_BITS
 
@@ -20,6 +20,8 @@ MOST = 8
 """Pieces of evidence that are told of a pair."""
 _WORDS = 3
 """Values of one attribute that are told."""
+_NAMED = frozenset(["colour", "size", AUDIENCE, SIDE, MEDIUM])
+"""Attributes whose values do not say by themselves what they are."""
 
 Piece = tuple[float, str]
 """How much it weighs, and what it says."""
@@ -40,7 +42,7 @@ def _identifiers(left: Said, right: Said) -> Iterator[Piece]:
         if shared := _shared(ours, theirs):
             yield weight, f"same {written} {_listed(shared)}"
         elif ours and theirs:
-            yield weight, f"{written} {_listed(ours.values())} and {_listed(theirs.values())}"
+            yield weight, _differs(written, ours, theirs)
     ours, theirs = _of(left.title, "model"), _of(right.title, "model")
     if shared := _shared(ours, theirs):
         yield 10.0, f"model {_listed(shared)} in both titles"
@@ -49,34 +51,41 @@ def _identifiers(left: Said, right: Said) -> Iterator[Piece]:
     if known:
         yield 8.0, f"model {_listed(known)} in the title of one and the text of the other"
     elif ours and theirs:
-        yield 7.0, f"model {_listed(ours.values())} and {_listed(theirs.values())}"
+        yield 7.0, _differs("model", ours, theirs)
 
 
 def _attributes(left: Said, right: Said) -> Iterator[Piece]:
-    for name in ("size", "colour", *DIMENSIONS):
-        ours, theirs = _of(left.everything, name), _of(right.everything, name)
-        what = f"{name} " if name in {"size", "colour"} else ""
-        if shared := _shared(ours, theirs):
-            yield 2.0, f"{what}{_listed(shared)} in both"
-        elif ours and theirs:
-            yield 9.0, f"{what}{_listed(ours.values())} and {_listed(theirs.values())}"
-    ours, theirs = _of(left.title, "number"), _of(right.title, "number")
-    apart = [word for number, word in ours.items() if number not in theirs]
-    others = [word for number, word in theirs.items() if number not in ours]
-    if apart and others:
-        yield 6.0, f"{_listed(apart)} and {_listed(others)} in the titles"
-    elif ours and not apart and not others:
-        yield 2.5, f"{_listed(ours.values())} in both titles"
+    for name in VARIED:
+        ours, theirs = _of(left.title, name), _of(right.title, name)
+        if not (ours and theirs):
+            ours, theirs = _of(left.everything, name), _of(right.everything, name)
+        what = name if name in _NAMED else ""
+        apart = _alone(ours, theirs), _alone(theirs, ours)
+        if all(apart):
+            yield 9.0, _differs(name, *apart)
+        elif shared := _shared(ours, theirs):
+            yield 2.0, f"same {what} {_listed(shared)}".replace("  ", " ")
+        elif name == "pack" and (ours or theirs):
+            yield 8.0, f"only one says {_listed((ours or theirs).values())}"
+    for name in (EDITION, ACCESSORY):
+        ours, theirs = _of(left.title, name), _of(right.title, name)
+        if some := _alone(ours, theirs) | _alone(theirs, ours):
+            yield 9.5, f"only one title says {_listed(some.values())}"
+    yield from _numbers(left, right)
     ours, theirs = _of(left.everything, "brand"), _of(right.everything, "brand")
-    if ours and theirs:
-        yield (
-            (1.5, f"brand {_listed(ours.values())} in both")
-            if _shared(ours, theirs)
-            else (
-                5.0,
-                f"brand {_listed(ours.values())} and {_listed(theirs.values())}",
-            )
-        )
+    if shared := _shared(ours, theirs):
+        yield 1.5, f"same brand {_listed(shared)}"
+    elif ours and theirs:
+        yield 5.0, _differs("brand", ours, theirs)
+
+
+def _numbers(left: Said, right: Said) -> Iterator[Piece]:
+    ours, theirs = ({**_of(side.title, "number"), **_of(side.title, "short")} for side in (left, right))
+    apart = _alone(ours, theirs), _alone(theirs, ours)
+    if all(apart):
+        yield 6.0, f"{_listed(apart[0].values())} and {_listed(apart[1].values())} in the titles"
+    elif ours and not any(apart):
+        yield 2.5, f"{_listed(ours.values())} in both titles"
 
 
 def _measures(left: Said, right: Said, features: npt.NDArray[np.float32]) -> Iterator[Piece]:
@@ -98,6 +107,14 @@ def _measures(left: Said, right: Said, features: npt.NDArray[np.float32]) -> Ite
 def _of(told: Told, name: str) -> Told:
     attribute = NUMBER_OF[name]
     return {number: word for number, word in told.items() if number >> VALUE_BITS == attribute}
+
+
+def _alone(ours: Told, theirs: Told) -> Told:
+    return {number: word for number, word in ours.items() if number not in theirs}
+
+
+def _differs(what: str, ours: Told, theirs: Told) -> str:
+    return f"{what} differs: {_listed(ours.values())} and {_listed(theirs.values())}"
 
 
 def _shared(ours: Told, theirs: Told) -> list[str]:

@@ -128,21 +128,25 @@ class Judging:
         asked: as for `asked`.
         """
         said = [told(product, content_hash(product)) for product in products]
-        traits, raw = Traits.of(said), np.asarray(asked.raw)
-
-        def compared(ours: Keys, theirs: Keys) -> Compared:
-            near = self._near((raw[ours], asked.words[ours]), (raw[theirs], asked.words[theirs]))
-            sides = Side(traits, ours), Side(traits, theirs)
-            return self._comparison.features(*sides, near), equal_content(*sides)
 
         def tell(rows: Sequence[int]) -> list[tuple[str, ...]]:
             ours, theirs = left[list(rows)], right[list(rows)]
-            features, equal = compared(ours, theirs)
+            features, equal = self.compared_among(said, asked, ours, theirs)
             one, other = ([said[row] for row in side.tolist()] for side in (ours, theirs))
             return _worded(one, other, features, equal)
 
-        steps = [slice(start, start + BATCH) for start in range(0, len(left), BATCH)]
-        return _judgements([self.decider.decide(*compared(left[step], right[step])) for step in steps], tell)
+        return _judgements([self.decider.decide(*self.compared_among(said, asked, left, right))], tell)
+
+    def compared_among(self, said: Sequence[Said], asked: Projected, left: Keys, right: Keys) -> Compared:
+        """Return the features of pairs of products, as `compared` does; said: what they say. Nobody has rivals."""
+        traits, raw, words = Traits.of(said), np.asarray(asked.raw), asked.words
+        made = [(np.zeros((0, len(FEATURES)), np.float32), np.zeros(0, bool))]
+        for start in range(0, len(left), BATCH):
+            ours, theirs = left[start : start + BATCH], right[start : start + BATCH]
+            sides = Side(traits, ours), Side(traits, theirs)
+            near = self._near((raw[ours], words[ours]), (raw[theirs], words[theirs]))
+            made.append((self._comparison.features(*sides, near), equal_content(*sides)))
+        return np.concatenate([each for each, _ in made]), np.concatenate([each for _, each in made])
 
     def compared(self, left: Keys, right: Keys, *, every: bool = False) -> Compared:
         """Return the features of pairs of stored products, float32 (n, FEATURES), and which have equal content.

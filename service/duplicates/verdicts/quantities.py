@@ -66,6 +66,7 @@ UNITS: dict[str, tuple[str, float]] = {
                 "er set",
                 "stk",
             ),
+            *("bags", "cup", "cups"),
             *("stück", "stuck", "pièces", "tabs", "tablets", "capsules", "sheets", "rolls"),
         ),
         ("pack", 1.0),
@@ -76,14 +77,17 @@ UNITS: dict[str, tuple[str, float]] = {
 DIMENSIONS = tuple(dict.fromkeys(dimension for dimension, _ in UNITS.values()))
 """Memory in GB, volume in ml, mass in g, length in mm, power in W, voltage in V, frequency in Hz, charge in mAh, ..."""
 
+_UNIT_OF = {dimension: unit for unit, (dimension, factor) in reversed(UNITS.items()) if factor == 1}
 _CLOSE = {unit.replace(" ", ""): meant for unit, meant in UNITS.items()}
 _WRITTEN = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True)).replace(r"\ ", " ?")
 _QUANTITY = re.compile(
-    rf"(?<![\w.,-])(?:(\d+)[ -](\d)/(\d\d?)|(\d+(?:[.,]\d+)?|\.\d+))(?:\s?-\s?|\s{{0,2}})({_WRITTEN})"
-    r"(?![\w/]|-in-|\s\d\b(?!\s?x))"
+    r"(?:(?<![\w.,-])|(?<=\d[x\xd7]))(?:(\d+)[ -](\d)/(\d\d?)|(\d+(?:[.,]\d+)?|\.\d+))(?:\s?-\s?|\s{0,2})"
+    rf"({_WRITTEN})"
+    r"(?![\w/]|-in-|\s\d\b(?![.,]\d|\s?x))"
 )
 _DIGITS = re.compile(r"[0-9]+")
-_OF = re.compile(r"\b(?:pack|set|box|case|lot|paquet|satz) (?:of|de|von) (\d+)\b|(?<![\w.,])(\d{1,3}) ?[x\xd7] ?(?=\d)")
+_OF = re.compile(r"\b(?:pack|set|box|case|lot|paquet|satz) (?:of|de|von) (\d+)\b")
+_TIMES = re.compile(r"(?<![\w.,])(\d+(?:[.,]\d+)?) ?[x\xd7] ?(?=\d)")
 _GENERATIONS = frozenset("2345")  # of mobile networks
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
 
@@ -91,8 +95,9 @@ _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
 def quantities_in(text: str) -> Iterator[tuple[str, float, str, int]]:
     """Yield dimension, number in the unit of the dimension, how it is written, and where it begins.
 
-    text: in small letters.
+    text: in small letters. Of 140 x 200 cm both are lengths, of 6 x 500 ml the first is a pack.
     """
+    known = {}
     for match in _written(text):
         whole, over, under, plain, unit = match.groups()
         if unit == "g" and plain in _GENERATIONS:
@@ -100,10 +105,27 @@ def quantities_in(text: str) -> Iterator[tuple[str, float, str, int]]:
         dimension, factor = _CLOSE[unit.replace(" ", "")]
         number = float(whole) + int(over) / max(1, int(under)) if whole else _number(plain)
         if number > 0:
+            known[match.start()] = dimension, factor
             yield dimension, number * factor, match.group(), match.start()
     for match in _OF.finditer(text):
-        if (many := int(match.group(1) or match.group(2))) > 0:
-            yield "pack", float(many), match.group().strip(), match.start()
+        if (many := int(match.group(1))) > 0:
+            yield "pack", float(many), match.group(), match.start()
+    if known:
+        yield from _times(text, known)
+
+
+def _times(text: str, known: dict[int, tuple[str, float]]) -> Iterator[tuple[str, float, str, int]]:
+    """Yield what stands before an x and a quantity; known: dimension and factor of those by where they begin."""
+    for match in reversed(list(_TIMES.finditer(text))):
+        dimension, factor = known.get(match.end(), ("", 0.0))
+        number = _number(match.group(1))
+        if not dimension or not number:
+            continue
+        if dimension == "length":
+            known[match.start()] = dimension, factor
+            yield dimension, number * factor, match.group().rstrip(), match.start()
+        elif match.group(1).isdigit():
+            yield "pack", number, match.group().rstrip(), match.start()
 
 
 def _written(text: str) -> Iterator[re.Match[str]]:
@@ -117,6 +139,11 @@ def _written(text: str) -> Iterator[re.Match[str]]:
         if match and match.start() >= end:
             end = match.end()
             yield match
+
+
+def plainly(dimension: str, number: float) -> str:
+    """Return a quantity in one way, however it was written: `500ml` for half a litre."""
+    return f"{float(f'{number:.3g}'):.9g}{_UNIT_OF[dimension]}"
 
 
 def size_class(number: float) -> int:

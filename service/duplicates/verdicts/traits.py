@@ -19,17 +19,33 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from indexer.codes import gtin, gtins_in, maker_number
+from indexer.codes import content_code, gtin, gtins_in, maker_number
 from indexer.price import Price
 from indexer.product import NOTHING, Product
 from indexer.space.lexicon import column_of
-from service.duplicates.verdicts.colours import CODES, colours_in
+from service.duplicates.verdicts.colours import CODES, colours_in, shades_in
+from service.duplicates.verdicts.editions import ACCESSORY, AUDIENCE, EDITION, MEDIUM, SIDE, rewritten, terms_in
 from service.duplicates.verdicts.marks import VALUE_BITS, Marks
 from service.duplicates.verdicts.models import models_in
-from service.duplicates.verdicts.quantities import DIMENSIONS, quantities_in, size_class
+from service.duplicates.verdicts.quantities import DIMENSIONS, plainly, quantities_in, size_class
 from service.duplicates.verdicts.sizes import NAMES, size, sizes_in
 
-ATTRIBUTES = ("gtin", "mpn", "model", "brand", "number", "colour", "size", *DIMENSIONS, "token", "spec")
+STATED = (
+    "gtin",
+    "mpn",
+    "model",
+    "brand",
+    "number",
+    "short",
+    "colour",
+    "size",
+    AUDIENCE,
+    SIDE,
+    MEDIUM,
+    EDITION,
+    ACCESSORY,
+)
+ATTRIBUTES = (*STATED, *DIMENSIONS, "token", "spec")
 """What marks are of; `spec` has its name in the value."""
 NUMBER_OF = {name: number for number, name in enumerate(ATTRIBUTES)}
 TOKEN, SPEC = NUMBER_OF["token"], NUMBER_OF["spec"]
@@ -40,14 +56,14 @@ SPECS, MODELS = 16, 12
 """Specs and model numbers that are kept of a product: of specs those whose names come first by hash, so that two
 products keep the same ones."""
 
+SHORT = 4
+"""Letters and digits at most of a word with a digit that is too short for a model number: 3S, A4, PS5, W34."""
+
 SPEC_BITS, COLUMN_BITS = 24, 20
 """Of the value of a spec: what it says, after its name. Of a word: its column in the lexicon, after its hash."""
 
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+")
-_GLUED = re.compile(
-    r"(?<![\w.])(\d+(?:[.,]\d+)?)(gb|tb|mb|ghz|mhz|hz|mm|cm|ml|cl|kg|g|l|w|kw|v|mp|mah|in|inch|oz|lb|lbs|ft|cu)\b"
-)
-_NUMBER = re.compile(r"v?(\d+(?:[.,]\d+)*)")  # a version, too
+_NUMBER = re.compile(r"(?!.{9})v?(\d+(?:[.,]\d+)*)")  # a version, too
 _ROUND = re.compile(r"(?:\.0+)+$")
 _PUNCTUATION = re.compile(r"[\W_]+")
 _SIGNS = str.maketrans(dict.fromkeys(",;:!?\"'()[]|/*_-", " "))
@@ -86,45 +102,63 @@ def mark(attribute: int, value: int) -> int:
 def told(product: Product, content: str) -> Said:
     """Return what a normalised product says. content: its content hash; who says nothing is equal to nobody."""
     said = Said()
-    title = product.title[:TITLE_CHARS].lower()
-    words = _TOKEN.findall(_GLUED.sub(r"\1 \2", title))
-    said.name = " ".join(words)
-    for word in words:
-        said.title.setdefault(_token(word), word)
-    said.codes = " ".join(dict.fromkeys(models_in(title)))
-    _read(said.title, title, product.title)
-    for compared, written in sizes_in(title):
-        said.title.setdefault(mark(NUMBER_OF["size"], _hashed(compared)), written)
+    title = rewritten(product.title[:TITLE_CHARS])
+    said.codes = " ".join(dict.fromkeys(models_in(title.lower())))
+    said.name = " ".join(_read_title(said.title, title.lower(), title))
     said.everything = {number: word for number, word in said.title.items() if number >> VALUE_BITS != TOKEN}
     said.title = {number: word for number, word in said.title.items() if number >> VALUE_BITS != NUMBER_OF["gtin"]}
     _read_rest(said.everything, product)
     _read_facts(said, product)
     said.phash = product.main_picture.phash if product.main_picture else None
-    said.content, said.text = 0 if content == NOTHING else int(content[:16], 16), _text_hash(product)
+    said.content, said.text = 0 if content == NOTHING else content_code(content), _text_hash(product)
     return said
 
 
-def _read(marks: Told, text: str, shown: str, *, numbers: bool = True) -> None:
-    """Add to `marks` what running text in small letters says; shown: the same as it was written."""
+def _read_title(marks: Told, title: str, shown: str) -> list[str]:
+    """Add to `marks` what a title in small letters says, and return its words, quantities written in one way.
+
+    shown: the same as it was written.
+    """
+    words, end = [], 0
+    for start, stop, plain in [*_read(marks, title, shown), (len(title), len(title), "")]:
+        for word in _TOKEN.findall(title[end : max(end, start)]):
+            words.append(word)
+            marks.setdefault(_token(word), word)
+            if plain_number := _NUMBER.fullmatch(word):
+                number = _ROUND.sub("", plain_number[1].replace(",", ".")).lstrip("0") or "0"
+                marks.setdefault(mark(NUMBER_OF["number"], _hashed(number)), word)
+            elif len(word) <= SHORT and any(map(str.isdigit, word)):
+                marks.setdefault(mark(NUMBER_OF["short"], _hashed(word)), word)
+        if plain:
+            words.append(plain)
+            marks.setdefault(mark(TOKEN, _hashed(plain) << COLUMN_BITS), plain)
+        end = max(end, stop)
+    for compared, written in sizes_in(title):
+        marks.setdefault(mark(NUMBER_OF["size"], _hashed(compared)), written)
+    for name, word in shades_in(title):
+        marks.setdefault(mark(NUMBER_OF["colour"], CODES[name]), word)
+    for attribute, value, word in terms_in(words):
+        marks.setdefault(mark(NUMBER_OF[attribute], _hashed(value)), word)
+    return words
+
+
+def _read(marks: Told, text: str, shown: str) -> list[tuple[int, int, str]]:
+    """Add to `marks` what running text in small letters says; shown: the same as it was written.
+
+    Return where quantities begin and end, and what they are in one way of writing, in order.
+    """
     for number in gtins_in(text):
         marks.setdefault(mark(NUMBER_OF["gtin"], _wide(int(number))), number.lstrip("0"))
     models = [model for _, model in zip(range(MODELS), models_in(text), strict=False)]
     for model in models:
         marks.setdefault(mark(NUMBER_OF["model"], _hashed(model)), model.upper())
-    taken: list[tuple[int, int]] = []
+    taken: list[tuple[int, int, str]] = []
     for dimension, much, written, start in quantities_in(text):
-        taken.append((start, start + len(written)))
+        taken.append((start, start + len(written), plainly(dimension, much)))
         marks.setdefault(mark(NUMBER_OF[dimension], size_class(much)), shown[start : start + len(written)].strip())
     for name, word in colours_in(text):
         marks.setdefault(mark(NUMBER_OF["colour"], CODES[name]), word)
-    if numbers:
-        rest = text
-        for start, end in taken:
-            rest = rest[:start] + " " * (end - start) + rest[end:]
-        for word in _TOKEN.findall(rest):
-            if len(word) <= 8 and (plain := _NUMBER.fullmatch(word)):
-                number = _ROUND.sub("", plain[1].replace(",", ".")).lstrip("0") or "0"
-                marks.setdefault(mark(NUMBER_OF["number"], _hashed(number)), word)
+    return sorted(taken)
 
 
 def _read_rest(marks: Told, product: Product) -> None:
@@ -140,7 +174,7 @@ def _read_rest(marks: Told, product: Product) -> None:
     listed = " ; ".join(value for _, value in specs)[:TEXT_CHARS]
     for text in (listed, product.description[:TEXT_CHARS]):
         if text:
-            _read(marks, text.lower(), text, numbers=False)
+            _read(marks, text.lower(), text)
 
 
 def _read_spec(marks: Told, name: str, value: str, small: str) -> None:

@@ -1,0 +1,126 @@
+"""Words that tell an article from its siblings, in English, German and French: edition, side, audience, medium.
+
+Two that both say a side, an audience or a medium contradict each other unless it is the same. An edition, and that
+something is only an accessory, are often said by one of two alone, and tell them apart all the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+EDITION, ACCESSORY, AUDIENCE, SIDE, MEDIUM = "edition", "accessory", "audience", "side", "medium"
+
+_EDITIONS = {
+    "used": "used gebraucht gebrauchte occasion",
+    "refurbished": "refurbished refurb renewed recertified reconditioned remanufactured reconditionné "
+    "generalüberholt wiederaufbereitet erneuert",
+    "bundle": "bundle inkl including",
+    "without": "without ohne sans solo only",
+    "zero": "zero sugarfree zuckerfrei zuckerfreie",
+    "light": "light lite diet leicht",
+    "decaf": "decaf decaffeinated entkoffeiniert koffeinfrei décaféiné",
+    "business": "business enterprise corporate",
+    "professional": "professional pro",
+    "student": "student students academic education",
+    "collector": "collector collectors limited special anniversary jubiläumsausgabe",
+    "junior": "junior kids",
+    "second": "ii 2nd",
+    "third": "iii 3rd",
+    "fourth": "iv 4th",
+    "mark": "mk mark gen generation",
+    **{
+        word: word
+        for word in (
+            *("max", "mini", "plus", "ultra", "air", "se", "fe", "slim", "premium", "deluxe", "elite", "ultimate"),
+            *("home", "basic", "express", "upgrade", "signature", "digital"),
+            *("starter", "remastered", "hybrid", "turbo", "vi", "vii", "viii", "ix"),
+        )
+    },
+}
+_ACCESSORIES = {
+    "compatible": "compatible kompatibel kompatibles compatibles",
+    "replacement": "replacement ersatz ersatzteil spare rechange",
+    "case": "case cover hülle schutzhülle sleeve pouch tasche étui housse coque",
+    "charger": "charger ladegerät chargeur",
+    "battery": "battery akku batterie",
+    "strap": "strap band armband bracelet",
+    "mount": "mount holder halterung",
+    "protector": "protector schutzfolie screenguard",
+    "remote": "remote fernbedienung télécommande",
+    "adapter": "adapter adaptor adaptateur",
+}
+_AUDIENCES = {
+    "women": "women womens woman ladies lady damen frauen femme femmes dames",
+    "men": "men mens man gents herren männer homme hommes",
+    "boys": "boys boy jungen garçon garçons",
+    "girls": "girls girl mädchen fille filles",
+    "kids": "kids kid children childrens kinder enfant enfants",
+    "baby": "baby babies bébé bébés",
+    "puppy": "puppy puppies welpe welpen chiot",
+    "kitten": "kitten kittens kätzchen chaton",
+    "adult": "adult adults erwachsene adulte",
+    "senior": "senior seniors",
+}
+_SIDES = {
+    "left": "left links linke linker linkes gauche",
+    "right": "right rechts rechte rechter rechtes droite droit",
+    "front": "front vorne vorn avant",
+    "rear": "rear back hinten arrière",
+}
+_MEDIA = {
+    "paperback": "paperback taschenbuch broché softcover",
+    "hardcover": "hardcover hardback gebunden relié",
+    "ebook": "ebook kindle",
+    "audio": "audiobook hörbuch",
+    "dvd": "dvd",
+    "bluray": "bluray",
+    "vinyl": "vinyl lp",
+    "windows": "windows win",
+    "mac": "mac macos macintosh osx",
+    **{word: word for word in ("ps2", "ps3", "ps4", "ps5", "xbox", "wii", "linux")},
+}
+_TERMS: dict[str, tuple[tuple[str, str], ...]] = {}
+for _attribute, _values in (
+    (EDITION, _EDITIONS),
+    (ACCESSORY, _ACCESSORIES),
+    (AUDIENCE, _AUDIENCES),
+    (SIDE, _SIDES),
+    (MEDIUM, _MEDIA),
+):
+    for _value, _words in _values.items():
+        for _word in _words.split():
+            _TERMS[_word] = (*_TERMS.get(_word, ()), (_attribute, _value))
+
+_REWRITTEN = tuple(
+    (re.compile(pattern, re.IGNORECASE), word)
+    for pattern, word in (
+        (r"(?<=\w)\+(?=[\s,)]|$)", " plus"),
+        (r"(?<=\s)\+(?=\s)", " bundle "),
+        (r"\b(?:sugar|zucker)[ -](?:free|frei)\b|\bohne zucker\b|\bsans sucre\b", "sugarfree"),
+        (r"\bplaystation ?(\d)\b", r"ps\1"),
+        (r"\bblu-?ray\b", "bluray"),
+        (r"\bopen box\b", "used"),
+        (r"(?<=[a-z])['\u2019]s\b", "s"),
+        (r"(?<=\d)(xx?l)\b", r" \1"),
+    )
+)
+"""What is written in several ways, and the one way in which it is compared."""
+
+
+def rewritten(title: str) -> str:
+    """Return a title with such words in one way."""
+    for pattern, word in _REWRITTEN:
+        title = pattern.sub(word, title)
+    return title
+
+
+def terms_in(words: list[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield attribute, value and word for each of the words, in small letters, that says such a thing."""
+    before = ""
+    for word in words:
+        for attribute, value in _TERMS.get(word, ()):
+            yield attribute, value, word
+        if word in {"xl", "xxl"} and before[-1:].isdigit():  # of a cartridge, and of no shirt
+            yield EDITION, word, word
+        before = word
