@@ -87,6 +87,18 @@ def test_not_a_duplicate_is_remembered(client: TestClient, group: str) -> None:
     assert client.get("/v1/decisions/9").status_code == 404
 
 
+def test_two_products_are_decided_about_without_their_group(client: TestClient, group: str) -> None:
+    """As after a look-up; the group follows, other than two stored products are refused, and no scan goes on."""
+    url = "/v1/duplicates:decide"
+    decided = client.post(url, json={"action": "different", "ids": ["A", "C"], "author": "Ann"}).json()
+    assert (decided["subject"], decided["detail"]["pairs"]) == ("A|C", [["A", "C", "different"]])
+    assert all(not {"A", "C"} <= ids for ids in members(client)), group
+    assert client.get("/v1/duplicate-groups").json()["scanning"] is False
+    assert client.post(url, json={"action": "same", "ids": ["A", "nobody"]}).json()["code"] == "product_not_found"
+    assert client.post(url, json={"action": "same", "ids": ["A", "A"]}).json()["code"] == "decision_conflict"
+    assert client.post(url, json={"action": "same", "ids": ["A"]}).status_code == 422
+
+
 def test_a_decision_sent_again_is_made_once(client: TestClient, group: str) -> None:
     """Under one key it is answered as before, byte for byte, although the group is gone; so is taking it back."""
     url, key = f"/v1/duplicate-groups/{group}/decision", {"Idempotency-Key": "merge-1"}

@@ -29,7 +29,7 @@ SAYS_MORE = (
     *("/v1/audit/labels", "/v1/audit/tags", "/v1/audit/labels/{product_id}/decision"),
     *("/v1/audit/patterns/{pattern_id}/decision", "/v1/audit/tags/{product_id}/decision"),
     *("/v1/duplicate-groups", "/v1/decisions"),
-    *("/v1/duplicate-groups/{group_id}/decision", "/v1/decisions/{number}:undo"),
+    *("/v1/duplicate-groups/{group_id}/decision", "/v1/duplicates:decide", "/v1/decisions/{number}:undo"),
 )
 """What keeps to the description may still be refused here: a product of nothing but markup, a category that is no path,
 a rule without a letter, a cursor that was never given, a version that no product has, a key that stands for another

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from indexer.product import ID_CHARS
 from indexer.store.findings import Reached
 from indexer.store.twins import DUPLICATES, Kind
-from service.duplicates.standing.deciding import Verb, Verdict, decide
+from service.duplicates.standing.deciding import Verb, Verdict, decide, decide_pair
 from service.duplicates.standing.listing import Group, Listed, group_of, page
 from service.duplicates.verdicts.verdict import Verdict as PairVerdict
 from service.rest.api import BODY, PAGE_LIMIT, Json, refusals
@@ -74,10 +74,12 @@ class DuplicateGroup(BaseModel):
 class DuplicateGroupPage(BaseModel):
     """Groups in order of id; `next` is the cursor of the page that follows, null at the end.
 
-    `seq` is the place in the journal that groups were brought to; null before the first scan.
+    `seq` is the place in the journal that groups were brought to; null before the first scan. `scanning` says whether
+    all products are being looked at anew: what such a scan finds is not here yet.
     """
 
     seq: int | None
+    scanning: bool
     items: list[DuplicateGroup]
     next: str | None
 
@@ -92,18 +94,29 @@ class DuplicateScan(BaseModel):
     seq: int | None = Field(description="The place in the journal that groups were brought to; null before the first.")
 
 
-class GroupDecisionBody(Body):
-    """What is decided about a group."""
+class DecisionBody(Body):
+    """What is decided about products that may be the same."""
 
     action: Verb
+    survivor: str = Field("", max_length=ID_CHARS, description="Which one `merge` keeps; what is suggested when empty.")
+    fill: bool = Field(default=False, description="Whether the survivor gets from the others what it lacks.")
+    author: Author = ""
+
+
+class PairDecisionBody(DecisionBody):
+    """What is decided about two products, which no group needs to hold."""
+
+    ids: list[Annotated[str, Field(max_length=ID_CHARS)]] = Field(min_length=2, max_length=2)
+
+
+class GroupDecisionBody(DecisionBody):
+    """What is decided about a group."""
+
     ids: list[Annotated[str, Field(max_length=ID_CHARS)]] = Field(
         default_factory=list,
         max_length=500,
         description="Its products that are meant; all when empty, but `merge` names them.",
     )
-    survivor: str = Field("", max_length=ID_CHARS, description="Which one `merge` keeps; what is suggested when empty.")
-    fill: bool = Field(default=False, description="Whether the survivor gets from the others what it lacks.")
-    author: Author = ""
 
 
 class ScanBody(Body):
@@ -125,6 +138,7 @@ def list_groups(
     return Json(
         {
             "seq": None if reached is None else reached.seq,
+            "scanning": DUPLICATES in serving_of(request).upkeep.passes,
             "items": [group_shown(group) for group in groups],
             "next": None if more is None else cursor_of(kind, more),
         }
@@ -151,6 +165,20 @@ def decide_group(request: Request, body: GroupDecisionBody, group_id: GroupId, k
         request,
         key,
         lambda served: decide(served, group_id, verdict, body.author),
+        lambda settled: settled.decided.told(),
+    )
+    _reached(request)
+    return answer
+
+
+@router.post("/duplicates:decide", response_model=DecisionShown, responses=refusals(*BODY, 404, 409, 507) | ONCE)
+def decide_two(request: Request, body: PairDecisionBody, key: Key = None) -> Response:
+    """Say that two products are different, the same or variants, or merge them; all of it can be taken back."""
+    verdict = Verdict(body.action, body.ids, body.survivor, body.fill)
+    answer = decided_once(
+        request,
+        key,
+        lambda served: decide_pair(served, verdict, body.author),
         lambda settled: settled.decided.told(),
     )
     _reached(request)
