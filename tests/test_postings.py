@@ -11,7 +11,7 @@ from scipy import sparse
 from indexer.space import postings as module
 from indexer.space.features import Features
 from indexer.space.lexicon import COLUMNS, Lexicon, Rows
-from indexer.space.postings import NOWHERE, Postings
+from indexer.space.postings import NOWHERE, Postings, Segment
 from indexer.vectors import SIMILARITY_STEP, Keys
 
 PARTS = {"text": 1}
@@ -177,3 +177,10 @@ def test_in_a_hurry_fewer_places_are_looked_at(monkeypatch: pytest.MonkeyPatch) 
     asked = sparse.csr_array(([0.5, 0.5], ([0, 0], [common, rare])), shape=(1, COLUMNS), dtype=np.float32)
     for postings, many in ((filed.postings, 9), (filed.postings.hurried(), 1)):
         assert many == np.count_nonzero(postings.search(asked, 9).keys >= 0)
+
+
+def test_no_question_has_the_matrix_copied() -> None:
+    """The numbers of a question are as wide as those of its products; wider ones would cost a copy of all of them."""
+    segment = Segment.of(0, np.arange(3), sparse.csr_array(np.eye(3, 8, dtype=np.float32)))
+    asked = sparse.csr_array(np.ones((1, 8), np.float32))
+    assert segment.scores(asked).indices.dtype == segment.matrix.indices.dtype == np.int32

@@ -67,10 +67,12 @@ class Segment:
         """Return the cosines of n questions and its products: csr (n, r)."""
         where = np.searchsorted(self.columns, words.indices).clip(0, max(0, len(self.columns) - 1))
         kept = self.columns[where] == words.indices if len(self.columns) else np.zeros(len(where), np.bool_)
-        ends = np.concatenate([[0], np.cumsum(kept)])[words.indptr]
-        narrow = sparse.csr_array(
-            (words.data[kept], where[kept], ends), shape=(words.shape[0], len(self.columns)), dtype=np.float32
-        )
+        ends = np.concatenate([[0], np.cumsum(kept)])[words.indptr].astype(np.int32)
+        places = where[kept].astype(
+            np.int32
+        )  # wider ones would have all of the matrix copied as wide for each question
+        shape = words.shape[0], len(self.columns)
+        narrow = sparse.csr_array((words.data[kept], places, ends), shape=shape, dtype=np.float32)
         return narrow @ self.matrix
 
 
