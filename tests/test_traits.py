@@ -59,6 +59,16 @@ def test_quantities(text: str, known: list[tuple[str, float]]) -> None:
     assert [(name, round(number, 3)) for name, number, _, _ in quantities_in(text)] == known
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["9" * 400 + " ml", "pack of " + "9" * 400, "9" * 400 + " x 5 cm", "0." + "0" * 322 + "1 kb", "0 x 5 cm"],
+)
+def test_no_quantities(text: str) -> None:
+    """A number of hundreds of digits, as a description may have it, measures nothing, and neither does 0."""
+    assert [name for name, number, _, _ in quantities_in(text) if size_class(number)] == ["length"] * text.count("5 cm")
+    assert told(Product("p", "Milk", text), "0" * 32).name == "milk"
+
+
 def test_size_classes() -> None:
     """Five inches and 12.7 cm are of one class, 64 and 128 of two."""
     assert size_class(5 * 25.4) == size_class(12.7 * 10)
@@ -76,6 +86,18 @@ def test_colours_and_sizes() -> None:
     assert [name for name, _ in shades_in("wool scarf sage")] == ["green"]
     assert not list(shades_in("sage and onion stuffing"))
     assert size("X-Large") == "xl"
+
+
+@pytest.mark.parametrize(("one", "other"), [("Shirt 2XL", "Shirt XXL"), ("Shirt 3XL", "Shirt XXXL")])
+def test_sizes_with_a_number(one: str, other: str) -> None:
+    """2XL is XXL, and no XL behind a number."""
+    sizes = [{each for each in said(title).title if each >> VALUE_BITS == NUMBER_OF["size"]} for title in (one, other)]
+    assert sizes[0] == sizes[1]
+
+
+def test_letters_that_grow() -> None:
+    """Words are told as they were written, also behind a letter that is two in small letters."""
+    assert words(said("İstanbul Tea 500 ml").title, "volume") == ["500 ml"]
 
 
 def test_told() -> None:
@@ -100,7 +122,7 @@ def test_editions() -> None:
     """What is written in several ways is one; a size behind a number is an edition, and a possessive no letter."""
     assert words(said("Galaxy S22+ Refurb").title, "edition") == ["plus", "refurb"]
     assert words(said("HP 305XL black").title, "edition") == ["xl"]
-    assert words(said("Women's shirt XL").title, "edition") == []
+    assert words(said("Women's shirt XL").title, "edition") == words(said("Women's shirt 2XL").title, "edition") == []
     assert words(said("Women's shirt XL").title, "audience") == ["womens"]
     assert words(said("FIFA 23 (PlayStation 5)").title, "medium") == ["ps5"]
     assert words(said("Außenspiegel links").title, "side") == ["links"]

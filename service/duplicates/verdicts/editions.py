@@ -102,7 +102,7 @@ _REWRITTEN = tuple(
         (r"\bblu-?ray\b", "bluray"),
         (r"\bopen box\b", "used"),
         (r"(?<=[a-z])['\u2019]s\b", "s"),
-        (r"(?<=\d)(xx?l)\b", r" \1"),
+        (r"(?<=\d\d)(xx?l)\b", r" \1"),  # of a cartridge; 2XL is the size of a shirt
     )
 )
 """What is written in several ways, and the one way in which it is compared."""

@@ -103,13 +103,13 @@ def quantities_in(text: str) -> Iterator[tuple[str, float, str, int]]:
         if unit == "g" and plain in _GENERATIONS:
             continue
         dimension, factor = _CLOSE[unit.replace(" ", "")]
-        number = float(whole) + int(over) / max(1, int(under)) if whole else _number(plain)
-        if number > 0:
+        number = factor * (float(whole) + int(over) / max(1, int(under)) if whole else _number(plain))
+        if 0 < number < math.inf:  # beyond either, as of hundreds of digits, is no number
             known[match.start()] = dimension, factor
-            yield dimension, number * factor, match.group(), match.start()
+            yield dimension, number, match.group(), match.start()
     for match in _OF.finditer(text):
-        if (many := int(match.group(1))) > 0:
-            yield "pack", float(many), match.group(), match.start()
+        if 0 < (many := float(match.group(1))) < math.inf:
+            yield "pack", many, match.group(), match.start()
     if known:
         yield from _times(text, known)
 
@@ -118,12 +118,12 @@ def _times(text: str, known: dict[int, tuple[str, float]]) -> Iterator[tuple[str
     """Yield what stands before an x and a quantity; known: dimension and factor of those by where they begin."""
     for match in reversed(list(_TIMES.finditer(text))):
         dimension, factor = known.get(match.end(), ("", 0.0))
-        number = _number(match.group(1))
-        if not dimension or not number:
+        number = _number(match.group(1)) * (factor if dimension == "length" else 1)
+        if not dimension or not 0 < number < math.inf:
             continue
         if dimension == "length":
             known[match.start()] = dimension, factor
-            yield dimension, number * factor, match.group().rstrip(), match.start()
+            yield dimension, number, match.group().rstrip(), match.start()
         elif match.group(1).isdigit():
             yield "pack", number, match.group().rstrip(), match.start()
 

@@ -147,6 +147,7 @@ def _read(marks: Told, text: str, shown: str) -> list[tuple[int, int, str]]:
 
     Return where quantities begin and end, and what they are in one way of writing, in order.
     """
+    shown = shown if len(shown) == len(text) else text  # a Turkish İ is two signs in small letters
     for number in gtins_in(text):
         marks.setdefault(mark(NUMBER_OF["gtin"], _wide(int(number))), number.lstrip("0"))
     models = [model for _, model in zip(range(MODELS), models_in(text), strict=False)]
