@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,14 @@ import pytest
 from indexer.errors import RecordError
 from indexer.live import Live, open_index
 from indexer.normalize import normalize, text_of
-from indexer.product import Product
-from service.duplicates.verdicts.comparison import COLUMN, FEATURES
+from indexer.product import Product, content_hash
+from service.duplicates.verdicts.comparison import COLUMN, FEATURES, Comparison, Side
 from service.duplicates.verdicts.decider import CERTAIN, FACT, Decider, Head, shipped
 from service.duplicates.verdicts.forest import FEW, Forest, side_by_side
 from service.duplicates.verdicts.judging import Judging
 from service.duplicates.verdicts.surroundings import KEPT, TIE, rivals
 from service.duplicates.verdicts.training import calibrated, retrained
+from service.duplicates.verdicts.traits import COLUMN_BITS, Traits, told
 from service.duplicates.verdicts.verdict import DIFFERENT, IDENTICAL, SAME, SAME_PICTURE, VARIANT, Verdict
 
 STUMP = [
@@ -82,6 +84,17 @@ def test_decider_as_text() -> None:
     for changed in ({"format": 9}, {"features": ["text"]}, {"same": None}):
         with pytest.raises(ValueError, match=r"train it again|lacks"):
             Decider.from_json(json.dumps({**said, **changed}))
+
+
+def test_either_side_may_be_left() -> None:
+    """Two products are compared alike from both sides, also where one says a spec twice."""
+    twice = Product("p", "Mug blue 300 ml", specs=(("colour", "blue"), ("colour", "red"), ("use", "tea")))
+    some = Traits.of([told(each, content_hash(each)) for each in (twice, replace(twice, specs=twice.specs[:1]))])
+    one, other = (Side(some, np.array([row])) for row in (0, 1))
+    compare, near = Comparison(np.ones(2**COLUMN_BITS, np.float32)), np.full((1, 3), np.nan, np.float32)
+    features = compare.features(one, other, near)
+    assert [1, 1] == features[0, [COLUMN["specs_common"], COLUMN["specs_equal"]]].tolist()
+    assert np.array_equal(features, compare.features(other, one, near), equal_nan=True)
 
 
 def test_rules() -> None:

@@ -163,6 +163,8 @@ def test_pairs_are_decided_about_on_the_command_line(own_index: Path) -> None:
     (listed,) = json.loads(said(own_index, "decisions", "--json", "--limit", "1"))
     assert (listed["number"], listed["undoes"]) == (3, 2)
     assert "nothing is decided yet" in said(own_index, "decisions", "--kind", "tags")
+    beyond = CliRunner().invoke(aisle, ["duplicates", "undo", str(2**63), "--index", str(own_index)])
+    assert (beyond.exit_code, "is not in the range" in beyond.output) == (2, True)
 
 
 def test_options_before_a_command_that_does_not_see_them_are_refused(own_index: Path) -> None:

@@ -34,7 +34,7 @@ def decisions(kind: str | None, limit: int, index: Path, *, as_json: bool) -> No
 
 
 @click.command()
-@click.argument("number", type=click.IntRange(min=1))
+@click.argument("number", type=click.IntRange(1, 2**53))
 @author_option
 @index_option
 def undo(number: int, author: str, index: Path) -> None:

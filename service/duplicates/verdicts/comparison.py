@@ -23,6 +23,7 @@ from service.duplicates.verdicts.traits import (
     NUMBER_OF,
     SPEC,
     SPEC_BITS,
+    SPECS,
     TOKEN,
     Traits,
 )
@@ -239,8 +240,10 @@ def _models(made: Floats, titles: _Counts, ways: tuple[_Counts, _Counts]) -> Non
 
 def _specs(made: Floats, left: Side, right: Side, everything: _Counts) -> None:
     ours, theirs = _only(left.traits.everything, left.rows, SPEC), _only(right.traits.everything, right.rows, SPEC)
-    hit = found(ours, theirs, SPEC_BITS)
-    common = np.bincount(ours[1][hit].astype(np.int64), minlength=len(made))
+    common = np.full(len(made), SPECS)
+    for here, other in ((ours, theirs), (theirs, ours)):  # a name may be there twice on one side
+        hit = found(here, other, SPEC_BITS)
+        common = np.minimum(common, np.bincount(here[1][hit].astype(np.int64), minlength=len(made)))
     made[:, COLUMN["specs_common"]] = np.minimum(common, 8)
     made[:, COLUMN["specs_equal"]] = np.where(common > 0, everything.shared[:, SPEC] / np.maximum(common, 1), np.nan)
 
