@@ -15,6 +15,7 @@ from indexer.normalize import normalize, text_of
 from indexer.product import Product, content_hash
 from service.duplicates.verdicts.comparison import COLUMN, FEATURES, Comparison, Side
 from service.duplicates.verdicts.decider import CERTAIN, FACT, Decider, Head, shipped
+from service.duplicates.verdicts.evidence import evidence
 from service.duplicates.verdicts.forest import FEW, Forest, side_by_side
 from service.duplicates.verdicts.judging import Judging
 from service.duplicates.verdicts.surroundings import KEPT, TIE, rivals
@@ -234,3 +235,13 @@ def test_few_rows_score_as_many_do() -> None:
     few = np.concatenate([forest.scores(rows[start : start + FEW]) for start in range(0, len(rows), FEW)])
     assert many.tobytes() == few.tobytes()
     assert forest.scores(rows[:0]).shape == (0,)
+
+
+def test_words_of_one_title_alone_are_told() -> None:
+    """Which of two flavours is said by which title; what is told as a colour or an edition is not told again."""
+    nothing = np.full(len(FEATURES), np.nan, np.float32)
+    nut, fig, red = (
+        told(Product("p", title), "0" * 16) for title in ("Nut bar 40 g blue", "Fig bar 40 g red", "Nut bar red")
+    )
+    assert "only one title says nut, the other fig" in evidence(nut, fig, nothing, equal=False)
+    assert evidence(nut, red, nothing, equal=False) == ("colour differs: blue and red",)

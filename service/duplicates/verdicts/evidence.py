@@ -13,12 +13,12 @@ from indexer.images.lookalikes import BITS
 from service.duplicates.verdicts.comparison import COLUMN, VARIED
 from service.duplicates.verdicts.editions import ACCESSORY, AUDIENCE, EDITION, MEDIUM, SIDE
 from service.duplicates.verdicts.marks import VALUE_BITS
-from service.duplicates.verdicts.traits import NUMBER_OF, Said, Told
+from service.duplicates.verdicts.traits import NUMBER_OF, TOKEN, Said, Told
 from service.duplicates.verdicts.verdict import PICTURE_BITS
 
 MOST = 8
 """Pieces of evidence that are told of a pair."""
-_WORDS = 3
+_LISTED = 3
 """Values of one attribute that are told."""
 _NAMED = frozenset(["colour", "size", AUDIENCE, SIDE, MEDIUM])
 """Attributes whose values do not say by themselves what they are."""
@@ -30,7 +30,7 @@ Piece = tuple[float, str]
 def evidence(left: Said, right: Said, features: npt.NDArray[np.float32], *, equal: bool) -> tuple[str, ...]:
     """Return what speaks for or against two products being the same; features: float32 (FEATURES,) of the pair."""
     pieces = [(100.0, "equal content")] if equal else []
-    for some in (_identifiers, _attributes):
+    for some in (_identifiers, _attributes, _words):
         pieces += some(left, right)
     pieces += _measures(left, right, features)
     return tuple(text for _, text in sorted(pieces, key=lambda piece: -piece[0])[:MOST])
@@ -79,6 +79,26 @@ def _attributes(left: Said, right: Said) -> Iterator[Piece]:
         yield 5.0, _differs("brand", ours, theirs)
 
 
+def _words(left: Said, right: Said) -> Iterator[Piece]:
+    """Yield the plain words that only one title has, unless they are told of as a colour, an edition or the like."""
+    attributes = [{number >> VALUE_BITS for number in side.title} for side in (left, right)]
+    telling = (attributes[0] & attributes[1]) - {TOKEN} | {NUMBER_OF[EDITION], NUMBER_OF[ACCESSORY]}
+    told = {word for side in (left, right) for number, word in side.title.items() if number >> VALUE_BITS in telling}
+    ours, theirs = (_of(side.title, "token") for side in (left, right))
+    apart = [
+        _listed(word for word in _alone(*pair).values() if _plain(word) and word not in told)
+        for pair in ((ours, theirs), (theirs, ours))
+    ]
+    if all(apart):
+        yield 5.2, f"only one title says {apart[0]}, the other {apart[1]}"
+    elif any(apart):
+        yield 2.8, f"only one title says {apart[0] or apart[1]}"
+
+
+def _plain(word: str) -> bool:
+    return len(word) > 1 and word.isalpha()
+
+
 def _numbers(left: Said, right: Said) -> Iterator[Piece]:
     ours, theirs = ({**_of(side.title, "number"), **_of(side.title, "short")} for side in (left, right))
     apart = _alone(ours, theirs), _alone(theirs, ours)
@@ -122,4 +142,4 @@ def _shared(ours: Told, theirs: Told) -> list[str]:
 
 
 def _listed(words: Iterable[str]) -> str:
-    return ", ".join(islice(words, _WORDS))
+    return ", ".join(islice(words, _LISTED))
