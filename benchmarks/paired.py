@@ -33,7 +33,7 @@ from service.duplicates.verdicts.colours import colours_in
 from service.duplicates.verdicts.comparison import COLUMN, VARIED
 from service.duplicates.verdicts.judging import Judging
 from service.duplicates.verdicts.quantities import quantities_in
-from service.duplicates.verdicts.traits import told
+from service.duplicates.verdicts.reading import told
 from service.engine import Engine
 from service.rebuild import build
 from service.settings import ServiceSettings

@@ -29,10 +29,11 @@ from benchmarks.paired import CONTRASTS, RELISTED, Pairs, keys_of, opened, sets
 from benchmarks.teaching import default, taught
 from indexer.space import TEXT
 from service.duplicates.lookup import ORDER
+from service.duplicates.verdicts.attributes import NUMBER_OF
 from service.duplicates.verdicts.comparison import FEATURES
 from service.duplicates.verdicts.decider import SHIPPED, Decider
 from service.duplicates.verdicts.judging import Judging
-from service.duplicates.verdicts.traits import NUMBER_OF, Traits
+from service.duplicates.verdicts.traits import Traits
 from service.duplicates.verdicts.verdict import IDENTICAL, SAME, VARIANT
 
 Floats = npt.NDArray[np.float32]

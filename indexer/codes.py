@@ -3,7 +3,7 @@
 A GTIN (EAN, UPC, ISBN) names one article in the world when its check digit is right. A maker's number (MPN, model) does
 among the articles of one brand; titles often carry it, as a word of letters and digits that is no quantity. Read from
 facts, from specs with such names, and from the text. Duplicates are looked up by them; when two are compared, more is
-taken for such a number (`service/duplicates/verdicts/traits.py`).
+taken for such a number (`service/duplicates/verdicts/reading.py`).
 """
 
 from __future__ import annotations

@@ -13,14 +13,16 @@ from indexer.errors import RecordError
 from indexer.live import Live, open_index
 from indexer.normalize import normalize, text_of
 from indexer.product import Product, content_hash
+from service.duplicates.verdicts.attributes import COLUMN_BITS
 from service.duplicates.verdicts.comparison import COLUMN, FEATURES, Comparison, Side
 from service.duplicates.verdicts.decider import CERTAIN, FACT, Decider, Head, shipped
 from service.duplicates.verdicts.evidence import evidence
 from service.duplicates.verdicts.forest import FEW, Forest, side_by_side
 from service.duplicates.verdicts.judging import Judging
+from service.duplicates.verdicts.reading import told
 from service.duplicates.verdicts.surroundings import KEPT, TIE, rivals
 from service.duplicates.verdicts.training import calibrated, retrained
-from service.duplicates.verdicts.traits import COLUMN_BITS, Traits, told
+from service.duplicates.verdicts.traits import Traits
 from service.duplicates.verdicts.verdict import DIFFERENT, IDENTICAL, SAME, SAME_PICTURE, VARIANT, Verdict
 
 STUMP = [

@@ -6,12 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.product import Product, content_hash
+from service.duplicates.verdicts.attributes import NUMBER_OF
 from service.duplicates.verdicts.colours import colours_in, shades_in
 from service.duplicates.verdicts.marks import VALUE_BITS, Marks, found
 from service.duplicates.verdicts.models import models_in
 from service.duplicates.verdicts.quantities import quantities_in, size_class
+from service.duplicates.verdicts.reading import Said, told
 from service.duplicates.verdicts.sizes import size, sizes_in
-from service.duplicates.verdicts.traits import NUMBER_OF, Said, Traits, told
+from service.duplicates.verdicts.traits import Traits
 
 
 def said(title: str, *specs: tuple[str, str], brand: str = "", facts: tuple[tuple[str, str], ...] = ()) -> Said:

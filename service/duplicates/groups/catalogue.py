@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.space.features import mixed
+from service.duplicates.verdicts.attributes import NUMBER_OF
 from service.duplicates.verdicts.marks import Marks
-from service.duplicates.verdicts.traits import NUMBER_OF, Traits
+from service.duplicates.verdicts.traits import Traits
 
 Keys = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int64]

@@ -14,19 +14,12 @@ import numpy as np
 import numpy.typing as npt
 from rapidfuzz import fuzz, process
 
+from service.duplicates.verdicts.attributes import ATTRIBUTES, COLUMN_BITS, NUMBER_OF, SPEC, SPEC_BITS, TOKEN
 from service.duplicates.verdicts.editions import ACCESSORY, AUDIENCE, EDITION, MEDIUM, SIDE
 from service.duplicates.verdicts.marks import VALUE_BITS, Marks, Rows, Values, found
 from service.duplicates.verdicts.quantities import DIMENSIONS
-from service.duplicates.verdicts.traits import (
-    ATTRIBUTES,
-    COLUMN_BITS,
-    NUMBER_OF,
-    SPEC,
-    SPEC_BITS,
-    SPECS,
-    TOKEN,
-    Traits,
-)
+from service.duplicates.verdicts.reading import SPECS
+from service.duplicates.verdicts.traits import Traits
 
 Floats = npt.NDArray[np.float32]
 Hits = npt.NDArray[np.bool_]

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.images.lookalikes import BITS
+from service.duplicates.verdicts.attributes import NUMBER_OF, TOKEN
 from service.duplicates.verdicts.comparison import COLUMN, VARIED
 from service.duplicates.verdicts.editions import ACCESSORY, AUDIENCE, EDITION, MEDIUM, SIDE
 from service.duplicates.verdicts.marks import VALUE_BITS
-from service.duplicates.verdicts.traits import NUMBER_OF, TOKEN, Said, Told
+from service.duplicates.verdicts.reading import Said, Told
 from service.duplicates.verdicts.verdict import PICTURE_BITS
 
 MOST = 8

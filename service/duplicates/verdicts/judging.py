@@ -17,9 +17,10 @@ from indexer.vectors import Keys
 from service.duplicates.verdicts.comparison import COLUMN, FEATURES, RIVAL, Comparison, Side
 from service.duplicates.verdicts.decider import FACT, Decided, Decider, shipped, sigmoid
 from service.duplicates.verdicts.evidence import evidence
+from service.duplicates.verdicts.reading import Said, told
 from service.duplicates.verdicts.stock import Stock
 from service.duplicates.verdicts.surroundings import Near, Surroundings, cosines, rivals
-from service.duplicates.verdicts.traits import Said, Traits, told
+from service.duplicates.verdicts.traits import Traits
 from service.duplicates.verdicts.verdict import Floats, Judgements
 
 BATCH = 8_192

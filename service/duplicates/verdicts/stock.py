@@ -11,7 +11,8 @@ import numpy.typing as npt
 from indexer.store.records import Records, Stored
 from indexer.vectors import Keys
 from service.duplicates.verdicts.comparison import Side
-from service.duplicates.verdicts.traits import Said, Traits, told
+from service.duplicates.verdicts.reading import Said, told
+from service.duplicates.verdicts.traits import Traits
 
 REMEMBERED = 4_096
 """Products whose traits are remembered between look-ups, about 5 KB each."""
