@@ -17,7 +17,7 @@ from indexer.errors import SettingError
 from indexer.live import Live
 from service.console.table import Cells, Write, check_output, inert, open_table
 from service.console.words import counted, fact
-from service.duplicates.given import Line
+from service.duplicates.given import DECIMALS, Line
 from service.duplicates.groups.scan import Scanned, chunks
 from service.duplicates.groups.survivor import survivor
 from service.duplicates.standing.naming import FAMILY, GROUP
@@ -60,7 +60,7 @@ def write_pairs(found: Scanned, live: Live, out: Path, least: float, tell: Calla
                     "left_id": left[row],
                     "right_id": right[row],
                     "verdict": VERDICTS[pairs.verdicts[row]],
-                    "probability": round(float(pairs.probability[row]), 6),
+                    "probability": round(float(pairs.probability[row]), DECIMALS),
                     "group_id": group_name(int(one[row])) if one[row] == other[row] else "",
                     "evidence": "; ".join(evidence[row]),
                 }

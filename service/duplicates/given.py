@@ -26,6 +26,8 @@ from service.formulas import restored
 
 IDS = ("left_id", "right_id")
 UNKNOWN = -1
+DECIMALS = 4
+"""Of a probability in a table: with more, small ones would be written with an exponent."""
 SAMPLE = 1_000
 """Rows that the columns of a file without a header are taken from."""
 
@@ -121,8 +123,8 @@ class _Told:
         for row, record in enumerate(some):
             if row in place:
                 number = place[row]
-                verdict, probability = VERDICTS[pairs.verdicts[number]], round(float(pairs.probability[number]), 6)
-                yield Line(record.fields, verdict, probability, int(group[row]), told[number])
+                verdict, probability = VERDICTS[pairs.verdicts[number]], float(pairs.probability[number])
+                yield Line(record.fields, verdict, round(probability, DECIMALS), int(group[row]), told[number])
             elif both[row]:
                 yield Line(record.fields, VERDICTS[0], 1.0, int(group[row]), ("both are the same product",))
             else:
