@@ -131,10 +131,11 @@ class Soak:
         while status == 202:
             time.sleep(0.2)
             _, facts = line.ask(service, "facts", "GET", "/v1/index")
-            said, builder = facts["rebuild"], facts["builder"]
-            if doomed and builder and time.perf_counter() > begun + self.drawn.uniform(0, 8):
+            said = facts["rebuild"]
+            pid = (facts["builder"] or {}).get("pid", 0)  # 0 where it has not yet said, which would kill all of us
+            if doomed and pid and time.perf_counter() > begun + self.drawn.uniform(0, 8):
                 with suppress(ProcessLookupError):
-                    os.kill(builder["pid"], signal.SIGKILL)
+                    os.kill(pid, signal.SIGKILL)
                 self.tally.count("killed_rebuilds")
                 return None
             if said["state"] != "running":
