@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from benchmarks.relistings import slip
 from indexer.product import Product
 from service.duplicates.verdicts.colours import colours_in
 from service.duplicates.verdicts.quantities import quantities_in
@@ -157,8 +158,7 @@ def _noisy(title: str, brand: str, chance: Chance) -> str:
 def _slip(word: str, chance: Chance) -> str:
     if len(word) < 5 or any(map(str.isdigit, word)):
         return word
-    at = chance.randrange(1, len(word) - 1)
-    return word[:at] + word[at + 1] + word[at] + word[at + 2 :] if chance.random() < 0.5 else word[:at] + word[at + 1 :]
+    return slip(word, chance)
 
 
 def _inserted(title: str, word: str, chance: Chance) -> str:

@@ -34,6 +34,7 @@ from service.duplicates.verdicts.comparison import COLUMN, VARIED
 from service.duplicates.verdicts.judging import Judging
 from service.duplicates.verdicts.quantities import quantities_in
 from service.duplicates.verdicts.reading import told
+from service.duplicates.verdicts.traits import Traits
 from service.engine import Engine
 from service.rebuild import build
 from service.settings import ServiceSettings
@@ -163,9 +164,9 @@ def contrasted() -> Pairs:
         stored = engine.live.records.products(np.flatnonzero(engine.live.labels.known).tolist())
         pairs = contrasts(stored)
         products = normalize_many([side for pair in pairs for side in (pair.left, pair.right)])
-        said = [told(product, content_hash(product)) for product in products]
+        traits = Traits.of([told(product, content_hash(product)) for product in products])
         left = np.arange(0, len(products), 2)
-        features, equal = judging_of(engine.live).compared_among(said, engine.encode(products), left, left + 1)
+        features, equal = judging_of(engine.live).compared_among(traits, engine.encode(products), left, left + 1)
     names = [pair.left.id.split()[0] for pair in pairs]
     part = np.array([_half(each) for each in names])
     same, variant = np.array([pair.same for pair in pairs]), np.array([pair.variant for pair in pairs])

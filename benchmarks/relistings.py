@@ -64,7 +64,7 @@ def _retitled(title: str, brand: str, chance: random.Random) -> str:
     words = head.split()
     if chance.random() < 0.3:
         at = chance.randrange(len(words))
-        words[at] = _slip(words[at], chance)
+        words[at] = slip(words[at], chance)
     if chance.random() < 0.3 and brand:
         words.insert(0, brand)
     if chance.random() < 0.5:
@@ -73,7 +73,7 @@ def _retitled(title: str, brand: str, chance: random.Random) -> str:
     return chance.choice((made, made.upper(), made.lower()))
 
 
-def _slip(word: str, chance: random.Random) -> str:
+def slip(word: str, chance: random.Random) -> str:
     """Return a word with two letters swapped, or one left out."""
     if len(word) < 4:
         return word

@@ -5,6 +5,7 @@ Groups are brought to the journal's end before they are shown, so that a change 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -14,6 +15,7 @@ from starlette.responses import Response
 from indexer.product import ID_CHARS
 from indexer.store.findings import Reached
 from indexer.store.twins import DUPLICATES, Kind
+from service.audit.deciding import Settled
 from service.duplicates.standing.deciding import Verb, Verdict, decide, decide_pair
 from service.duplicates.standing.listing import Group, Listed, group_of, page
 from service.duplicates.verdicts.verdict import Verdict as PairVerdict
@@ -24,9 +26,10 @@ from service.rest.cursors import cursor_of, place_of
 from service.rest.decisions import DecisionShown
 from service.rest.images import Body
 from service.rest.keys import ONCE
-from service.rest.once import decided_once
+from service.rest.once import Receipted, decided_once
 from service.rest.parameters import Key
 from service.rest.taxonomies import Author
+from service.serving import Serving
 
 router = APIRouter(prefix="/v1", route_class=BodyRoute)
 
@@ -161,28 +164,14 @@ def decide_group(request: Request, body: GroupDecisionBody, group_id: GroupId, k
     """Merge a group, say that its products are different, the same or variants; all of it can be taken back."""
     _reached(request)
     verdict = Verdict(body.action, body.ids, body.survivor, body.fill)
-    answer = decided_once(
-        request,
-        key,
-        lambda served: decide(served, group_id, verdict, body.author),
-        lambda settled: settled.decided.told(),
-    )
-    _reached(request)
-    return answer
+    return _decided(request, key, lambda served: decide(served, group_id, verdict, body.author))
 
 
 @router.post("/duplicates:decide", response_model=DecisionShown, responses=refusals(*BODY, 404, 409, 507) | ONCE)
 def decide_two(request: Request, body: PairDecisionBody, key: Key = None) -> Response:
     """Say that two products are different, the same or variants, or merge them; all of it can be taken back."""
     verdict = Verdict(body.action, body.ids, body.survivor, body.fill)
-    answer = decided_once(
-        request,
-        key,
-        lambda served: decide_pair(served, verdict, body.author),
-        lambda settled: settled.decided.told(),
-    )
-    _reached(request)
-    return answer
+    return _decided(request, key, lambda served: decide_pair(served, verdict, body.author))
 
 
 @router.post("/duplicates:scan", response_model=DuplicateScan, status_code=202, responses=refusals(*BODY))
@@ -236,6 +225,13 @@ def _product_shown(listed: Listed) -> dict[str, Any]:
         "survivor": listed.survivor,
         "reasons": list(listed.reasons),
     }
+
+
+def _decided(request: Request, key: str | None, decide: Callable[[Serving | Receipted], Settled]) -> Response:
+    """Answer with a decision as it is recorded, once groups are as it leaves them."""
+    answer = decided_once(request, key, decide, lambda settled: settled.decided.told())
+    _reached(request)
+    return answer
 
 
 def _reached(request: Request) -> Reached | None:

@@ -118,7 +118,7 @@ class Decider:
         misused = _misused(features)
         score[misused] = np.minimum(score[misused], MISUSED)
         same, but_for = sigmoid(score + _shifts(features, VARYING)), sigmoid(score)
-        same = np.where(_one_article(features), np.maximum(same, ONE_ARTICLE), same)
+        same = np.where(_one_article(features) & ~misused, np.maximum(same, ONE_ARTICLE), same)
         share = np.maximum(self.variant.probabilities(features), FAMILY_SHARE * _families(features))
         variant = np.maximum((1 - same) * share, but_for - same)
         variant = np.where(_other_maker(features), 0, variant)
@@ -175,7 +175,7 @@ def _shifts(features: Floats, by: Mapping[str, tuple[float, float]]) -> Floats:
 def _one_article(features: Floats) -> npt.NDArray[np.bool_]:
     """Return which pairs have one GTIN while nothing that names an article or varies is contradicted: bool (n,)."""
     against = np.any(features[:, [COLUMN[name] for name in ("mpn", "brand", *VARYING)]] == -1, axis=1)
-    made: npt.NDArray[np.bool_] = (features[:, COLUMN["gtin"]] == 1) & ~against & ~_misused(features)
+    made: npt.NDArray[np.bool_] = (features[:, COLUMN["gtin"]] == 1) & ~against
     return made
 
 

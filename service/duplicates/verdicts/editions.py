@@ -80,17 +80,17 @@ _MEDIA = {
     "mac": "mac macos macintosh osx",
     **{word: word for word in ("ps2", "ps3", "ps4", "ps5", "xbox", "wii", "linux")},
 }
-_TERMS: dict[str, tuple[tuple[str, str], ...]] = {}
-for _attribute, _values in (
-    (EDITION, _EDITIONS),
-    (ACCESSORY, _ACCESSORIES),
-    (AUDIENCE, _AUDIENCES),
-    (SIDE, _SIDES),
-    (MEDIUM, _MEDIA),
-):
-    for _value, _words in _values.items():
-        for _word in _words.split():
-            _TERMS[_word] = (*_TERMS.get(_word, ()), (_attribute, _value))
+_TERMS = [
+    (attribute, {word: value for value, words in values.items() for word in words.split()})
+    for attribute, values in (
+        (EDITION, _EDITIONS),
+        (ACCESSORY, _ACCESSORIES),
+        (AUDIENCE, _AUDIENCES),
+        (SIDE, _SIDES),
+        (MEDIUM, _MEDIA),
+    )
+]
+"""Attribute, and by word what it says of that; `kids` says two things."""
 
 _REWRITTEN = tuple(
     (re.compile(pattern, re.IGNORECASE), word)
@@ -119,8 +119,9 @@ def terms_in(words: list[str]) -> Iterator[tuple[str, str, str]]:
     """Yield attribute, value and word for each of the words, in small letters, that says such a thing."""
     before = ""
     for word in words:
-        for attribute, value in _TERMS.get(word, ()):
-            yield attribute, value, word
+        for attribute, said in _TERMS:
+            if value := said.get(word):
+                yield attribute, value, word
         if word in {"xl", "xxl"} and before[-1:].isdigit():  # of a cartridge, and of no shirt
             yield EDITION, word, word
         before = word

@@ -60,12 +60,12 @@ def _attributes(left: Said, right: Said) -> Iterator[Piece]:
         ours, theirs = _of(left.title, name), _of(right.title, name)
         if not (ours and theirs):
             ours, theirs = _of(left.everything, name), _of(right.everything, name)
-        what = name if name in _NAMED else ""
+        what = f"{name} " if name in _NAMED else ""
         apart = _alone(ours, theirs), _alone(theirs, ours)
         if all(apart):
             yield 9.0, _differs(name, *apart)
         elif shared := _shared(ours, theirs):
-            yield 2.0, f"same {what} {_listed(shared)}".replace("  ", " ")
+            yield 2.0, f"same {what}{_listed(shared)}"
         elif name == "pack" and (ours or theirs):
             yield 8.0, f"only one says {_listed((ours or theirs).values())}"
     for name in (EDITION, ACCESSORY):

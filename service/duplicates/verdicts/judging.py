@@ -129,18 +129,19 @@ class Judging:
         asked: as for `asked`.
         """
         said = [told(product, content_hash(product)) for product in products]
+        traits = Traits.of(said)
 
         def tell(rows: Sequence[int]) -> list[tuple[str, ...]]:
             ours, theirs = left[list(rows)], right[list(rows)]
-            features, equal = self.compared_among(said, asked, ours, theirs)
+            features, equal = self.compared_among(traits, asked, ours, theirs)
             one, other = ([said[row] for row in side.tolist()] for side in (ours, theirs))
             return _worded(one, other, features, equal)
 
-        return _judgements([self.decider.decide(*self.compared_among(said, asked, left, right))], tell)
+        return _judgements([self.decider.decide(*self.compared_among(traits, asked, left, right))], tell)
 
-    def compared_among(self, said: Sequence[Said], asked: Projected, left: Keys, right: Keys) -> Compared:
-        """Return the features of pairs of products, as `compared` does; said: what they say. Nobody has rivals."""
-        traits, raw, words = Traits.of(said), np.asarray(asked.raw), asked.words
+    def compared_among(self, traits: Traits, asked: Projected, left: Keys, right: Keys) -> Compared:
+        """Return the features of pairs of products, as `compared` does; traits: theirs. Nobody has rivals."""
+        raw, words = np.asarray(asked.raw), asked.words
         made = [(np.zeros((0, len(FEATURES)), np.float32), np.zeros(0, bool))]
         for start in range(0, len(left), BATCH):
             ours, theirs = left[start : start + BATCH], right[start : start + BATCH]

@@ -68,8 +68,9 @@ def told(product: Product, content: str) -> Said:
     """Return what a normalised product says. content: its content hash; who says nothing is equal to nobody."""
     said = Said()
     title = rewritten(product.title[:TITLE_CHARS])
-    said.codes = " ".join(dict.fromkeys(models_in(title.lower())))
-    said.name = " ".join(_read_title(said.title, title.lower(), title))
+    small = title.lower()
+    said.codes = " ".join(dict.fromkeys(models_in(small)))
+    said.name = " ".join(_read_title(said.title, small, title))
     said.everything = {number: word for number, word in said.title.items() if number >> VALUE_BITS != TOKEN}
     said.title = {number: word for number, word in said.title.items() if number >> VALUE_BITS != NUMBER_OF["gtin"]}
     _read_rest(said.everything, product)
