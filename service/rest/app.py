@@ -36,8 +36,8 @@ from service.rest import (
     taxonomies,
     thumbnails,
 )
+from service.rest.desk.pages import desk_router, static_files
 from service.rest.edge import Edge
-from service.rest.pages import page_router, static_files
 from service.rest.problems import problem_response
 from service.rest.schemas import CategorizeBatch, DeleteItem, PatchItem, ProductsBatch, PutItem
 from service.rest.uploads import Looking
@@ -103,7 +103,7 @@ def create_app(settings: ServiceSettings, serving: Serving | None = None) -> Fas
     app.include_router(audit.router)
     app.include_router(audit_decisions.router)
     app.include_router(thumbnails.router)
-    app.include_router(page_router())
+    app.include_router(desk_router())
     app.mount("/static", static_files(), name="static")
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # the way FastAPI documents for changing it
     return app

@@ -1,55 +1,20 @@
-// The first page: sends what is in the form, photos too, to POST /v1/categorize and shows the answer.
-// Whatever comes from outside becomes text nodes only, so nothing a supplier writes is ever markup here.
-"use strict";
+// Try: sends what is in the form, photos too, to POST /v1/categorize and shows the answer.
+import { bar, block, button, el, find, listed, path, percent, row, thumbnail } from "./dom.js";
+import { say } from "./notices.js";
+import { Trouble, get, send, trouble } from "./rest.js";
 
-const form = document.getElementById("ask");
-const result = document.getElementById("result");
-const status = document.getElementById("status");
-const send = document.getElementById("send");
-const picker = document.getElementById("photos");
-const previews = document.getElementById("previews");
+const form = find("ask");
+const result = find("result");
+const picker = find("photos");
 const FIELDS = ["title", "description", "brand", "specs"];
 const EXAMPLES = 5;
 const VERDICTS = { auto: "Sure", suggest: "Suggestion", abstain: "Not sure" };
+const BADGES = { auto: "good", suggest: "warm", abstain: "" };
+const SOURCES = { text: "its text says so", neighbours: "its neighbours have it", both: "its text and its neighbours" };
 
 let photos = []; // the files to send, in order
 let example = null; // the stored product that was clicked, as long as its fields are untouched
 let asking = null; // the request under way
-
-/** Make an element: el("li", "class", "text", child, ...). */
-function el(tag, name, ...children) {
-  const made = document.createElement(tag);
-  if (name) made.className = name;
-  made.append(...children.filter((child) => child !== null && child !== ""));
-  return made;
-}
-
-const percent = (share) => {
-  const value = share * 100;
-  if (value > 99 && value < 100) return "> 99%";
-  return value > 0 && value < 1 ? "< 1%" : `${Math.round(value)}%`;
-};
-
-function bar(share) {
-  const made = el("div", "bar");
-  made.setAttribute("aria-hidden", "true"); // the number stands beside it
-  made.style.setProperty("--share", Math.min(1, Math.max(0, share)));
-  return made;
-}
-
-function row(tag, name, label, share) {
-  return el(tag, `row ${name}`, label, el("span", "share", percent(share)), bar(share));
-}
-
-/** "A > B > C" with everything but the last name set back. */
-function path(text) {
-  const cut = text.lastIndexOf(" > ");
-  return cut < 0 ? el("span", "", text) : el("span", "", el("span", "above", text.slice(0, cut + 3)), text.slice(cut + 3));
-}
-
-function block(title, ...children) {
-  return el("div", "", el("h3", "", title), ...children);
-}
 
 function verdict(answer) {
   const depth = answer.category ? answer.category.path.split(" > ").length : 0;
@@ -59,7 +24,7 @@ function verdict(answer) {
   });
   return el(
     "div", answer.decision,
-    el("div", "verdict", el("span", "badge", VERDICTS[answer.decision]), el("p", "", answer.reason)),
+    el("div", "verdict", el("span", `badge ${BADGES[answer.decision]}`, VERDICTS[answer.decision]), el("p", "", answer.reason)),
     levels.length ? el("ol", "levels", ...levels) : null,
     otherwise(answer.without_image),
     note(),
@@ -79,21 +44,10 @@ function note() {
   return el("p", "note", `${example.id} is in the catalogue and was asked about without its own vote. ${label}`);
 }
 
-/** The square before a neighbour: its picture, or room for one where others have one. */
-function thumbnail(each) {
-  if (!each.picture) return el("span", "thumbnail");
-  const made = el("img", "thumbnail");
-  Object.assign(made, { loading: "lazy", width: 56, height: 56, alt: `Photo of ${each.title || each.id}` });
-  made.src = `/v1/pictures/${each.picture}/thumbnail`;
-  return made;
-}
-
 function neighbours(all) {
   const pictured = all.some((each) => each.picture);
   return el("ol", pictured ? "neighbours pictured" : "neighbours", ...all.map((each) => neighbour(each, pictured)));
 }
-
-const listed = (words) => new Intl.ListFormat("en-GB").format(words);
 
 function neighbour(each, pictured) {
   const much = el(
@@ -109,7 +63,7 @@ function neighbour(each, pictured) {
       each.brought_by?.length ? ` · found by ${listed(each.brought_by)}` : "",
     ),
   );
-  return el("li", each.weight > 0 ? "" : "none", pictured ? thumbnail(each) : null, what, much);
+  return el("li", each.weight > 0 ? "" : "none", pictured ? thumbnail(each.picture, each.title || each.id) : null, what, much);
 }
 
 /** What became of the photos that were sent, where anything is to be said of them. */
@@ -126,7 +80,14 @@ function basis(used) {
 }
 
 function duplicate(each) {
-  return el("li", "", el("b", "", each.id), ` ${each.verdict}, ${percent(each.probability)}: ${each.evidence.join(", ")}`);
+  return el(
+    "li", "", el("b", "", each.id), ` ${each.verdict}, ${percent(each.probability)} the same product`,
+    el("span", "evidence", each.evidence.join(" · ")),
+  );
+}
+
+function tag(each) {
+  return el("li", "", each.tag, el("span", "", `${percent(each.score)} · ${SOURCES[each.source]}`));
 }
 
 function show(answer) {
@@ -138,8 +99,7 @@ function show(answer) {
     seen.push(block("Already in the catalogue?", el("ul", "duplicates", ...answer.duplicates.map(duplicate))));
   }
   if (answer.tags.length) {
-    const tags = answer.tags.map((each) => el("li", "", each.tag, el("span", "", percent(each.score))));
-    seen.push(block("Tags", el("ul", "tags", ...tags)));
+    seen.push(block("Tags", el("ul", "tags", ...answer.tags.map(tag))));
   }
   if (others.length) {
     const rows = others.map((each) => row("li", "", path(each.path), each.probability));
@@ -152,20 +112,7 @@ function show(answer) {
   seen.push(el("p", "facts", basis(answer.used), `Answered in ${took}. `, el("code", "", answer.prediction_id)));
   result.replaceChildren(...seen);
   const where = answer.category ? `${answer.category.path}, ${percent(answer.category.probability)}` : answer.reason;
-  status.textContent = `${VERDICTS[answer.decision]}: ${where}`;
-}
-
-function showTrouble(title, detail, errors, requestId) {
-  const faults = (errors || []).map((each) => el("li", "", `${each.pointer.slice(1) || "product"}: ${each.message}`));
-  const trouble = el(
-    "div", "trouble",
-    el("b", "", title), ` ${detail}`,
-    faults.length ? el("ul", "", ...faults) : null,
-    requestId ? el("p", "hint", `Request ${requestId}`) : null,
-  );
-  trouble.setAttribute("role", "alert");
-  result.replaceChildren(trouble);
-  status.textContent = "";
+  say(`${VERDICTS[answer.decision]}: ${where}`);
 }
 
 function question() {
@@ -177,34 +124,33 @@ function question() {
   return product;
 }
 
-/** A product as JSON, or as a form when it has photos. */
+/** What is sent: the product alone, or a form of it when it has photos. */
 function sent(product) {
-  const whole = JSON.stringify(product);
-  if (!photos.length) return { headers: { "Content-Type": "application/json" }, body: whole };
+  if (!photos.length) return product;
   const body = new FormData();
-  body.append("product", whole);
+  body.append("product", JSON.stringify(product));
   for (const photo of photos) body.append("image", photo, photo.name);
-  return { body };
+  return body;
 }
 
 /** Show the photos to send; each can be taken back. */
 function showPhotos() {
+  const previews = find("previews");
   for (const shown of previews.querySelectorAll("img")) URL.revokeObjectURL(shown.src);
   previews.replaceChildren(...photos.map((photo) => {
     const shown = el("img");
     Object.assign(shown, { width: 72, height: 72, alt: photo.name, src: URL.createObjectURL(photo) });
     shown.addEventListener("error", () => shown.replaceWith(el("span", "hint unshown", "no preview")));
-    const remove = el("button", "quiet", "Remove", el("span", "unseen", ` ${photo.name}`));
-    remove.type = "button";
-    remove.addEventListener("click", () => {
+    const remove = button("quiet", "Remove", () => {
       photos = photos.filter((other) => other !== photo);
       showPhotos();
       picker.focus();
     });
+    remove.append(el("span", "unseen", ` ${photo.name}`));
     return el("li", "", shown, el("span", "name", photo.name), remove);
   }));
   const count = photos.length === 1 ? "1 photo" : `${photos.length} photos`;
-  document.getElementById("photos-status").textContent = photos.length ? `${count} to send` : "No photo to send";
+  say(photos.length ? `${count} to send` : "No photo to send");
 }
 
 function addPhotos(files) {
@@ -224,39 +170,48 @@ function clearPhotos() {
 async function ask() {
   const product = question();
   if (!photos.length && !FIELDS.some((name) => name in product)) {
-    showTrouble("Nothing to go by.", "Give the product a title, a description or a photo.");
+    const detail = "there is nothing to go by; give the product a title, a description or a photo";
+    result.replaceChildren(trouble(new Trouble({ title: "Nothing to go by", detail })));
     form.elements.title.focus();
     return;
   }
   if (asking) asking.abort();
   const mine = (asking = new AbortController());
-  send.setAttribute("aria-busy", "true");
-  result.setAttribute("aria-busy", "true");
+  for (const each of [find("send"), result]) each.setAttribute("aria-busy", "true");
   try {
-    const response = await fetch("/v1/categorize?without_image=true", { method: "POST", ...sent(product), signal: mine.signal });
-    const told = await response.json();
-    if (response.ok) show(told);
-    else showTrouble(`${told.title}.`, told.errors.length ? "" : told.detail, told.errors, told.request_id);
+    show(await send("POST", "/v1/categorize?without_image=true", sent(product), { signal: mine.signal }));
   } catch (error) {
-    if (error.name === "AbortError") return;
-    showTrouble("No answer.", "The service cannot be reached; check that it runs and try again.");
+    if (error.name !== "AbortError") result.replaceChildren(trouble(error, ask));
   } finally {
     if (asking === mine) {
       asking = null;
-      send.removeAttribute("aria-busy");
-      result.removeAttribute("aria-busy");
+      for (const each of [find("send"), result]) each.removeAttribute("aria-busy");
     }
   }
 }
 
-function fill(product) {
+/** Put a product into the form, and ask about it. */
+function fill(product, stored = null) {
   form.reset();
-  for (const name of ["title", "description", "brand"]) form.elements[name].value = product[name];
-  form.elements.specs.value = product.specs.map((spec) => `${spec.name}: ${spec.value}`).join("\n");
-  document.getElementById("more").open = Boolean(product.brand || product.specs.length);
-  example = product;
+  const specs = product.specs || [];
+  const all = Array.isArray(specs) ? specs : Object.entries(specs).map(([name, value]) => ({ name, value }));
+  for (const name of ["title", "description", "brand"]) form.elements[name].value = product[name] ?? "";
+  form.elements.specs.value = typeof specs === "string" ? specs : all.map((spec) => `${spec.name}: ${spec.value}`).join("\n");
+  find("more").open = Boolean(product.brand || all.length);
+  example = stored;
   ask();
-  if (matchMedia("(max-width: 56rem)").matches) document.getElementById("answer").scrollIntoView();
+  if (matchMedia("(max-width: 56rem)").matches) find("answer").scrollIntoView();
+}
+
+/** Return the product that a text is in JSON, or null. */
+function productOf(text) {
+  if (!/^\s*\{/.test(text)) return null;
+  try {
+    const said = JSON.parse(text);
+    return FIELDS.some((name) => name in said) ? said : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Of the products given, a few from departments that differ as far as possible. */
@@ -275,16 +230,13 @@ function varied(products) {
 }
 
 async function offerExamples() {
-  const response = await fetch("/v1/products?limit=500");
-  if (!response.ok) return; // the page works without
-  const { items } = await response.json();
-  const box = document.getElementById("examples");
+  const { items } = await get("/v1/products", { limit: 500 });
+  const box = find("examples");
   for (const product of varied(items)) {
     const shown = product.pictures.find((picture) => picture.hash);
-    const button = el("button", "", shown ? thumbnail({ picture: shown.hash, title: product.title }) : null, product.title);
-    button.type = "button";
-    button.addEventListener("click", () => fill(product));
-    box.querySelector("ul").append(el("li", "", button));
+    const choose = button("", shown ? thumbnail(shown.hash, product.title) : "", () => fill(product, product));
+    choose.append(product.title);
+    box.querySelector("ul").append(el("li", "", choose));
   }
   box.hidden = !items.length;
 }
@@ -310,15 +262,26 @@ picker.addEventListener("change", (event) => {
   addPhotos(picker.files);
   picker.value = ""; // so that the same file can be chosen again
 });
-document.addEventListener("paste", (event) => addPhotos(event.clipboardData.files));
-// A photo may be dropped anywhere: beside the area, the browser would leave the page for it.
+document.addEventListener("paste", (event) => {
+  addPhotos(event.clipboardData.files);
+  const product = productOf(event.clipboardData.getData("text/plain"));
+  if (!product) return;
+  event.preventDefault();
+  fill(product);
+});
+// Something may be dropped anywhere: beside the area, the browser would leave the page for it.
 for (const kind of ["dragover", "dragleave", "drop"]) {
-  document.addEventListener(kind, (event) => {
-    if (!event.dataTransfer.types.includes("Files")) return;
-    event.preventDefault();
+  document.addEventListener(kind, async (event) => {
+    const { types, files } = event.dataTransfer;
+    if (!types.includes("Files") && !types.includes("text/plain")) return;
+    if (types.includes("Files")) event.preventDefault();
     form.classList.toggle("dropping", kind === "dragover");
-    if (kind === "drop") addPhotos(event.dataTransfer.files);
+    if (kind !== "drop") return;
+    addPhotos(files);
+    const written = [...files].find((file) => !file.type.startsWith("image/"));
+    const product = productOf(written ? await written.text() : event.dataTransfer.getData("text/plain"));
+    if (product) fill(product);
   });
 }
 
-offerExamples().catch(() => {});
+offerExamples().catch(() => {}); // the page works without

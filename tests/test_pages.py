@@ -1,4 +1,4 @@
-"""The first page: served whole by the service itself, safe, and true to the script beside it."""
+"""service/rest/desk/pages.py: pages served whole by the service itself, safe, and true to the scripts beside them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.rest.app import create_app
+from service.rest.desk.pages import PAGES, Page
 from service.settings import ServiceSettings
 
-STATIC = Path(__file__).resolve().parent.parent / "service" / "rest" / "static"
+STATIC = Path(__file__).resolve().parent.parent / "service" / "rest" / "desk" / "static"
+SCRIPTS = sorted(STATIC.glob("*.js"))
 
 
 class Tags(HTMLParser):
@@ -32,10 +34,18 @@ class Tags(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
-@pytest.fixture(scope="module")
-def tags(reader: TestClient) -> Tags:
-    """Return the page's tags."""
-    return Tags(reader.get("/").text)
+@pytest.fixture(scope="module", params=PAGES, ids=lambda page: page.file)
+def tags(request: pytest.FixtureRequest, reader: TestClient) -> Tags:
+    """Return the tags of each page."""
+    return Tags(reader.get(request.param.path).text)
+
+
+def test_every_page_leads_to_every_other(reader: TestClient, tags: Tags) -> None:
+    """The navigation names all of them, marks the one that is shown, and none is dead."""
+    links = {link["href"]: "aria-current" in link for link in tags.all("a")}
+    assert {page.path for page in PAGES} <= set(links)
+    assert sum(links.values()) == 1
+    assert {reader.get(page.path).status_code for page in PAGES} == {200}
 
 
 def test_the_page_shows_the_facts_of_the_index(reader: TestClient) -> None:
@@ -58,21 +68,17 @@ def test_nothing_comes_from_outside_and_all_that_is_named_is_there(reader: TestC
     """Every address is a path of this service, answered by it with the type that is expected."""
     addresses = [attributes[name] for _, attributes in tags.tags for name in ("src", "href") if attributes.get(name)]
     local = {address for address in addresses if address and not address.startswith("#")}
-    assert local == {
-        "/static/icon.svg",
-        "/static/page.css",
-        "/static/page.js",
-        "/openapi.json",
-        "/v1/index",
-        "/v1/taxonomy",
-    }
+    assert {"/static/icon.svg", "/static/desk.css", "/openapi.json"} <= local
     assert {reader.get(address).status_code for address in local} == {200}
+    imported = {name for script in SCRIPTS for name in re.findall(r'from "\./([\w.]+)"', script.read_text("utf-8"))}
+    assert {reader.get(f"/static/{name}").status_code for name in imported} == {200}
+    assert reader.get("/static/dom.js").headers["cache-control"] == "no-cache"
     for file in STATIC.iterdir():
         text = file.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
         assert not re.search(r"https?:|@import|url\(", text), file.name
 
 
-def test_the_policy_allows_nothing_inline_and_the_page_needs_nothing_inline(reader: TestClient, tags: Tags) -> None:
+def test_the_policy_allows_nothing_inline_and_no_page_needs_it(reader: TestClient, tags: Tags) -> None:
     """A supplier's text that became markup could still do nothing."""
     headers = reader.get("/").headers
     policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
@@ -95,33 +101,34 @@ def test_the_policy_allows_nothing_inline_and_the_page_needs_nothing_inline(read
     ] == []
 
 
-def test_what_comes_from_outside_is_only_ever_text() -> None:
-    """The script has no way to make markup of a string."""
-    script = (STATIC / "page.js").read_text("utf-8")
-    assert not re.search(
-        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|DOMParser", script
-    )
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_what_comes_from_outside_is_only_ever_text(script: Path) -> None:
+    """No script has a way to make markup of a string."""
+    ways = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|DOMParser"
+    assert not re.search(ways, script.read_text("utf-8"))
 
 
 def test_every_field_has_a_label_and_every_picture_a_text(tags: Tags) -> None:
-    """The page is worked by keyboard and read aloud."""
-    labelled = {label["for"] for label in tags.all("label")}
-    fields = {field["id"] for tag in ("input", "textarea") for field in tags.all(tag)}
-    assert fields == labelled == {"title", "description", "brand", "specs", "photos"}
+    """The pages are worked by keyboard and read aloud."""
+    labelled = {label.get("for") for label in tags.all("label")}
+    fields = [field for tag in ("input", "textarea", "select") for field in tags.all(tag)]
+    assert [field for field in fields if field.get("id") not in labelled and "aria-label" not in field] == []
     assert all("alt" in image for image in tags.all("img"))
     assert tags.all("html") == [{"lang": "en"}]
 
 
-def test_photos_of_every_format_that_is_read_can_be_chosen(reader: TestClient, tags: Tags) -> None:
+def test_photos_of_every_format_that_is_read_can_be_chosen(reader: TestClient) -> None:
     """By a field that a label, the area to drop them on, belongs to; several at once."""
+    tags = Tags(reader.get("/").text)
     [picker] = [field for field in tags.all("input") if field.get("type") == "file"]
     assert (picker["accept"] or "").split(",") == reader.get("/v1/limits").json()["image"]["formats"]
     assert "multiple" in picker
     assert {"for": "photos", "class": "drop"} in tags.all("label")
 
 
-def test_the_page_says_what_the_index_cannot_see_and_what_helps(reader: TestClient, tags: Tags) -> None:
+def test_the_page_says_what_the_index_cannot_see_and_what_helps(reader: TestClient) -> None:
     """In the words of `GET /v1/index`, the command as code, read aloud with the field of photos."""
+    tags = Tags(reader.get("/").text)
     missing = reader.get("/v1/index").json()["missing"]
     [shown] = re.findall(r'<p class="hint" id="missing">(.*?)</p>', reader.get("/").text)
     assert re.sub("</?code>", "`", shown) == f"{missing}."
@@ -132,17 +139,16 @@ def test_the_page_says_what_the_index_cannot_see_and_what_helps(reader: TestClie
     assert set(described) <= {attributes.get("id") for _, attributes in tags.tags}
 
 
-def test_the_script_finds_the_elements_it_asks_for(tags: Tags) -> None:
-    """Every id that it looks up is in the page."""
-    script = (STATIC / "page.js").read_text("utf-8")
-    asked = set(re.findall(r'getElementById\("(\w+)"\)', script))
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.file)
+def test_the_script_finds_the_elements_it_asks_for(reader: TestClient, page: Page) -> None:
+    """Every id that the script of a page looks up is in the page."""
+    tags = Tags(reader.get(page.path).text)
+    asked = set(re.findall(r'find\("([\w-]+)"\)', (STATIC / f"{page.file}.js").read_text("utf-8")))
     assert asked <= {attributes["id"] for _, attributes in tags.tags if attributes.get("id")}
 
 
 def test_the_script_reads_fields_that_answers_have(reader: TestClient) -> None:
-    """What it shows of an answer, the answer has."""
-    script = (STATIC / "page.js").read_text("utf-8")
+    """What the page *Try* shows of an answer, the answer has."""
+    script = (STATIC / "try.js").read_text("utf-8")
     answer = reader.post("/v1/categorize", json={"title": "Frying pan"}).json()
     assert set(re.findall(r"\banswer\.(\w+)", script)) <= set(answer)
-    product = reader.get("/v1/products?limit=1").json()["items"][0]
-    assert set(re.findall(r"\b(?:product|example)\.(\w+)", script)) <= set(product)

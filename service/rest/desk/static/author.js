@@ -1,0 +1,15 @@
+// Who decides: a name that this browser remembers and every decision carries.
+import { find } from "./dom.js";
+
+const KEPT = "aisle.author";
+
+/** The name as it stands, "" for none. */
+export const author = () => find("author").value.trim();
+
+const field = find("author");
+try {
+  field.value = localStorage.getItem(KEPT) || "";
+  field.addEventListener("change", () => localStorage.setItem(KEPT, author()));
+} catch {
+  // A browser that keeps nothing asks again next time.
+}

@@ -1,0 +1,67 @@
+// Calls of the REST API, and what is shown of one that is refused.
+import { button, el } from "./dom.js";
+
+/** A request that was refused, with the problem (RFC 9457) that the service told, or one of ours when it did not answer. */
+export class Trouble extends Error {
+  constructor(problem) {
+    super(problem.detail);
+    Object.assign(this, { errors: [], request_id: "" }, problem);
+  }
+}
+
+/** Send a request and return what was answered; throws Trouble. A body that is no form is sent as JSON. */
+export async function send(method, path, body, { headers = {}, signal } = {}) {
+  const json = body !== undefined && !(body instanceof FormData);
+  const all = json ? { "Content-Type": "application/json", ...headers } : headers;
+  let response, told;
+  try {
+    response = await fetch(path, { method, headers: all, body: json ? JSON.stringify(body) : body, signal });
+    told = await response.json();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Trouble({ title: "No answer", detail: "the service cannot be reached; check that it runs and try again" });
+  }
+  if (!response.ok) throw new Trouble(told);
+  return told;
+}
+
+/** Read a route; what is undefined or empty in `query` is left out. */
+export function get(path, query = {}, options = {}) {
+  const said = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  const asked = new URLSearchParams(said).toString();
+  return send("GET", asked ? `${path}?${asked}` : path, undefined, options);
+}
+
+/** Write something once, however often the network repeats it. */
+export function post(path, body, options = {}) {
+  const headers = { "Idempotency-Key": key(), ...options.headers };
+  return send("POST", path, body, { ...options, headers });
+}
+
+/** A key of a request: `randomUUID` is there on https and on this machine alone. */
+function key() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** The path of a product below a route: slashes in ids stay slashes. */
+export const idPath = (id) => encodeURIComponent(id);
+
+const sentence = (text) => (text ? text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".") : "");
+
+/** Show a refusal: what to do first, then what happened and where. `again` is what a second try does. */
+export function trouble(error, again = null) {
+  if (!(error instanceof Trouble)) throw error; // a fault of this page's own belongs in the console
+  const cut = error.detail.lastIndexOf("; ");
+  const remedy = error.errors.length ? error.title : cut < 0 ? error.detail : error.detail.slice(cut + 2);
+  const cause = error.errors.length || cut < 0 ? "" : error.detail.slice(0, cut);
+  const faults = error.errors.map((each) => el("li", "", `${each.pointer.replace(/^[/?]/, "") || "request"}: ${each.message}`));
+  const shown = el(
+    "div", "trouble",
+    el("b", "", sentence(remedy)), cause ? ` ${sentence(cause)}` : "",
+    faults.length ? el("ul", "", ...faults) : null,
+    again ? button("quiet", "Try again", again) : null,
+    error.request_id ? el("p", "hint", `Request ${error.request_id}`) : null,
+  );
+  shown.setAttribute("role", "alert");
+  return shown;
+}
