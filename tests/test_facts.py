@@ -5,20 +5,8 @@ from __future__ import annotations
 from starlette.testclient import TestClient
 
 
-def test_the_taxonomy_is_walked_from_the_top_with_the_products_below(reader: TestClient) -> None:
-    """Each category's products are those of its whole branch."""
-    top = reader.get("/v1/taxonomy/nodes").json()["items"]
-    assert [(node["name"], node["children"], node["products"]) for node in top] == [
-        ("Garden", 2, 24),
-        ("Kitchen", 2, 24),
-        ("Pets", 1, 12),
-    ]
-    below = reader.get("/v1/taxonomy/nodes", params={"parent": top[0]["id"]}).json()
-    assert below["parent"] == top[0]["id"]
-    assert [(node["path"], node["children"], node["products"]) for node in below["items"]] == [
-        ("Garden > Planters", 0, 12),
-        ("Garden > Tools", 1, 12),
-    ]
+def test_the_taxonomy_tells_its_size(reader: TestClient) -> None:
+    """Beside its version."""
     summary = reader.get("/v1/taxonomy").json()
     del summary["version"]
     assert summary == {"number": 1, "open": True, "nodes": 12, "leaves": 5, "depth": 3, "labelled": 60}

@@ -73,6 +73,16 @@ def test_doubted_labels_are_asked_for_by_kind_and_branch(client: TestClient) -> 
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid_cursor")
 
 
+def test_categories_tell_how_many_of_their_labels_are_doubted(client: TestClient) -> None:
+    """Of the whole branch, and only as long as the label is the doubted one."""
+    listed(client)
+    doubted = {each["path"]: each["doubted"] for each in client.get("/v1/taxonomy/nodes").json()["items"]}
+    assert doubted == {"Kitchen": 4, "Garden": 1}
+    client.post(MUG, json={"decision": "fix"})
+    pots = client.get("/v1/taxonomy/nodes", params={"q": "pots"}).json()["items"][0]
+    assert (pots["path"], pots["doubted"]) == (POTS, 0)
+
+
 def test_a_change_is_seen_in_the_next_answer(client: TestClient) -> None:
     """Whoever asks after a change is told of it."""
     assert listed(client)["total"] == 5

@@ -115,6 +115,13 @@ class Suspects:
             found = connection.execute(query.where(*_conditions(wanted)).group_by(suspects.c.kind).order_by("kind"))
             return {row[0]: row[1] for row in found}
 
+    def by_category(self, least: float) -> dict[str, int]:
+        """Return how many labels of each category, by its id, are suspected with a probability from `least` on."""
+        query = sa.select(suspects.c.stored, sa.func.count()).join(labels, labels.c.key == suspects.c.key)
+        query = query.where(*_conditions(Wanted(least))).group_by(suspects.c.stored)
+        with self._reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
+
     def patterns(self) -> dict[str, int]:
         """Return how many doubted labels belong to each pattern; one to which none does is left out."""
         query = sa.select(suspects.c.pattern, sa.func.count()).join(labels, labels.c.key == suspects.c.key)

@@ -28,6 +28,7 @@ from service.rest import (
     api,
     audit,
     audit_decisions,
+    categories,
     decisions,
     duplicate_groups,
     facts,
@@ -96,6 +97,7 @@ def create_app(settings: ServiceSettings, serving: Serving | None = None) -> Fas
     app.include_router(api.router)
     app.include_router(products.router)
     app.include_router(facts.router)
+    app.include_router(categories.router)
     app.include_router(snapshots.router)
     app.include_router(taxonomies.router)
     app.include_router(duplicate_groups.router)

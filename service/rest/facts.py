@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated, get_args
+from typing import get_args
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 
 from indexer.images.formats import Format
 from indexer.intake.update import path_of
@@ -21,7 +21,6 @@ from indexer.product import (
     TAG_COUNT,
     TITLE_CHARS,
 )
-from service.engine import Engine
 from service.rest.api import BODY, PAGE_LIMIT, Json, refusals
 from service.rest.asking import known_of, serving_of, settings_of
 from service.rest.batches import check_size
@@ -32,7 +31,6 @@ from service.rest.replies import (
     Health,
     Limits,
     MappedList,
-    NodeList,
     TaxonomySummary,
     Version,
 )
@@ -64,22 +62,6 @@ def taxonomy(request: Request) -> Json:
             "labelled": engine.live.labels.labelled,
         }
     )
-
-
-@router.get("/v1/taxonomy/nodes", response_model=NodeList, responses=refusals(404, 422))
-def taxonomy_nodes(
-    request: Request,
-    parent: Annotated[str | None, Query(description="Id of a category; none asks for the top.")] = None,
-) -> Json:
-    """Return the categories right below one, in order of the tree, each with the products in its whole branch."""
-    engine = serving_of(request).engine
-    tree, products = _branch_counts(engine)
-    children = tree.children(None if parent is None else tree.index(parent))
-    items = [
-        _ref(tree, node) | {"name": tree.names[node], "children": len(tree.children(node)), "products": products[node]}
-        for node in children
-    ]
-    return Json({"parent": parent, "items": items})
 
 
 @router.post("/v1/taxonomy/map", response_model=MappedList, responses=refusals(*BODY))
@@ -153,14 +135,6 @@ async def version_of_aisle() -> Json:
     except PackageNotFoundError:  # run from the source folder
         installed = "unknown"
     return Json({"name": "aisle", "version": installed, "api": "v1"})
-
-
-def _branch_counts(engine: Engine) -> tuple[Tree, list[int]]:
-    """Return the tree and how many products are labelled with each node or anything below it."""
-    with engine.live.reading():
-        tree = engine.tree
-        own = engine.live.labels.node_counts(len(tree))
-    return tree, tree.totals(own).tolist()
 
 
 def _ref(tree: Tree, node: int) -> dict[str, object]:

@@ -208,17 +208,19 @@ class TaxonomySummary(BaseModel):
 
 
 class Node(BaseModel):
-    """A category, how many are right below it, and how many products lie in its whole branch."""
+    """A category, how many are right below it, and how many products lie in it and in its whole branch."""
 
     id: str
     name: str
     path: str
     children: int
-    products: int
+    products: int = Field(description="Products in its whole branch.")
+    own: int = Field(description="Those of them that are labelled with itself.")
+    doubted: int = Field(description="Labels of its branch that are wrong with a probability of 0.5 or more.")
 
 
 class NodeList(BaseModel):
-    """The categories right below one, or the top ones."""
+    """The categories right below one, or the top ones; of a search those that are meant, the best first."""
 
     parent: str | None
     items: list[Node]

@@ -33,7 +33,11 @@ class Page:
     says: str
 
 
-PAGES = (Page("/", "Try", "try", "Where does a product belong, and is it in the catalogue already?"),)
+PAGES = (
+    Page("/", "Try", "try", "Where does a product belong, and is it in the catalogue already?"),
+    Page("/duplicates", "Duplicates", "duplicates", "What seems to be stored twice, side by side."),
+    Page("/audit", "Wrong shelf", "audit", "Labels that are probably wrong, the worst first."),
+)
 
 HEADERS = {
     # Nothing inline, nothing from outside: text of a supplier that would be shown as markup could still do no harm.

@@ -1,0 +1,140 @@
+"""The page *Wrong shelf*: doubted labels put right or found right, one by one and by patterns, and taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from tests.desk.conftest import posted, refusing
+from tests.doubtful import MISFILED, MUGS, PANS, POTS
+
+Look = Callable[[Page, str], None]
+MUG = "mug stoneware handle coffee dishwasher alba"
+
+
+def category_of(page: Page, address: str, product_id: str) -> str:
+    """Return the category that a product is stored in."""
+    return str(page.request.get(f"{address}/v1/products/{product_id}").json()["category"])
+
+
+def test_a_label_is_put_right_and_taken_back(page: Page, address: str, looked_over: Look) -> None:
+    """The worst first, with what says so; a fix names what was seen, and undo brings the former label back."""
+    page.goto("/audit")
+    items = page.get_by_role("article")
+    expect(items).to_have_count(5)
+    worst = items.first
+    expect(worst.get_by_role("heading", name=MUG)).to_be_visible()
+    expect(worst.locator(".was")).to_have_text(POTS)
+    expect(worst.locator(".to")).to_have_text(MUGS)
+    expect(worst.locator(".witnesses li").first).to_contain_text(MUGS)
+    worst.get_by_text("The product").click()
+    expect(worst.locator(".known")).to_contain_text("Arbel")
+    expect(page.locator("#state")).to_contain_text("labels looked at")
+    looked_over(page, "audit")
+    sent = posted(page)
+    worst.get_by_role("button", name="As suggested").click()
+    expect(items).to_have_count(4)
+    assert category_of(page, address, "mug-Arbel-alba") == MUGS
+    assert sent[0].headers["if-match"] == '"1"'
+    body: dict[str, Any] = sent[0].post_data_json or {}
+    assert set(body) == {"decision", "stored", "category", "author"}
+    page.get_by_role("button", name="Undo").click()
+    expect(items).to_have_count(5)
+    assert category_of(page, address, "mug-Arbel-alba") == POTS
+
+
+def test_labels_are_decided_about_by_keyboard(page: Page, address: str) -> None:
+    """J goes on, C asks for another category, found by typing; R finds a label right; the next gets the focus."""
+    page.goto("/audit")
+    items = page.get_by_role("article")
+    expect(items).to_have_count(5)
+    items.first.focus()
+    page.keyboard.press("j")
+    expect(items.nth(1)).to_be_focused()
+    page.keyboard.press("k")
+    page.keyboard.press("c")
+    field = page.get_by_role("combobox", name="Category type words")
+    expect(field).to_be_focused()
+    page.keyboard.type("pru")
+    options = page.locator(".options").get_by_role("option")
+    expect(options).to_have_count(1)
+    expect(options.first).to_contain_text("Garden > Pruners")
+    page.keyboard.press("Enter")
+    expect(field).to_have_value("Garden > Pruners")
+    expect(page.get_by_role("button", name="Put it there")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(items).to_have_count(4)
+    expect(items.first).to_be_focused()
+    assert category_of(page, address, "mug-Arbel-alba") == "Garden > Pruners"
+    page.keyboard.press("r")
+    expect(items).to_have_count(3)
+    page.get_by_text("Decided lately").click()
+    for number, action in enumerate(("found right", "put right")):
+        row = page.get_by_role("row").filter(has=page.get_by_role("button", name="Undo")).first
+        expect(row).to_contain_text(action)
+        row.get_by_role("button", name="Undo").click()
+        expect(items).to_have_count(4 + number)
+    assert category_of(page, address, "mug-Arbel-alba") == POTS
+
+
+def test_a_category_is_chosen_along_the_tree(page: Page) -> None:
+    """The down arrow opens the top of the tree, right goes down a level, left goes back, Escape closes the list."""
+    page.goto("/audit")
+    field = page.get_by_role("combobox", name="Stored in")
+    field.press("ArrowDown")
+    options = page.locator(".options").get_by_role("option")
+    expect(options).to_have_count(2)
+    meant = str(field.get_attribute("aria-activedescendant"))
+    expect(page.locator(f"#{meant}")).to_contain_text("Garden")
+    field.press("ArrowRight")
+    expect(options.first).to_contain_text("Garden > Pots")
+    field.press("ArrowLeft")
+    expect(options).to_contain_text(["Garden", "Kitchen"])
+    field.press("Escape")
+    expect(page.get_by_role("listbox")).to_be_hidden()
+    field.fill("garden po")
+    expect(options).to_have_count(1)
+    field.press("Enter")
+    expect(page.get_by_role("article")).to_have_count(1)
+    expect(page.get_by_role("article").first).to_contain_text(MUG)
+
+
+def test_a_pattern_is_fixed_in_one_go(page: Page, address: str, looked_over: Look) -> None:
+    """All labels of a brand that stands in the wrong place as a whole; its labels can be looked at first."""
+    page.goto("/audit")
+    page.get_by_role("link", name="Patterns 1").click()
+    pattern = page.get_by_role("article")
+    expect(pattern.get_by_role("heading", name="Brand Hollin")).to_be_visible()
+    looked_over(page, "audit-patterns")
+    pattern.get_by_role("link", name="Show 4 labels").click()
+    expect(page.get_by_text("Those of one pattern alone.")).to_be_visible()
+    expect(page.get_by_role("article")).to_have_count(4)
+    page.get_by_role("link", name="Patterns").click()
+    pattern.get_by_role("button", name="Put 4 right").click()
+    expect(page.get_by_text("No brand, supplier or old category")).to_be_visible()
+    assert {category_of(page, address, name) for name in MISFILED} == {PANS}
+    page.get_by_role("button", name="Undo").click()
+    expect(pattern).to_be_visible()
+    assert {category_of(page, address, name) for name in MISFILED} == {MUGS}
+
+
+def test_tags_and_pairs_of_categories_are_shown(page: Page, looked_over: Look) -> None:
+    """A tag that is missing is added when it is checked; categories that are mixed up are merged after a look."""
+    tag = {"tag": "steel", "fault": "missing", "probability": 0.91}
+    wrong = {"tag": "dog", "fault": "wrong", "probability": 0.83}
+    item = {"id": "pan/1", "title": "A pan", "path": PANS, "faults": [tag, wrong], "version": 3}
+    page.route("**/v1/audit/tags?*", lambda route: route.fulfill(json={"seq": 1, "items": [item], "next": None}))
+    page.goto("/audit#tags")
+    page.get_by_label("remove dog").uncheck()
+    looked_over(page, "audit-tags")
+    conflict = {"status": 409, "detail": "'pan/1' has other tags by now; look at it again"}
+    refusing(page, "**/v1/audit/tags/*/decision", conflict)
+    sent = posted(page)
+    page.get_by_role("button", name="Add and remove these").click()
+    expect(page.get_by_role("alert")).to_contain_text("Look at it again. 'pan/1' has other tags by now.")
+    assert sent[0].url.endswith("/v1/audit/tags/pan%2F1/decision")
+    assert sent[0].post_data_json == {"action": "fix", "tags": ["steel"], "author": ""}
+    page.get_by_role("link", name="Pairs of categories").click()
+    expect(page.get_by_text("No two categories take each other's products.")).to_be_visible()

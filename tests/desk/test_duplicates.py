@@ -1,0 +1,105 @@
+"""The page *Duplicates*: groups side by side, decided about, and taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.desk.conftest import posted, refusing
+
+Look = Callable[[Page, str], None]
+KETTLE = "Zett kettle enamel spout"
+LISTINGS: dict[str, dict[str, Any]] = {
+    "kettle-A": {"title": KETTLE, "brand": "Zett", "specs": {"Size": "1 l"}, "facts": {"gtin": "4006381333931"}},
+    "kettle-B": {"title": f"{KETTLE} offer", "brand": "Zett", "facts": {"gtin": "4006381333931"}},
+    "kettle-C": {"title": KETTLE, "brand": "Zett", "facts": {"gtin": "4006381333931"}, "description": "With a lid."},
+}
+
+
+@pytest.fixture
+def group(page: Page, address: str) -> Iterator[Locator]:
+    """Store three listings of a kettle, and give their group as the page shows it."""
+    for name, product in LISTINGS.items():
+        assert page.request.put(f"{address}/v1/products/{name}", data=product).ok
+    page.goto("/duplicates")
+    yield page.get_by_role("article").filter(has_text="kettle-A")
+    for name in LISTINGS:
+        assert page.request.delete(f"{address}/v1/products/{name}").ok
+
+
+def left(page: Page, address: str) -> set[str]:
+    """Return which of the listings are stored."""
+    return {name for name in LISTINGS if page.request.get(f"{address}/v1/products/{name}").ok}
+
+
+def test_a_group_is_merged_and_taken_back(page: Page, address: str, group: Locator, looked_over: Look) -> None:
+    """What differs is marked; the survivor is kept with what it lacked; undo brings the others back."""
+    expect(group.get_by_role("columnheader")).to_have_count(3)
+    expect(group.locator("mark", has_text="offer")).to_be_visible()
+    expect(group.get_by_role("rowheader", name="Size")).to_be_visible()
+    expect(group).to_contain_text("Best kept is")
+    page.get_by_text("pairs judged").first.click()
+    expect(group.locator(".evidence li").first).to_contain_text("same product")
+    looked_over(page, "duplicates")
+    page.get_by_label("Your name").fill("Ann")
+    group.get_by_label("Keep kettle-B").check()
+    sent = posted(page)
+    group.get_by_role("button", name="Merge").click()
+    expect(group).to_have_count(0)
+    assert left(page, address) == {"kettle-B"}
+    body: dict[str, Any] = sent[0].post_data_json or {}
+    assert (body["action"], body["survivor"], body["fill"], body["author"]) == ("merge", "kettle-B", True, "Ann")
+    assert sent[0].headers["idempotency-key"]
+    assert page.request.get(f"{address}/v1/products/kettle-B").json()["description"] == "With a lid."
+    page.get_by_role("region", name="Done lately").get_by_role("button", name="Undo").click()
+    expect(group).to_be_visible()
+    assert left(page, address) == set(LISTINGS)
+
+
+def test_a_group_is_decided_about_by_keyboard(page: Page, group: Locator) -> None:
+    """One is no duplicate of the others: these are not included, D says so, and what is left of the group is shown."""
+    expect(group.get_by_role("rowheader", name="Size")).to_be_visible()
+    group.focus()
+    for name in ("kettle-A", "kettle-B"):
+        group.get_by_label(f"Include {name}").press("Space")
+    page.keyboard.press("d")
+    expect(group.get_by_role("columnheader")).to_have_count(2)
+    expect(page.get_by_role("status")).to_contain_text("kettle-C: not duplicates. It can be undone.")
+    expect(group).to_be_focused()
+    page.get_by_text("Decided lately").click()
+    row = page.get_by_role("row").filter(has_text="kettle-C").first
+    expect(row).to_contain_text("not duplicates")
+    row.get_by_role("button", name="Undo").click()
+    expect(group.get_by_role("columnheader")).to_have_count(3)
+
+
+def test_a_merge_of_one_alone_is_not_sent(page: Page, group: Locator) -> None:
+    """It is said what is wanting instead."""
+    for name in ("kettle-A", "kettle-B", "kettle-C"):
+        group.get_by_label(f"Include {name}").uncheck()
+    sent = posted(page)
+    group.get_by_role("button", name="Merge").click()
+    expect(page.get_by_role("status")).to_contain_text("A merge needs the product that is kept and another one")
+    assert sent == []
+
+
+def test_no_groups_refusals_and_a_scan_are_told(page: Page, looked_over: Look) -> None:
+    """Each in words, with what helps; a scan that goes on is followed to its end."""
+    refusing(
+        page, "**/v1/duplicate-groups?*", {"status": 503, "detail": "the index is not open yet; try again in a moment"}
+    )
+    page.goto("/duplicates")
+    expect(page.get_by_role("alert")).to_contain_text("Try again in a moment. The index is not open yet.")
+    page.unroute("**/v1/duplicate-groups?*")
+    empty: dict[str, Any] = {"seq": None, "scanning": True, "items": [], "next": None}
+    page.route("**/v1/duplicate-groups?*", lambda route: route.fulfill(json=empty))
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_text("Groups appear here when that is done.")).to_be_visible()
+    expect(page.get_by_role("button", name="Look at all products anew")).to_be_disabled()
+    empty |= {"seq": 1, "scanning": False}
+    page.get_by_label("Show").select_option("variants")
+    expect(page.get_by_text("Nothing seems to be stored twice.")).to_be_visible()
+    looked_over(page, "duplicates-empty")
