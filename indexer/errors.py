@@ -23,6 +23,7 @@
     │   ├── TaxonomyVersionNotFound  no version of the tree has that number
     │   ├── DecisionConflict  a decision cannot be made or taken back as things are now
     │   ├── DecisionNotFound  no decision has that number
+    │   ├── PredictionNotFound  no prediction with that id is kept
     │   ├── PatternNotFound   no pattern of doubted labels has that id
     │   ├── GroupNotFound     no group of duplicates or variants has that id
     │   ├── StoreFull         the disk of the record store has no room
@@ -186,6 +187,17 @@ class DecisionNotFound(RecordError):
             f"there is no decision {number}, the last one is {last}; see `aisle decisions` or GET /v1/decisions"
         )
         self.number = number
+
+
+class PredictionNotFound(RecordError):
+    """No prediction with that id is kept."""
+
+    def __init__(self, prediction_id: str) -> None:
+        super().__init__(
+            f"no prediction {prediction_id[:80]!r} is kept; answers are kept for AISLE_PREDICTION_DAYS, none with 0: "
+            "ask about the product again"
+        )
+        self.prediction_id = prediction_id
 
 
 class PatternNotFound(RecordError):

@@ -38,6 +38,18 @@ FOUND: dict[str, dict[str, Any]] = {
         "variant": 0.5,
         "evidence": ["size 1 and 2"],
     },
+    "predictions": {
+        "number": 1,
+        "price": None,
+        "probability": 0.5,
+        "taxonomy": 1,
+        "doubt": 0.5,
+        "product": {"title": "Ä"},
+    }
+    | {name: name for name in ("id", "at", "caller", "product_id", "content_hash", "supplier", "decision", "node_id")}
+    | {"category": "", "snapshot": "s", "answer": {"levels": [["Ä", 0.1]]}},
+    "reviews": {"decision": 1, "prediction": 1, "at": "", "author": "", "action": "skip"}
+    | dict.fromkeys(("product_id", "node_id", "category"), ""),
     "groups": {"key": 1, "group_id": "g1", "family_id": "", "survivor": True, "reasons": ["it has a picture"]},
 }
 """A row of each table that holds what was found and decided."""

@@ -1,4 +1,4 @@
-"""What people decide about duplicates and wrong labels: recorded with what it does, told in order, and taken back.
+"""What people decide about duplicates, labels and answers: recorded with what it does, told in order, and taken back.
 
 A decision is written in the transaction of the changes that it makes, so that both are there or neither. Taking one
 back is a decision of its own, which puts back what the other changed, as further changes that every index follows.
@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from indexer.errors import DecisionConflict, DecisionNotFound
-from indexer.store import settlements, tagfaults, upheld
+from indexer.store import reviews, settlements, tagfaults, upheld
 from indexer.store.kept import KEPT, bring_back
 from indexer.store.moment import now_text
 from indexer.store.putback import undone
@@ -36,7 +36,7 @@ TAKEN_BACK = "taken_back"
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a person decides. kind: what it is about: duplicates, label or tags. subject: the group, pair or product.
+    """What a person decides. kind, subject: what it is about, and the group, pair, product or prediction.
 
     detail: what else is told of it, as JSON. says: what it says of pairs. acts: what else is done with it. keeps: ids
     whose raw vectors and thumbnails are kept with it, so that they come back when it is taken back.
@@ -127,9 +127,10 @@ class Decisions:
     def undo(self, number: int, author: str = "", acts: Sequence[Act] = ()) -> Decided:
         """Take a decision back, as a further decision, which is returned.
 
-        Products that it deleted are there again, fields that it changed are what they were, and of pairs holds what was
-        said before. acts: what is done besides, by the number of the new decision. Raises DecisionNotFound, and
-        DecisionConflict, with nothing changed, when it is taken back already, or its products were changed meanwhile.
+        Products that it deleted are there again, those that it made go, fields that it changed are what they were, and
+        of pairs holds what was said before. acts: what is done besides, by the number of the new decision. Raises
+        DecisionNotFound, and DecisionConflict, with nothing changed, when it is taken back already, or its products
+        were changed meanwhile.
         """
         with self._changing() as connection:
             now = now_text()
@@ -146,6 +147,7 @@ class Decisions:
                 detail |= {"seqs": [first, last]} if first <= last else {}  # all may be as it was already
             connection.execute(decisions.update().where(decisions.c.number == number).values(undone_at=now))
             upheld.take_back(connection, number)
+            reviews.take_back(connection, number)
             detail["pairs"] = settlements.take_back(connection, number, row.detail.get(BEFORE, ()))
             new = last_number(connection) + 1
             _insert(connection, new, Decision(row.kind, UNDO, row.subject, author), detail, now)

@@ -1,7 +1,7 @@
 """What one change, in some places of the journal, did to products: taken back where nobody changed it again since.
 
 Each entry of the journal holds what was there before. Of a product that was deleted all of that comes back; of one that
-was changed the fields that the change touched. What is put back is journalled like any change.
+was changed the fields that the change touched; one that was new goes. What is put back is journalled like any change.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def undone(connection: sa.Connection, seqs: Sequence[int], number: int, now: str
 
     What is by now as it was before is left alone, as after a return to an earlier moment; with nothing to do the first
     new place is behind the last. number: of the decision that made it, for messages. Raises DecisionConflict, with the
-    products, when one that it deleted was stored anew, or what it changed of one was changed again.
+    products, when one that it deleted was stored anew, or what it made or changed of one was changed again.
     """
     first, last = seqs
     query = sa.select(journal).where(journal.c.seq.between(first, last), journal.c.key >= 0).order_by(journal.c.seq)
@@ -74,13 +74,16 @@ def _since(
 
 
 def _former(entry: Any, made: Any, now: Any) -> Any:  # noqa: ANN401 - a row, and images as JSON has them
-    """Return what a product was before an entry, or why that cannot be had; made: after the change, now: by now."""
+    """Return what a product was before an entry, or why that cannot be had; made: after the change, now: by now.
+
+    None where it was not there.
+    """
     if entry.action == "delete":
         return entry.before if now is None or is_same(now, entry.before) else "was stored anew meanwhile"
+    if entry.before is None:  # it was new
+        return None if now is None or is_same(now, made) else "was changed meanwhile"
     if now is None:
         return "was deleted meanwhile"
-    if entry.before is None:
-        return "was new with it"
     image = {"product": dict(now["product"]), "label": dict(now["label"]), "pictures": now["pictures"]}
     for part in ("product", "label"):
         for name, value in entry.before[part].items():
@@ -102,7 +105,7 @@ def _same(value: Any, other: Any) -> bool:  # noqa: ANN401 - as JSON has it
 
 def _name_categories(connection: sa.Connection, page: Sequence[Past]) -> None:
     """Call the categories of what comes back as the tree does that stands; one that is gone leads where it went."""
-    labels = [past.image["label"] for past in page if past.image["label"]["category"]]
+    labels = [past.image["label"] for past in page if past.image and past.image["label"]["category"]]
     if not labels:
         return
     tree = versions.standing(connection).tree

@@ -40,6 +40,7 @@ from indexer.store.decisions import Decision, Decisions
 from indexer.store.findings import Findings
 from indexer.store.history import TakenBack
 from indexer.store.moment import Moment, now_text
+from indexer.store.predictions import Predictions
 from indexer.store.raw import RawVectors, Slice
 from indexer.store.refusals import refusal
 from indexer.store.requests import Answered, Receipt
@@ -331,8 +332,13 @@ class Records:
 
     @property
     def decisions(self) -> Decisions:
-        """What people decided about duplicates and wrong labels."""
+        """What people decided about duplicates, wrong labels and answers."""
         return Decisions(self._seeing, self._changing)
+
+    @property
+    def predictions(self) -> Predictions:
+        """What the service answered, and what people said of it."""
+        return Predictions(self._reading, self._changing)
 
     @property
     def twins(self) -> Twins:

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from indexer.errors import SchemaMismatch
 
-VERSION = 4
+VERSION = 5
 METADATA = sa.MetaData()
 
 _T = TypeVar("_T")
@@ -189,9 +189,11 @@ decisions = sa.Table(
     _column("number", _NUMBER, "Place in the order of decisions, ascending, never used again.", primary_key=True),
     _column("at", sa.Text(), "When it was made, ISO 8601 in UTC."),
     _column("author", sa.Text(), "Who made it; empty when nobody said."),
-    sa.Column("kind", sa.Text, nullable=False, index=True, comment="What it is about: duplicates, label or tags."),
+    sa.Column(
+        "kind", sa.Text, nullable=False, index=True, comment="What it is about: duplicates, label, tags or prediction."
+    ),
     _column("action", sa.Text(), "What was decided: merge, different, variant, same, fix, keep, ..."),
-    _column("subject", sa.Text(), "The group, pair or product that it is about."),
+    _column("subject", sa.Text(), "The group, pair, product or prediction that it is about."),
     _column("detail", sa.JSON(), "What it did, and all that is needed to take it back."),
     sa.Column("undone_at", sa.Text, comment="When it was taken back; null while it stands."),
     sqlite_autoincrement=True,
@@ -289,6 +291,78 @@ upheld = sa.Table(
     comment="One row per product whose label a person has looked at; by id, so that it outlives the product.",
 )
 
+predictions = sa.Table(
+    "predictions",
+    METADATA,
+    sa.Column(
+        "number",
+        _NUMBER,
+        primary_key=True,
+        autoincrement=False,
+        comment="Place in the order in which answers were kept, ascending.",
+    ),
+    sa.Column("id", sa.Text, nullable=False, unique=True, comment="The id that the answer was given with."),
+    sa.Column("at", sa.Text, nullable=False, index=True, comment="When it was answered first, ISO 8601 in UTC."),
+    _column("caller", sa.Text(), "Who asked: the name of a key or the address of a client."),
+    sa.Column(
+        "product_id",
+        sa.Text,
+        nullable=False,
+        index=True,
+        comment="Id of the product that was asked about; empty when it had none.",
+    ),
+    _column("content_hash", sa.Text(), "What the product said, as its record would be filed under."),
+    _column("supplier", sa.Text(), "The fact of that name of the product; empty without one."),
+    sa.Column("price", sa.Float, comment="Amount of the price of the product; null without one."),
+    _column("decision", sa.Text(), "What the answer decided: auto, suggest or abstain."),
+    _column("node_id", sa.Text(), "Id of the category that was answered; empty when abstaining."),
+    sa.Column(
+        "category",
+        sa.Text,
+        nullable=False,
+        index=True,
+        comment="Path of that category, as it was then; empty when abstaining.",
+    ),
+    _column("probability", sa.Float(), "Probability of that category; 0 when abstaining."),
+    _column("snapshot", sa.Text(), "The snapshot that answered."),
+    _column("taxonomy", sa.Integer(), "Number of the version of the tree that it answered in."),
+    sa.Column(
+        "doubt", sa.Float, nullable=False, index=True, comment="How much a person could teach by looking at it, 0 to 1."
+    ),
+    _column(
+        "answer", sa.JSON(), "Reason, levels, alternatives, tags, neighbours, duplicates, language, model, doubts."
+    ),
+    sa.Column(
+        "product",
+        sa.JSON(none_as_null=True),
+        comment="The product as it was asked about, cleaned; null where products are not kept.",
+    ),
+    comment="One row per answer of the service, for as long as the settings say; never changed.",
+)
+
+reviews = sa.Table(
+    "reviews",
+    METADATA,
+    sa.Column(
+        "decision", _NUMBER, primary_key=True, autoincrement=False, comment="The decision, which stands, by its number."
+    ),
+    sa.Column(
+        "prediction",
+        _NUMBER,
+        sa.ForeignKey("predictions.number", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+        comment="The prediction that it is about; the row goes with it.",
+    ),
+    sa.Column("at", sa.Text, nullable=False, index=True, comment="When it was made, ISO 8601 in UTC."),
+    _column("author", sa.Text(), "Who made it; empty when nobody said."),
+    _column("action", sa.Text(), "accept, correct, coarser, finer, tags, skip or unsure."),
+    _column("product_id", sa.Text(), "The product that was labelled; empty where none was."),
+    _column("node_id", sa.Text(), "Id of the category that a person gave it; empty where none was given."),
+    _column("category", sa.Text(), "Path of that category, as it was then; empty where none was given."),
+    comment="One row per decision about a prediction that was not taken back.",
+)
+
 meta = sa.Table(
     "meta",
     METADATA,
@@ -322,7 +396,12 @@ def _findings(connection: sa.Connection) -> None:
     METADATA.create_all(connection, [decisions, settled, twins, groups, suspects, upheld])
 
 
-MIGRATIONS: Mapping[int, Migration] = {2: _pictures, 3: _history, 4: _findings}
+def _predictions(connection: sa.Connection) -> None:
+    """Make room for answers and for what people say of them."""
+    METADATA.create_all(connection, [predictions, reviews])
+
+
+MIGRATIONS: Mapping[int, Migration] = {2: _pictures, 3: _history, 4: _findings, 5: _predictions}
 """Migration n turns a store of version n - 1 into version n. A new store is made at VERSION by `migrate` itself."""
 
 
