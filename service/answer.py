@@ -6,9 +6,10 @@ a file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from indexer.product import Product
 from service.duplicates.verdicts.verdict import Verdict
 
 Decision = Literal["auto", "suggest", "abstain"]
@@ -103,7 +104,8 @@ class Answer:
 
     `levels` descend the best path to its leaf; `alternatives` are the best labelled categories, best first, the best
     one included. `used` says which views of the product were looked at; `without_image` is None unless it was asked for
-    and a picture was used. The same snapshot, journal place and product give the same answer, timings apart.
+    and a picture was used. The same snapshot, journal place and product give the same answer, timings apart. `asked` is
+    the product as it was understood: cleaned, and in no answer that is told.
     """
 
     product_id: str
@@ -122,3 +124,4 @@ class Answer:
     taxonomy: TaxonomyVersion
     model: str
     without_image: Otherwise | None = None
+    asked: Product | None = field(default=None, compare=False, repr=False)

@@ -21,6 +21,7 @@ from service.commands.indexes import build, calibrate, info
 from service.commands.keeping import backup, export, restore, verify
 from service.commands.models import models
 from service.commands.planting import COMMANDS
+from service.commands.predictions import predictions
 from service.commands.snapshots import discard, publish, rebuild, rollback
 from service.commands.tagging import tags
 from service.commands.taxonomies import taxonomy
@@ -64,7 +65,7 @@ for command in (
     *(build, add, remove, sync, calibrate, info),
     *(rebuild, publish, rollback, discard),
     *(classify, similar, evaluate, tags, taxonomy),
-    *(audit, duplicates, decisions),
+    *(audit, duplicates, decisions, predictions),
     *(serve, export, backup, restore, verify, models),
 ):
     aisle.add_command(command)

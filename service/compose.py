@@ -50,7 +50,7 @@ class _Composition:
     def __init__(
         self, live: Live, settings: ServiceSettings, products: Sequence[Product], hearing: Hearing, dial: Dial
     ) -> None:
-        self.live, self.settings, self.products = live, settings, products
+        self.live, self.settings, self.products, self.dial = live, settings, products, dial
         self.tree, self.lineage = live.tree, lineage_of(live.tree)
         self.thought = think(live.built, settings, products, hearing, dial)
         self.likely, self.decided = self.thought.likely, self.thought.decided
@@ -59,12 +59,11 @@ class _Composition:
 
     def answer(self, row: int) -> Answer:
         product = self.products[row]
-        digest = content_hash(product)
         decision, reason = self._decision(row)
         manifest = self.live.manifest
         return Answer(
             product_id=product.id,
-            prediction_id=_prediction_id(manifest.id, self.live.seq, product.id, digest),
+            prediction_id=self._prediction_id(product),
             decision=decision,
             reason=reason,
             category=self._category(row) if decision != "abstain" else None,
@@ -78,7 +77,15 @@ class _Composition:
             snapshot=manifest.id,
             taxonomy=TaxonomyVersion(self.live.planted, self.tree.version),
             model=manifest.encoder,
+            asked=product,
         )
+
+    def _prediction_id(self, product: Product) -> str:
+        """Name an answer by what it depends on, so that the same question in the same state has the same name."""
+        asked = (product.id, content_hash(product), *(text for fact in product.facts for text in fact))
+        dial = (str(self.dial.precision or self.settings.precision), self.dial.policy or self.settings.policy)
+        question = "\0".join((self.live.manifest.id, str(self.live.seq), *dial, *asked))
+        return "p" + hashlib.blake2b(question.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
 
     def _decision(self, row: int) -> tuple[Decision, str]:
         if not any(self._used(row).values()):
@@ -206,9 +213,3 @@ class _Shown:
             for place, (key, similarity, node, here, weight) in enumerate(places)
             if here and key in self.stored
         ]
-
-
-def _prediction_id(snapshot: str, seq: int, product_id: str, digest: str) -> str:
-    """Name an answer by what it depends on, so that the same question in the same state has the same name."""
-    question = "\0".join((snapshot, str(seq), product_id, digest))
-    return "p" + hashlib.blake2b(question.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()

@@ -35,6 +35,7 @@ from service.calibration.dial import Dial
 from service.duplicates.screening import OnDuplicate
 from service.duplicates.standing.standing import Standing
 from service.engine import SERVICE, Engine
+from service.feedback.keeping import Keeper
 from service.renewal.needs import Needs
 from service.renewal.order import Order
 from service.renewal.recovery import Say, check, log_it, opened
@@ -80,6 +81,7 @@ class Serving:
         self._trouble = ""
         self.rebuilds = Watch(settings)
         self.needs = Needs(settings, self.rebuilds, lambda: self.engine)
+        self.predictions = Keeper(settings, records)
         self.upkeep = Upkeep(settings, records, lambda: self.engine, [Standing(), Audit()])
         # A daemon, so that a process that ends without `close` is not held back.
         self._follower = threading.Thread(target=self._run, name="aisle-follower", daemon=True)
@@ -119,6 +121,7 @@ class Serving:
             self._loading.join(CLOSING_SECONDS)
         self.needs.wait(CLOSING_SECONDS)
         self.rebuilds.cancel()  # what was begun meanwhile
+        self.predictions.close(CLOSING_SECONDS)
         self._records.close()
 
     @property

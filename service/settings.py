@@ -55,6 +55,12 @@ class ServiceSettings(ImageSettings):
     reach_seconds: float = Field(
         5, ge=0, le=600, description="Seconds that a question waits for the changes up to its min_seq at most."
     )
+    prediction_days: float = Field(
+        90, ge=0, le=36_500, description="Days for which answers are kept; 0 keeps none, and forgets those there are."
+    )
+    prediction_products: bool = Field(
+        default=True, description="Whether a product is kept with its answer, so that a decision can store it."
+    )
     upkeep: bool = Field(
         default=True, description="Whether groups of duplicates and suspected labels are kept current by the way."
     )

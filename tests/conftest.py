@@ -207,7 +207,7 @@ def reader(built_index: Path) -> Iterator["TestClient"]:
     from service.rest.app import create_app
     from service.settings import ServiceSettings
 
-    limits = ServiceSettings(index=built_index, batch_items=5, body_bytes=2_000, upkeep=False)
+    limits = ServiceSettings(index=built_index, batch_items=5, body_bytes=2_000, upkeep=False, prediction_days=0)
     with TestClient(create_app(limits)) as client:
         yield client
 

@@ -28,7 +28,7 @@ SAYS_MORE = (
     *("/v1/taxonomy/changes", "/v1/taxonomy/changes/{number}:undo"),
     *("/v1/audit/labels", "/v1/audit/tags", "/v1/audit/labels/{product_id}/decision"),
     *("/v1/audit/patterns/{pattern_id}/decision", "/v1/audit/tags/{product_id}/decision"),
-    *("/v1/duplicate-groups", "/v1/decisions"),
+    *("/v1/duplicate-groups", "/v1/decisions", "/v1/predictions", "/v1/predictions/{prediction_id}/decision"),
     *("/v1/duplicate-groups/{group_id}/decision", "/v1/duplicates:decide", "/v1/decisions/{number}:undo"),
 )
 """What keeps to the description may still be refused here: a product of nothing but markup, a category that is no path,

@@ -12,7 +12,7 @@ import numpy as np
 
 from indexer.build import Progress, Quiet
 from indexer.live import Live
-from indexer.store import tagfaults
+from indexer.store import reviews, tagfaults
 from indexer.store.decisions import Decided
 from indexer.store.findings import Reached, Result
 from indexer.store.records import Records
@@ -132,7 +132,7 @@ def _suspects(engine: Engine, keys: Keys, pairs: Sequence[Conflict]) -> list[Sus
 
 
 def _decided(live: Live, decided: Sequence[Decided]) -> list[int]:
-    about = [each for each in decided if each.kind in {LABEL, tagfaults.KIND, DUPLICATES}]
+    about = [each for each in decided if each.kind in {LABEL, tagfaults.KIND, DUPLICATES, reviews.KIND}]
     about += [live.records.decisions.get(each.detail["undoes"]) for each in about if "undoes" in each.detail]
     ids = {id_ for each in about for id_ in each.detail.get("ids", ())}
     with live.reading():

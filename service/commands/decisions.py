@@ -1,4 +1,4 @@
-"""aisle decisions: what people decided about duplicates, labels and tags; and `undo`, which takes one back."""
+"""aisle decisions: what people decided about duplicates, labels, tags and answers; and `undo`, which takes one back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from service.console.options import index_option, json_option, print_json
 
-KINDS = ("duplicates", "label", "tags")
+KINDS = ("duplicates", "label", "tags", "prediction")
 author_option = click.option("--author", default="", metavar="NAME", help="Who decides; kept with the decision.")
 
 
@@ -21,7 +21,7 @@ author_option = click.option("--author", default="", metavar="NAME", help="Who d
 @json_option
 @index_option
 def decisions(kind: str | None, limit: int, index: Path, *, as_json: bool) -> None:
-    """List what people decided about duplicates, labels and tags, the latest first."""
+    """List what people decided about duplicates, labels, tags and answers, the latest first."""
     from indexer.store.place import open_store
     from service.console.decisions import decision_table
 

@@ -15,7 +15,7 @@ from service.calibration.reliability import expected_error
 from service.decision import AUTO, KINDS
 from service.evaluation.gate import Comparison
 from service.evaluation.judged import DIAL, TOP, Judged
-from service.evaluation.measures import LEVEL, Figure, Outcomes, figures_of
+from service.evaluation.measures import LEVEL, Figure, Outcomes, figures_of, wilson
 from service.evaluation.methods import Evaluated
 from taxonomy.names import name_key
 from taxonomy.tree import Tree
@@ -123,15 +123,6 @@ def _bins(likely: Doubles, right: npt.NDArray[np.bool_]) -> list[dict[str, Any]]
             }
         )
     return found
-
-
-def wilson(hits: int, of: int, z: float = 1.96) -> tuple[float, float]:
-    """Return the interval of a share that holds it with 95% (Wilson's score interval); (0, 1) of nothing."""
-    if not of:
-        return 0.0, 1.0
-    share, inner = hits / of, z * z / of
-    middle, half = share + inner / 2, z * float(np.sqrt(share * (1 - share) / of + inner / of / 4))
-    return (middle - half) / (1 + inner), (middle + half) / (1 + inner)
 
 
 def _dialled(judged: Judged, column: int) -> dict[str, Any]:

@@ -156,3 +156,12 @@ def figures_of(some: Outcomes, *, seed: int = 0) -> dict[str, Figure]:
         )
         for name in measured(some)
     }
+
+
+def wilson(hits: int, of: int, z: float = 1.96) -> tuple[float, float]:
+    """Return the interval of a share that holds it with 95% (Wilson's score interval); (0, 1) of nothing."""
+    if not of:
+        return 0.0, 1.0
+    share, inner = hits / of, z * z / of
+    middle, half = share + inner / 2, z * float(np.sqrt(share * (1 - share) / of + inner / of / 4))
+    return (middle - half) / (1 + inner), (middle + half) / (1 + inner)

@@ -22,6 +22,7 @@ from service.rest.asking import aside, ask, serving_of
 from service.rest.batches import Batch, categorize_items, categorize_lines, check_size, counts
 from service.rest.bodies import FORM, JSON, NDJSON, BodyRoute, media_type, read_bytes, read_document
 from service.rest.forms import form_schema
+from service.rest.keeping import keep
 from service.rest.parameters import DialAsked, reached
 from service.rest.problems import MEDIA_TYPE
 from service.rest.replies import Categorized, CategorizedBatch, Duplicates, SimilarProducts, answer_shown
@@ -88,6 +89,7 @@ async def categorize(request: Request, body: ProductBody, dial: DialAsked) -> Js
     answer = ran.results[0]
     if isinstance(answer, ProductError):
         raise answer
+    keep(request, [answer])
     return Json(
         answer_shown(answer, images_of(request, asked[0])) | {"timings": _timings(begun, ran.queue_ms, ran.compute_ms)}
     )

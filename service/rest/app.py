@@ -32,6 +32,7 @@ from service.rest import (
     decisions,
     duplicate_groups,
     facts,
+    predictions,
     products,
     snapshots,
     taxonomies,
@@ -104,6 +105,7 @@ def create_app(settings: ServiceSettings, serving: Serving | None = None) -> Fas
     app.include_router(decisions.router)
     app.include_router(audit.router)
     app.include_router(audit_decisions.router)
+    app.include_router(predictions.router)
     app.include_router(thumbnails.router)
     app.include_router(desk_router())
     app.mount("/static", static_files(), name="static")

@@ -64,7 +64,7 @@ class DecidedItem(BaseModel):
     """What became of one product."""
 
     id: str
-    outcome: Literal["updated", "unchanged"]
+    outcome: Literal["created", "updated", "unchanged"]
     version: int
 
 
@@ -98,7 +98,9 @@ def decide_about_label(
     """Put a label right (`fix`), or find it right (`keep`); it counts from the next question on."""
     version = expected(product_id, if_match).get(product_id)
     label = Label(product_id, body.category, body.stored, version)
-    return decided_once(request, key, lambda served: decide_label(served, label, body.decision, body.author), _settled)
+    return decided_once(
+        request, key, lambda served: decide_label(served, label, body.decision, body.author), settled_shown
+    )
 
 
 @router.post(
@@ -125,11 +127,12 @@ def decide_about_pattern(
 ) -> Response:
     """Put all labels of a pattern right, each as it is suggested, or find them right; all or none."""
     return decided_once(
-        request, key, lambda served: decide_pattern(served, pattern_id, body.decision, body.author), _settled
+        request, key, lambda served: decide_pattern(served, pattern_id, body.decision, body.author), settled_shown
     )
 
 
-def _settled(settled: Settled) -> dict[str, Any]:
+def settled_shown(settled: Settled) -> dict[str, Any]:
+    """Return a decision as `LabelsDecided`."""
     decided = settled.decided
     return {
         "number": decided.number,
@@ -143,4 +146,4 @@ def _settled(settled: Settled) -> dict[str, Any]:
 
 
 def _retagged(settled: Settled) -> dict[str, Any]:
-    return _settled(settled) | {name: settled.decided.detail[name] for name in ("missing", "wrong")}
+    return settled_shown(settled) | {name: settled.decided.detail[name] for name in ("missing", "wrong")}

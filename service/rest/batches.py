@@ -25,6 +25,7 @@ from service.duplicates.screening import OnDuplicate
 from service.engine import Asking
 from service.rest.asking import aside, ask, ask_patiently, settings_of
 from service.rest.bodies import parse
+from service.rest.keeping import keep
 from service.rest.problems import ImageTooLarge, InvalidField, MalformedJson, TooManyItems, problem
 from service.rest.replies import answer_shown, change_shown
 from service.rest.schemas import DeleteItem, PatchItem, ProductBody, PutItem
@@ -85,6 +86,7 @@ async def categorize_items(request: Request, asking: Asking, documents: Sequence
     ]
     results = [answer for some in ran for answer in some.results]
     queue, compute = (sum(getattr(some, name) for some in ran) for name in ("queue_ms", "compute_ms"))
+    await aside(keep, request, results, items=len(results))
     shown = await aside(_answered, request, documents, asked, results, items=len(documents))
     return Batch(shown, queue, compute)
 
@@ -112,6 +114,7 @@ async def categorize_lines(request: Request, asking: Asking, body: bytes) -> Asy
         documents = [_document(line) for line in lines[start : start + step]]
         asked = await _questions(request, documents)
         ran = await (ask_patiently if start else ask)(request, asking, _good(asked))
+        keep(request, ran.results)
         batch = Batch(_answered(request, documents, asked, ran.results))
         failed += batch.failed
         yield b"".join(orjson.dumps(item, option=orjson.OPT_APPEND_NEWLINE) for item in batch.items)

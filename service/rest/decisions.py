@@ -21,7 +21,7 @@ from service.rest.taxonomies import UndoBody
 router = APIRouter(prefix="/v1/decisions", route_class=BodyRoute)
 
 LISTED = "decisions-before"
-AboutWhat = Literal["duplicates", "label", "tags"]
+AboutWhat = Literal["duplicates", "label", "tags", "prediction"]
 
 
 class DecisionShown(BaseModel):
@@ -32,7 +32,7 @@ class DecisionShown(BaseModel):
     author: str
     kind: AboutWhat
     action: str
-    subject: str = Field(description="The group, pair, pattern or product that it is about.")
+    subject: str = Field(description="The group, pair, pattern, product or prediction that it is about.")
     detail: dict[str, Any]
     undoes: int | None = Field(description="The decision that this one takes back.")
     undone_at: str | None = Field(description="When it was taken back; null while it stands.")

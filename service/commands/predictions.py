@@ -1,0 +1,128 @@
+"""aisle predictions: what a service answered and what people said of it: listed, exported, counted, and taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from service.commands.decisions import undo
+from service.console.options import FILE, by_itself, index_option, json_option, print_json
+
+if TYPE_CHECKING:
+    from indexer.store.predictions import Wanted
+
+_DECIDED = ("yes", "no")
+_DECISIONS = ("auto", "suggest", "abstain")
+_DAY = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
+
+
+def _wanted(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say which predictions are meant; the command gets them as Wanted."""
+
+    @wraps(command)
+    def with_wanted(**given: Any) -> Any:  # noqa: ANN401 - whatever the command takes besides
+        names = ("decided", "decision", "category", "supplier", "since", "until")
+        asked = {name: given.pop(name) for name in names}
+        return command(wanted=_asked(**asked), **given)
+
+    options = (
+        click.option("--decided", type=click.Choice(_DECIDED), help="Those that somebody settled, or the others."),
+        click.option("--decision", type=click.Choice(_DECISIONS), help="What the answer decided."),
+        click.option("--category", default="", metavar="PATH", help="Answers of it and below, as it was called then."),
+        click.option("--supplier", metavar="NAME", help="Of products of this supplier."),
+        click.option("--since", type=_DAY, metavar="TIME", help="Answered then or later, in UTC."),
+        click.option("--until", type=_DAY, metavar="TIME", help="Answered before, in UTC."),
+    )
+    for option in reversed(options):
+        with_wanted = option(with_wanted)
+    return with_wanted
+
+
+@click.group(invoke_without_command=True)
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, metavar="N", help="The N latest."
+)
+@_wanted
+@json_option
+@index_option
+@click.pass_context
+def predictions(context: click.Context, *, wanted: Wanted, limit: int, index: Path, as_json: bool) -> None:
+    """List what a service answered, the latest first, and what people decided about it."""
+    if not by_itself(context):
+        return
+    from indexer.store.place import open_store
+    from service.console.predictions import prediction_table
+    from service.feedback.telling import told
+
+    with closing(open_store(index)) as records:
+        found = records.predictions.page(limit=limit, wanted=wanted)
+    if as_json:
+        print_json([told(each) for each in found])
+        return
+    click.echo(prediction_table(found))
+
+
+@predictions.command("export")
+@click.option("-o", "--out", type=FILE, required=True, help="Table to write: .csv, .tsv, .jsonl or .parquet.")
+@_wanted
+@index_option
+def predictions_export(*, out: Path, wanted: Wanted, index: Path) -> None:
+    """Write predictions, each with the decision about it; as .jsonl all that was answered."""
+    from indexer.store.place import open_store
+    from service.console.predictions import write_predictions
+    from service.console.progress import Progress
+    from service.console.table import check_output
+    from service.console.words import counted
+
+    check_output(out)
+    with closing(open_store(index)) as records, Progress() as progress:
+        progress.start("export", records.predictions.count(wanted), "predictions")
+        done = write_predictions(records.predictions, out, wanted, progress.at)
+    click.echo(f"{counted(done, 'prediction')} written to {out}", err=True)
+
+
+@predictions.command("figures")
+@_wanted
+@json_option
+@index_option
+def predictions_figures(*, wanted: Wanted, index: Path, as_json: bool) -> None:
+    """Say how often answers were accepted and overruled: by category, confidence, supplier and day."""
+    from indexer.store.place import open_store
+    from service.console.predictions import figures_report
+    from service.feedback.figures import figures_of
+
+    with closing(open_store(index)) as records:
+        found = figures_of(records.predictions, wanted)
+    if as_json:
+        print_json(found.told())
+        return
+    click.echo(figures_report(found))
+
+
+predictions.add_command(undo)
+
+
+def _asked(  # noqa: PLR0917 - as the options are
+    decided: str | None,
+    decision: str | None,
+    category: str,
+    supplier: str | None,
+    since: datetime | None,
+    until: datetime | None,
+) -> Wanted:
+    from indexer.store.predictions import Wanted
+
+    return Wanted(
+        decided=None if decided is None else decided == "yes",
+        decision=decision or "",
+        branch=category,
+        supplier=supplier,
+        since=since.isoformat() if since else "",
+        until=until.isoformat() if until else "",
+    )
