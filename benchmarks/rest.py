@@ -42,7 +42,7 @@ def main() -> None:
     aisle = Path(sys.executable).with_name("aisle")
     server = subprocess.Popen([aisle, "serve", "--index", str(index), "--port", str(PORT)])
     try:
-        connection = _connected()
+        connection = connected()
         write("rest", {"index": index.name, **_compare(products, encoder.encode, connection)})
     finally:
         server.terminate()
@@ -55,13 +55,13 @@ def _compare(
     rest, bare, duplicates = [], [], []
     for number, product in enumerate(products):
         ask, alone = lambda p=product: _ask(connection, p), lambda p=product: encode([normalize(p)])
-        duplicates.append(_ms(partial(_ask, connection, product, "/v1/duplicates", "items")))
+        duplicates.append(milliseconds(partial(_ask, connection, product, "/v1/duplicates", "items")))
         if number % 2:
-            rest.append(_ms(ask))
-            bare.append(_ms(alone))
+            rest.append(milliseconds(ask))
+            bare.append(milliseconds(alone))
         else:
-            bare.append(_ms(alone))
-            rest.append(_ms(ask))
+            bare.append(milliseconds(alone))
+            rest.append(milliseconds(ask))
     ratios = np.array(rest[10:]) / np.array(bare[10:])
     drawn = np.random.default_rng(0).choice(ratios, (2_000, len(ratios)))
     low, high = np.percentile(np.median(drawn, axis=1), [2.5, 97.5])
@@ -86,7 +86,7 @@ def _ask(
         raise SystemExit(f"no answer: {answer}")
 
 
-def _connected() -> http.client.HTTPConnection:
+def connected() -> http.client.HTTPConnection:
     for _ in range(600):
         connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=30)
         try:
@@ -103,7 +103,7 @@ def _connected() -> http.client.HTTPConnection:
     raise SystemExit("the service did not get ready within two minutes")
 
 
-def _ms(call: Callable[[], object]) -> float:
+def milliseconds(call: Callable[[], object]) -> float:
     began = time.perf_counter()
     call()
     return 1_000 * (time.perf_counter() - began)

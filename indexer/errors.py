@@ -26,6 +26,9 @@
     │   ├── PredictionNotFound  no prediction with that id is kept
     │   ├── PatternNotFound   no pattern of doubted labels has that id
     │   ├── GroupNotFound     no group of duplicates or variants has that id
+    │   ├── KeyNotFound       no API key has that id
+    │   ├── KeyRevoked        an API key was revoked, and is to be rotated
+    │   ├── AccountNotFound   nobody of that name has an account
     │   ├── StoreFull         the disk of the record store has no room
     │   ├── StoreReadOnly     the record store can be read and not written to
     │   └── SchemaMismatch    a record store written by another version
@@ -215,6 +218,27 @@ class GroupNotFound(RecordError):
     def __init__(self, group_id: str) -> None:
         super().__init__(f"no group with id {group_id[:80]!r}; groups change with their products: list them again")
         self.group_id = group_id
+
+
+class KeyNotFound(RecordError):
+    """No API key has that id."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"there is no API key {key_id[:80]!r}; see `aisle keys list` or GET /v1/keys")
+
+
+class KeyRevoked(RecordError):
+    """An API key was revoked: it gets no other token."""
+
+    def __init__(self, key_id: str, at: str) -> None:
+        super().__init__(f"the API key {key_id!r} was revoked at {at}; make another one")
+
+
+class AccountNotFound(RecordError):
+    """Nobody of that name has an account."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"nobody called {name[:80]!r} has an account; see: aisle accounts list")
 
 
 class StoreFull(RecordError):

@@ -19,6 +19,7 @@ from service.commands.duplicates import duplicates
 from service.commands.evaluating import evaluate
 from service.commands.indexes import build, calibrate, info
 from service.commands.keeping import backup, export, restore, verify
+from service.commands.keys import accounts, keys
 from service.commands.models import models
 from service.commands.planting import COMMANDS
 from service.commands.predictions import predictions
@@ -67,6 +68,7 @@ for command in (
     *(classify, similar, evaluate, tags, taxonomy),
     *(audit, duplicates, decisions, predictions),
     *(serve, export, backup, restore, verify, models),
+    *(keys, accounts),
 ):
     aisle.add_command(command)
 for command in COMMANDS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
@@ -39,6 +40,14 @@ class ServiceSettings(ImageSettings):
     alternatives: int = Field(5, ge=1, le=20, description="Alternative categories shown in an answer.")
 
     host: str = Field("127.0.0.1", description="Address to serve on.")
+    access: Literal["auto", "keys", "open"] = Field(
+        "auto",
+        description="Who is let in: auto asks for a key on any address but this machine's own, keys always does.",
+    )
+    key_rate: int = Field(
+        6_000, ge=0, description="Requests a minute with one API key or account, where the key has no rate; 0 is any."
+    )
+    session_hours: float = Field(12, gt=0, le=8760, description="Hours for which somebody who signed in stays so.")
     port: int = Field(8000, ge=0, le=65535, description="Port to serve on; 0 takes a free one.")
     batch_items: int = Field(10_000, ge=1, le=100_000, description="Items in one batch request at most.")
     body_bytes: int = Field(64 * 1024 * 1024, ge=1024, description="Bytes in one request body at most.")

@@ -152,3 +152,16 @@ def test_the_script_reads_fields_that_answers_have(reader: TestClient) -> None:
     script = (STATIC / "try.js").read_text("utf-8")
     answer = reader.post("/v1/categorize", json={"title": "Frying pan"}).json()
     assert set(re.findall(r"\banswer\.(\w+)", script)) <= set(answer)
+
+
+def test_the_page_to_sign_in_is_as_strict(reader: TestClient) -> None:
+    """The same policy, nothing inline, every field with a label, and every id that its script asks for."""
+    answer = reader.get("/sign-in")
+    tags = Tags(answer.text)
+    assert answer.headers["content-security-policy"] == reader.get("/").headers["content-security-policy"]
+    assert [script for script in tags.all("script") if "src" not in script] == []
+    assert {field["id"] for field in tags.all("input")} == {label["for"] for label in tags.all("label")}
+    addresses = [attributes[name] for _, attributes in tags.tags for name in ("src", "href") if attributes.get(name)]
+    assert {reader.get(address).status_code for address in addresses if address} == {200}
+    asked = set(re.findall(r'find\("([\w-]+)"\)', (STATIC / "sign-in.js").read_text("utf-8")))
+    assert asked <= {attributes["id"] for _, attributes in tags.tags if attributes.get("id")}

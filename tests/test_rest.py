@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 
 from indexer.settings import IndexSettings
 from indexer.snapshots import publication
+from service.access.passwords import hashed
 from service.rebuild import rebuild
 from service.renewal.order import Order
 from service.renewal.renew import renew
@@ -29,6 +30,7 @@ from service.settings import ServiceSettings
 DOCUMENT = (Path(__file__).resolve().parent.parent / "docs" / "rest.md").read_text("utf-8")
 EXAMPLE = re.compile(r"```sh\n(.*?)```\n(?:\n```json\n(.*?)```)?", re.DOTALL)
 HOST = "localhost:8000"
+KEY = "k7f3m9q2xa"
 PICTURE = base64.b64decode("R0lGODlhAQABAIAAAP///wAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==")
 
 
@@ -100,6 +102,11 @@ def prepared(client: TestClient, call: Call) -> Call:
         client.post("/v1/index:cancel")
         rebuild(index, settings=IndexSettings(encoder="hashing:64"))
         return replace(call, body=orjson.dumps({"snapshot": publication.published(index)}))
+    if (call.method, call.path) == ("POST", "/v1/session"):
+        serving: Serving = client.app.state.serving  # type: ignore[attr-defined]  # typed as any ASGI application
+        serving.live.records.accounts.put("Ann", hashed("four words are enough"), ["admin"])
+    if KEY in call.path:
+        return replace(call, path=call.path.replace(KEY, client.get("/v1/keys").json()["items"][0]["id"]))
     if call.path.startswith("/v1/duplicate-groups"):
         store_again(client)
     if call.path.startswith("/v1/audit"):

@@ -63,6 +63,30 @@ def test_a_port_that_is_taken_is_one_line(built_index: Path) -> None:
     assert (done.returncode, done.stderr.splitlines()[-1]) == (1, f"{message}, 0 for any that is free")
 
 
+def test_an_address_of_others_is_not_served_on_without_a_key(own_index: Path) -> None:
+    """One line with the command that makes one; with a key it serves, and asks for it."""
+    command = [*COMMAND, "serve", "--index", str(own_index), "--host", "0.0.0.0", "--port", "0"]  # noqa: S104
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    last = done.stderr.splitlines()[-1]
+    assert done.returncode == 1
+    assert last.startswith(f"aisle: 0.0.0.0 can be reached from elsewhere, and {own_index} has no API key that counts;")
+    remedy = f"aisle keys create NAME --scope admin --index {own_index}"
+    assert remedy in last
+
+    make = [*COMMAND, *shlex.split(remedy)[1:]]
+    token = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    still = os.environ | {"AISLE_UPKEEP": "false"}
+    with subprocess.Popen(command, cwd=ROOT, env=still, stderr=subprocess.PIPE, text=True) as process:
+        line = ""
+        while process.stderr is not None and not line.startswith("  curl"):
+            line = process.stderr.readline()
+        asked = shlex.split(line.strip().replace("YOUR_KEY", token))
+        answer = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+        refused = subprocess.run(asked[:-2], capture_output=True, text=True, check=True).stdout
+        process.kill()
+    assert ("decision" in json.loads(answer), json.loads(refused)["code"]) == (True, "unauthorized")
+
+
 def test_an_index_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     """The server does not start without something to answer from."""
     command = [*COMMAND, "serve", "--index", str(tmp_path / "none"), "--port", "0"]

@@ -41,6 +41,7 @@ class Restored:
     """What was restored. back: what was taken back of it, None for a backup as it is.
 
     snapshot: the id of the published one, "" for none. bare: products that are encoded when the index is opened.
+    let_in: API keys and accounts that came with it, as they were then.
     """
 
     backup: Backup
@@ -48,6 +49,7 @@ class Restored:
     back: TakenBack | None
     snapshot: str
     bare: int
+    let_in: int
 
 
 OF_AN_INDEX = frozenset(
@@ -79,6 +81,8 @@ def restore(
         shutil.copyfile(source / STORE, folder / STORE)
         with closing(Records.open(folder / STORE, create=False)) as records:
             records.set_fact("store_id", uuid.uuid4().hex)
+            records.accounts.end_all()
+            let_in = len(records.accounts.all()) + sum(not key.revoked for key in records.keys.all())
             back = records.take_back(seq) if seq is not None and seq < backup.seq else None
         with closing(Records.open(folder / STORE)) as records:
             manifest = _adopt(source, folder, backup.snapshot, records.store_id, progress)
@@ -88,7 +92,7 @@ def restore(
             _move(folder / STORE, store, progress, replace=force)
         for file in folder.rglob("*"):
             flush(file)
-    return Restored(backup, counts, back, "" if manifest is None else manifest.id, bare)
+    return Restored(backup, counts, back, "" if manifest is None else manifest.id, bare, let_in)
 
 
 def _check_place(source: Path, index: Path) -> None:

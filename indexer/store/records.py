@@ -36,6 +36,8 @@ from indexer.store import (
     schema,
     versions,
 )
+from indexer.store.access.accounts import Accounts
+from indexer.store.access.keys import Keys
 from indexer.store.decisions import Decision, Decisions
 from indexer.store.findings import Findings
 from indexer.store.history import TakenBack
@@ -339,6 +341,16 @@ class Records:
     def predictions(self) -> Predictions:
         """What the service answered, and what people said of it."""
         return Predictions(self._reading, self._changing)
+
+    @property
+    def keys(self) -> Keys:
+        """The API keys."""
+        return Keys(self._reading, self._changing)
+
+    @property
+    def accounts(self) -> Accounts:
+        """Accounts of people, and the browsers that are signed in."""
+        return Accounts(self._reading, self._changing)
 
     @property
     def twins(self) -> Twins:

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from indexer.errors import SchemaMismatch
 
-VERSION = 5
+VERSION = 6
 METADATA = sa.MetaData()
 
 _T = TypeVar("_T")
@@ -363,6 +363,47 @@ reviews = sa.Table(
     comment="One row per decision about a prediction that was not taken back.",
 )
 
+api_keys = sa.Table(
+    "api_keys",
+    METADATA,
+    _column("id", sa.Text(), "What the key is called in lists and in the log; a part of its token.", primary_key=True),
+    _column("name", sa.Text(), "Who or what uses it; the author of what is decided with it."),
+    _column("scopes", sa.JSON(), "List of what it may do: read, write, review, admin."),
+    _column("digest", sa.Text(), "SHA-256 of its token, in hexadecimal; the token itself is nowhere."),
+    _column("former_digest", sa.Text(), "The same of the token before the last rotation; empty without one."),
+    sa.Column("former_until", sa.Text, comment="Until when the token before counts as well; null without one."),
+    sa.Column("rate", sa.Integer, comment="Requests a minute at most, 0 for any number; null as the service is set."),
+    _column("created_at", sa.Text(), "When it was made, ISO 8601 in UTC."),
+    _column("author", sa.Text(), "Who made it; empty when nobody said."),
+    sa.Column("expires_at", sa.Text, comment="From when on it counts no more; null for never."),
+    sa.Column("rotated_at", sa.Text, comment="When it last got another token; null for never."),
+    sa.Column("last_used_at", sa.Text, comment="When it was last used, to the minute or so; null for never."),
+    sa.Column("revoked_at", sa.Text, comment="When it was revoked; null while it counts."),
+    comment="One row per API key that was ever made.",
+)
+
+accounts = sa.Table(
+    "accounts",
+    METADATA,
+    _column("name", sa.Text(), "Name that the person signs in with; the author of what is decided.", primary_key=True),
+    _column("password", sa.Text(), "Hash of the password with its salt and what it was made by."),
+    _column("scopes", sa.JSON(), "List of what the person may do: read, write, review, admin."),
+    _column("created_at", sa.Text(), "When it was made, ISO 8601 in UTC."),
+    sa.Column("last_used_at", sa.Text, comment="When somebody last signed in with it; null for never."),
+    comment="One row per person who signs in with a password.",
+)
+
+sessions = sa.Table(
+    "sessions",
+    METADATA,
+    _column("digest", sa.Text(), "SHA-256 of what the browser shows, in hexadecimal.", primary_key=True),
+    _column("kind", sa.Text(), "What was signed in with: key or account."),
+    _column("holder", sa.Text(), "Id of that key, or name of that account."),
+    _column("created_at", sa.Text(), "When somebody signed in, ISO 8601 in UTC."),
+    sa.Column("expires_at", sa.Text, nullable=False, index=True, comment="From when on it counts no more."),
+    comment="One row per browser that is signed in.",
+)
+
 meta = sa.Table(
     "meta",
     METADATA,
@@ -401,7 +442,12 @@ def _predictions(connection: sa.Connection) -> None:
     METADATA.create_all(connection, [predictions, reviews])
 
 
-MIGRATIONS: Mapping[int, Migration] = {2: _pictures, 3: _history, 4: _findings, 5: _predictions}
+def _access(connection: sa.Connection) -> None:
+    """Make room for those who are let in; a store that was written before has none."""
+    METADATA.create_all(connection, [api_keys, accounts, sessions])
+
+
+MIGRATIONS: Mapping[int, Migration] = {2: _pictures, 3: _history, 4: _findings, 5: _predictions, 6: _access}
 """Migration n turns a store of version n - 1 into version n. A new store is made at VERSION by `migrate` itself."""
 
 

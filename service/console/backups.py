@@ -51,6 +51,9 @@ def restore_report(done: Restored, index: Path, *, in_database: bool) -> str:
             lines.append(fact("pictures", f"{done.back.pictures:,} are lost; their products say so"))
     if done.bare:
         lines.append(fact("encoding", f"{done.bare:,} products are encoded when the index is opened"))
+    if done.let_in:
+        said = f"the API keys and accounts of then ({done.let_in:,}); revoke again what was revoked since"
+        lines.append(fact("let in", said))
     if in_database:
         lines.append(fact("store", "in the database; let AISLE_STORE name it wherever the index is used"))
     lines += ["next:", f"  aisle verify {index}", f"  aisle serve --index {index}"]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from indexer.store.decisions import Decided
 from service.audit.audit import LABEL
 from service.audit.deciding import Settled
-from service.console.words import aligned, counted, one_line
+from service.console.words import aligned, counted, minute, one_line
 
 NAMED = 60
 """Characters of a subject that are printed."""
@@ -21,7 +20,7 @@ def decision_table(found: Sequence[Decided]) -> str:
     cells = [
         (
             str(each.number),
-            _minute(each.at),
+            minute(each.at),
             one_line(each.author) or "-",
             each.kind,
             each.action if "undoes" not in each.detail else f"{each.action} {each.detail['undoes']}",
@@ -62,8 +61,4 @@ def audit_line(settled: Settled) -> str:
 
 
 def _stands(decided: Decided) -> str:
-    return "yes" if decided.undone_at is None else f"undone {_minute(decided.undone_at)}"
-
-
-def _minute(at: str) -> str:
-    return f"{datetime.fromisoformat(at):%Y-%m-%d %H:%M}"
+    return "yes" if decided.undone_at is None else f"undone {minute(decided.undone_at)}"

@@ -242,6 +242,11 @@ def one_line(text: str) -> str:
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
+def minute(at: str) -> str:
+    """Return a moment of the store to the minute."""
+    return f"{datetime.fromisoformat(at):%Y-%m-%d %H:%M}"
+
+
 def _facts(manifest: Manifest) -> list[str]:
     """Return what is in a snapshot, a line for each fact."""
     counts, tree = manifest.counts, manifest.taxonomy

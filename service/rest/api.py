@@ -38,12 +38,14 @@ BODY = (400, 413, 415, 422)
 
 _REASONS = {
     400: "The body is not of its media type.",
+    401: "Nobody is let in so.",
     404: "There is no such thing.",
     409: "It cannot be done as things stand, or the request of this Idempotency-Key has no answer yet: see the detail.",
     412: "The product has another version than If-Match or If-None-Match says.",
     413: "The body has too many bytes or items, or an image has too many bytes.",
     415: "The body is of another media type.",
     422: "The request does not have the form that is expected, or the product is refused.",
+    429: "Tried too often; Retry-After says when to try again.",
     503: "Not ready, too much is waiting, or what min_seq asks for is not here yet; Retry-After says when.",
     507: "There is no room for the change where the record store is.",
 }

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from http import HTTPStatus
 from typing import Any, Literal
 
 import orjson
@@ -21,8 +20,8 @@ from pydantic.json_schema import models_json_schema
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Match, Mount
 
+from service.access.access import Access
 from service.mapping.known import Known
 from service.rest import (
     api,
@@ -38,6 +37,9 @@ from service.rest import (
     taxonomies,
     thumbnails,
 )
+from service.rest.access import keys, session
+from service.rest.access.guard import Guard
+from service.rest.access.openapi import guarded
 from service.rest.desk.pages import desk_router, static_files
 from service.rest.edge import Edge
 from service.rest.problems import problem_response
@@ -57,8 +59,6 @@ UNSEEN: list[tuple[type[BaseModel], Literal["validation"]]] = [
 ]
 """Models that only descriptions refer to, or bodies that routes read themselves, so that FastAPI does not see them."""
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-
 
 def create_app(settings: ServiceSettings, serving: Serving | None = None) -> FastAPI:
     """Return the ASGI application. It opens the index of `settings` when it starts and closes it when it stops.
@@ -73,9 +73,10 @@ def create_app(settings: ServiceSettings, serving: Serving | None = None) -> Fas
         app.state.writer = Writer(settings.queue_items)
         app.state.looking = Looking(settings)
         app.state.known = Known()
+        app.state.access = Access(opened.live.records, settings)
         app.state.serving = opened
         yield
-        app.state.serving = None
+        app.state.serving = app.state.access = None
         await run_in_threadpool(app.state.worker.close)
         await run_in_threadpool(app.state.writer.close)
         if serving is None:
@@ -91,7 +92,9 @@ def create_app(settings: ServiceSettings, serving: Serving | None = None) -> Fas
         lifespan=lifespan,
         generate_unique_id_function=_operation_name,
     )
-    app.state.settings, app.state.serving, app.state.worker, app.state.looking = settings, None, None, None
+    app.state.settings, app.state.serving, app.state.access = settings, None, None
+    app.state.worker, app.state.looking, app.state.attempts = None, None, session.new_attempts()
+    app.add_middleware(Guard, settings=settings)
     app.add_middleware(Edge)
     app.add_exception_handler(HTTPException, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse)
@@ -107,6 +110,8 @@ def create_app(settings: ServiceSettings, serving: Serving | None = None) -> Fas
     app.include_router(audit_decisions.router)
     app.include_router(predictions.router)
     app.include_router(thumbnails.router)
+    app.include_router(session.router)
+    app.include_router(keys.router)
     app.include_router(desk_router())
     app.mount("/static", static_files(), name="static")
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # the way FastAPI documents for changing it
@@ -124,7 +129,7 @@ def _described(app: FastAPI) -> dict[str, Any]:
         described = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
         _, definitions = models_json_schema(UNSEEN, ref_template="#/components/schemas/{model}")
         described["components"]["schemas"] |= definitions["$defs"]
-        app.openapi_schema = described
+        app.openapi_schema = guarded(described)
     return app.openapi_schema
 
 
@@ -133,24 +138,7 @@ def _operation_name(route: APIRoute) -> str:
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
-    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        error = HTTPException(error.status_code, headers={"Allow": _allowed(request)})
     return problem_response(error, request.scope["path"], request.state.request_id)
-
-
-def _allowed(request: Request) -> str:
-    """Return the methods that the path takes; the framework names those of its first route alone."""
-    scopes = ({**request.scope, "method": method} for method in METHODS)
-    return (
-        ", ".join(
-            scope["method"]
-            for scope in scopes
-            if any(
-                route.matches(scope)[0] is Match.FULL for route in request.app.routes if not isinstance(route, Mount)
-            )
-        )
-        or "GET, HEAD"
-    )  # of a file
 
 
 if __name__ == "__main__":

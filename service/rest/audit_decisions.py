@@ -14,6 +14,7 @@ from starlette.responses import Response
 from indexer.product import CATEGORY_CHARS, TAG_COUNT
 from service.audit.deciding import Label, Settled, Verb, decide_label, decide_pattern
 from service.audit.retagging import LEAST, Tagged, decide_tags
+from service.rest.access.callers import author_of
 from service.rest.api import BODY, refusals
 from service.rest.bodies import BodyRoute
 from service.rest.images import Body
@@ -99,7 +100,10 @@ def decide_about_label(
     version = expected(product_id, if_match).get(product_id)
     label = Label(product_id, body.category, body.stored, version)
     return decided_once(
-        request, key, lambda served: decide_label(served, label, body.decision, body.author), settled_shown
+        request,
+        key,
+        lambda served: decide_label(served, label, body.decision, author_of(request, body.author)),
+        settled_shown,
     )
 
 
@@ -114,7 +118,12 @@ def decide_about_tags(
     """Add the missing and remove the wrong tags of a product (`fix`), or find its tags right (`keep`)."""
     version = expected(product_id, if_match).get(product_id)
     tagged = Tagged(product_id, body.tags, body.least, body.carried, version)
-    return decided_once(request, key, lambda served: decide_tags(served, tagged, body.action, body.author), _retagged)
+    return decided_once(
+        request,
+        key,
+        lambda served: decide_tags(served, tagged, body.action, author_of(request, body.author)),
+        _retagged,
+    )
 
 
 @router.post(
@@ -127,7 +136,10 @@ def decide_about_pattern(
 ) -> Response:
     """Put all labels of a pattern right, each as it is suggested, or find them right; all or none."""
     return decided_once(
-        request, key, lambda served: decide_pattern(served, pattern_id, body.decision, body.author), settled_shown
+        request,
+        key,
+        lambda served: decide_pattern(served, pattern_id, body.decision, author_of(request, body.author)),
+        settled_shown,
     )
 
 

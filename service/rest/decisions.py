@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from service.audit.deciding import Settled
+from service.rest.access.callers import author_of
 from service.rest.api import BODY, PAGE_DEFAULT, PAGE_LIMIT, Json, refusals
 from service.rest.asking import serving_of
 from service.rest.bodies import BodyRoute
@@ -78,6 +79,6 @@ def undo_decision(request: Request, body: UndoBody, number: Number, key: Key = N
     return decided_once(
         request,
         key,
-        lambda served: Settled(served.undo_decision(number, body.author)),
+        lambda served: Settled(served.undo_decision(number, author_of(request, body.author))),
         lambda settled: settled.decided.told(),
     )

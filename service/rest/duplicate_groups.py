@@ -19,6 +19,7 @@ from service.audit.deciding import Settled
 from service.duplicates.standing.deciding import Verb, Verdict, decide, decide_pair
 from service.duplicates.standing.listing import Group, Listed, group_of, page
 from service.duplicates.verdicts.verdict import Verdict as PairVerdict
+from service.rest.access.callers import author_of
 from service.rest.api import BODY, PAGE_LIMIT, Json, refusals
 from service.rest.asking import serving_of, settings_of
 from service.rest.bodies import BodyRoute
@@ -164,14 +165,14 @@ def decide_group(request: Request, body: GroupDecisionBody, group_id: GroupId, k
     """Merge a group, say that its products are different, the same or variants; all of it can be taken back."""
     _reached(request)
     verdict = Verdict(body.action, body.ids, body.survivor, body.fill)
-    return _decided(request, key, lambda served: decide(served, group_id, verdict, body.author))
+    return _decided(request, key, lambda served: decide(served, group_id, verdict, author_of(request, body.author)))
 
 
 @router.post("/duplicates:decide", response_model=DecisionShown, responses=refusals(*BODY, 404, 409, 507) | ONCE)
 def decide_two(request: Request, body: PairDecisionBody, key: Key = None) -> Response:
     """Say that two products are different, the same or variants, or merge them; all of it can be taken back."""
     verdict = Verdict(body.action, body.ids, body.survivor, body.fill)
-    return _decided(request, key, lambda served: decide_pair(served, verdict, body.author))
+    return _decided(request, key, lambda served: decide_pair(served, verdict, author_of(request, body.author)))
 
 
 @router.post("/duplicates:scan", response_model=DuplicateScan, status_code=202, responses=refusals(*BODY))

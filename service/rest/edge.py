@@ -1,6 +1,7 @@
 """The edge: what every request meets before and after its route. Id in and out, one line of log, no error unanswered.
 
-Plain ASGI around the whole application. The log never holds what was asked or answered: method, path, status, time.
+Plain ASGI around the whole application. The log never holds what was asked or answered: method, path, status, time,
+and who asked, by the id of a key or account, never by a secret.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class Edge:
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
                 headers["X-Content-Type-Options"] = "nosniff"
+                headers.update(scope["state"].get("headers", {}))
             await send(message)
 
         try:
@@ -58,7 +60,9 @@ class Edge:
         finally:
             milliseconds = (time.perf_counter() - begun) * 1000
             path = scope["path"].encode("unicode_escape").decode()
-            log.info("%s %s %d %.1fms request_id=%s", scope["method"], path, status, milliseconds, request_id)
+            caller = scope["state"].get("caller")
+            who = f" caller={caller.id}" if caller and caller.id else ""
+            log.info("%s %s %d %.1fms request_id=%s%s", scope["method"], path, status, milliseconds, request_id, who)
 
 
 def _request_id(headers: Headers) -> str:

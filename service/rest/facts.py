@@ -21,6 +21,8 @@ from indexer.product import (
     TAG_COUNT,
     TITLE_CHARS,
 )
+from service.access.rates import WINDOW
+from service.rest.access.callers import caller_of
 from service.rest.api import BODY, PAGE_LIMIT, Json, refusals
 from service.rest.asking import known_of, serving_of, settings_of
 from service.rest.batches import check_size
@@ -83,14 +85,15 @@ def taxonomy_map(request: Request, body: MapBody) -> Json:
 
 @router.get("/v1/limits", response_model=Limits)
 def limits(request: Request) -> Json:
-    """Return what one request may hold."""
-    settings = settings_of(request)
+    """Return what one request may hold, and how often whoever asks may ask."""
+    settings, rate = settings_of(request), caller_of(request).rate
     return Json(
         {
             "body_bytes": settings.body_bytes,
             "batch_items": settings.batch_items,
             "queue_items": settings.queue_items,
             "page_items": PAGE_LIMIT,
+            "rate": {"requests": rate, "seconds": WINDOW} if rate else None,
             "similar_items": SIMILAR_LIMIT,
             "request_images": REQUEST_IMAGES,
             "form_parts": PARTS,

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from indexer.store.requests import Answered
+from service.rest.access.callers import caller_of
 from service.rest.asking import serving_of, settings_of
 from service.rest.bodies import JSON
 from service.rest.images import ImageBody
@@ -47,9 +48,9 @@ def as_it_is(answered: Answered, headers: dict[str, str] | None = None) -> Respo
 
 
 def _fingerprint(request: Request, body: object) -> str:
-    """Return what is the same for equal requests alone: method, path, condition, what becomes of duplicates, body."""
+    """Return what is the same for equal requests alone, of one caller."""
     said = [request.method, request.scope["path"], request.headers.get("if-match", "")]
-    said += request.query_params.getlist("on_duplicate")
+    said += [caller_of(request).id, *request.query_params.getlist("on_duplicate")]
     written = body if isinstance(body, bytes) else orjson.dumps(body, default=_image, option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(orjson.dumps(said) + written).hexdigest()
 

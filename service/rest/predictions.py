@@ -20,6 +20,7 @@ from service.audit.deciding import Settled
 from service.feedback.deciding import Action, Verdict, decide_prediction
 from service.feedback.figures import figures_of
 from service.feedback.telling import told
+from service.rest.access.callers import author_of
 from service.rest.api import BODY, PAGE_DEFAULT, PAGE_LIMIT, Json, refusals
 from service.rest.asking import serving_of
 from service.rest.audit_decisions import DecidedItem, settled_shown
@@ -230,7 +231,12 @@ def decide_about_prediction(
     version = expected(prediction_id, if_match).get(prediction_id)
     verdict = Verdict(body.decision, body.category, body.tags_added, body.tags_removed, body.id or "", version)
     found = serving_of(request).predictions.find(prediction_id)
-    return decided_once(request, key, lambda served: decide_prediction(served, found, verdict, body.author), _decided)
+    return decided_once(
+        request,
+        key,
+        lambda served: decide_prediction(served, found, verdict, author_of(request, body.author)),
+        _decided,
+    )
 
 
 def _decided(settled: Settled) -> dict[str, Any]:

@@ -26,6 +26,8 @@ from indexer.errors import (
     DecisionNotFound,
     EncoderError,
     GroupNotFound,
+    KeyNotFound,
+    KeyRevoked,
     ModelMismatch,
     PatternNotFound,
     PredictionNotFound,
@@ -50,6 +52,8 @@ from taxonomy.tree import TaxonomyError
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:aisle:problem:"
+CHALLENGE = 'Bearer realm="aisle"'
+"""What a 401 asks for, as RFC 6750 writes it."""
 OBJECTS = frozenset({"model_type", "model_attributes_type", "dict_type"})
 """What pydantic calls it when something is no object."""
 FAULTS_SHOWN = 100
@@ -112,6 +116,69 @@ class SeqNotReached(Exception):
     """A question is about changes that this process has not seen yet."""
 
 
+class Refused(Exception):
+    """Whoever asks is not let in; `headers` say more."""
+
+    def __init__(self, message: str, headers: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.headers = headers
+
+
+class Unauthorized(Refused):
+    """Nobody said who asks, or what was shown counts for nothing."""
+
+    def __init__(self, *, shown: bool) -> None:
+        said = (
+            "the API key or session that was shown is unknown, has expired or was revoked; show another one"
+            if shown
+            else "show an API key"
+        )
+        super().__init__(
+            f"{said} as Authorization: Bearer, never in the address, or sign in at /sign-in; keys are made with "
+            "`aisle keys create`",
+            {"WWW-Authenticate": f'{CHALLENGE}, error="invalid_token"' if shown else CHALLENGE},
+        )
+
+
+class SignInFailed(Refused):
+    """Nobody has that name and password, or that key."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the name and password, or the key, are not those of anybody who is let in; check them, or ask whoever "
+            "runs the service",
+            {"WWW-Authenticate": CHALLENGE},
+        )
+
+
+class Forbidden(Refused):
+    """Whoever asks may not do this."""
+
+    def __init__(self, name: str, scope: str) -> None:
+        super().__init__(
+            f"this takes the scope {scope!r}, which {name!r} does not have; ask whoever runs the service",
+            {"WWW-Authenticate": f'{CHALLENGE}, error="insufficient_scope", scope="{scope}"'},
+        )
+
+
+class CrossSite(Exception):
+    """A page of elsewhere has a browser send this."""
+
+    def __init__(self) -> None:
+        super().__init__("a page of another site has your browser send this; send it from here, or with an API key")
+
+
+class RateExceeded(Refused):
+    """A caller asks more often than it may."""
+
+    def __init__(self, quota: int, window: int, headers: Mapping[str, str]) -> None:
+        super().__init__(
+            f"{quota:,} requests in {window} seconds are allowed; try again in {headers['Retry-After']} s, or send "
+            "more in one request, as :batch routes take",
+            headers,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of problem as the outside knows it."""
@@ -124,6 +191,10 @@ class Kind:
 KINDS: Mapping[type[Exception], Kind] = {
     MalformedJson: Kind(400, "malformed_json", "The body is not JSON"),
     MalformedForm: Kind(400, "malformed_form", "The body is not a form"),
+    Unauthorized: Kind(401, "unauthorized", "It is not said who asks"),
+    SignInFailed: Kind(401, "sign_in_failed", "Nobody is let in so"),
+    Forbidden: Kind(403, "forbidden", "This may not be done with this key or account"),
+    CrossSite: Kind(403, "cross_site", "Another site asks for this"),
     ProductNotFound: Kind(404, "product_not_found", "No such product"),
     PictureNotFound: Kind(404, "picture_not_found", "No such picture"),
     TaxonomyError: Kind(404, "category_not_found", "No such category"),
@@ -136,9 +207,11 @@ KINDS: Mapping[type[Exception], Kind] = {
     ChangeRefused: Kind(409, "change_refused", "The taxonomy cannot be changed so"),
     PredictionNotFound: Kind(404, "prediction_not_found", "No such prediction"),
     PatternNotFound: Kind(404, "pattern_not_found", "No such pattern of doubted labels"),
+    KeyNotFound: Kind(404, "key_not_found", "No such API key"),
     DecisionNotFound: Kind(404, "decision_not_found", "No such decision"),
     GroupNotFound: Kind(404, "group_not_found", "No such group of duplicates or variants"),
     DecisionConflict: Kind(409, "decision_conflict", "The decision cannot be made or taken back as things are"),
+    KeyRevoked: Kind(409, "key_revoked", "The API key was revoked"),
     TaxonomyConflict: Kind(409, "taxonomy_conflict", "Another version of the taxonomy stands"),
     IdConflict: Kind(409, "id_conflict", "Two different ids"),
     ProductDuplicate: Kind(409, "duplicate", "The product is stored already under another id"),
@@ -156,6 +229,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     InvalidChange: Kind(422, "invalid_change", "This is no change of the taxonomy"),
     ProductError: Kind(422, "invalid_product", "The product is refused"),
     RequestConflict: Kind(422, "idempotency_conflict", "The idempotency key stands for another request"),
+    RateExceeded: Kind(429, "rate_exceeded", "Too many requests"),
     ClientDisconnect: Kind(499, "client_gone", "The client closed the connection"),
     NotReady: Kind(503, "not_ready", "The index is not open"),
     Overloaded: Kind(503, "overloaded", "Too much is waiting"),
@@ -271,7 +345,7 @@ def _advice(error: HTTPException) -> str:
 
 
 def _headers(error: Exception, status: int) -> dict[str, str]:
-    if isinstance(error, HTTPException):
+    if isinstance(error, (HTTPException, Refused)):
         return dict(error.headers or {})
     if status == HTTPStatus.SERVICE_UNAVAILABLE or isinstance(error, RequestRunning):
         return {"Retry-After": str(getattr(error, "retry_after", 1))}

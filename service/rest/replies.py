@@ -295,6 +295,13 @@ class ImageLimits(BaseModel):
     formats: list[str]
 
 
+class RateLimit(BaseModel):
+    """Requests in so many seconds."""
+
+    requests: int
+    seconds: int
+
+
 class Limits(BaseModel):
     """What one request may hold; beyond: 413 for bytes and items, 422 for fields, 503 when the queue is full."""
 
@@ -302,6 +309,7 @@ class Limits(BaseModel):
     batch_items: int
     queue_items: int
     page_items: int
+    rate: RateLimit | None = Field(description="Of the key or account that asks; null for any number.")
     similar_items: int
     request_images: int
     form_parts: int

@@ -10,6 +10,7 @@ from contextlib import closing
 import uvicorn
 
 from indexer.errors import SettingError
+from service.access.access import asks_for_keys, check_access, is_loopback
 from service.rest.app import create_app
 from service.serving import Serving
 from service.settings import ServiceSettings
@@ -21,12 +22,13 @@ def serve(settings: ServiceSettings, say: Callable[[str], None]) -> None:
     """Open the index, serve it until SIGINT or SIGTERM, and `say` where, with a line to try it, once it can be asked.
 
     Requests are logged without what was asked. Raises SettingError when the port cannot be had, before the index is
-    opened, and what `Serving.open` raises.
+    opened, or nobody could be let in, and what `Serving.open` raises.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     logging.getLogger("aisle").setLevel(logging.INFO)
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of each form that is none
     with closing(_bound(settings)) as port, closing(Serving.open(settings, say=say)) as serving:
+        check_access(settings, serving.live.records)
         app = create_app(settings, serving)
         config = uvicorn.Config(app, log_config=None, log_level="warning", access_log=False)  # the edge logs requests
         address = _address(settings.host, port.getsockname()[1])
@@ -68,4 +70,9 @@ def _address(host: str, port: int) -> str:
 
 def _where(settings: ServiceSettings, address: str) -> str:
     ask = f"curl -s {address}/v1/categorize -H 'content-type: application/json' -d '{QUESTION}'"
+    if asks_for_keys(settings):
+        ask += " -H 'authorization: Bearer YOUR_KEY'"
+    elif not is_loopback(settings.host):
+        say = "whoever can reach it may ask and change everything, for AISLE_ACCESS is open"
+        address = f"{address}, where {say},"
     return f"serving {settings.index} on {address} until Ctrl-C; try the page there, or\n\n  {ask}\n"

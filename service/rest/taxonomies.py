@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, WithJsonSchema
 
 from service.answer import TaxonomyVersion
 from service.console.plantings import PATHS, effect_facts, history_facts
+from service.rest.access.callers import author_of
 from service.rest.api import BODY, Json, refusals
 from service.rest.asking import serving_of
 from service.rest.bodies import BodyRoute
@@ -186,7 +187,9 @@ def change_taxonomy(request: Request, body: ChangesBody, *, preview: Preview = F
     serving, changes = serving_of(request), changes_of(body.changes)
     if preview:
         return Json(effect_facts(serving.live.records.taxonomies.preview(changes), preview=True))
-    return Json(effect_facts(serving.change_taxonomy(changes, body.author, body.expected), preview=False))
+    return Json(
+        effect_facts(serving.change_taxonomy(changes, author_of(request, body.author), body.expected), preview=False)
+    )
 
 
 @router.get("", response_model=TaxonomyHistory, responses=refusals())
@@ -207,4 +210,4 @@ def undo_taxonomy(
     serving = serving_of(request)
     if preview:
         return Json(effect_facts(serving.live.records.taxonomies.undo(number, preview=True), preview=True))
-    return Json(effect_facts(serving.undo_taxonomy(number, body.author), preview=False))
+    return Json(effect_facts(serving.undo_taxonomy(number, author_of(request, body.author)), preview=False))

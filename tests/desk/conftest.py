@@ -11,6 +11,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,13 @@ expect.set_options(timeout=10_000)  # a busy machine is no fault of the page
 def address(doubtful: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the address of a service with the catalogue of tests/doubtful.py, which the tests of pages share."""
     index = Path(shutil.copytree(doubtful, tmp_path_factory.mktemp("desk") / "index"))
-    settings = ServiceSettings(index=index, reach_seconds=60, upkeep=False)
+    with served(ServiceSettings(index=index, reach_seconds=60, upkeep=False)) as address:
+        yield address
+
+
+@contextmanager
+def served(settings: ServiceSettings) -> Iterator[str]:
+    """Yield the address of a service with those settings."""
     server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run)
     thread.start()

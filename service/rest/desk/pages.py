@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 from starlette.responses import Response
 
 from indexer.encoders import missing
+from service.rest.access.callers import account
 from service.serving import Serving
 
 HERE = Path(__file__).parent
@@ -56,6 +57,8 @@ def desk_router() -> APIRouter:
     environment = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=select_autoescape())
     for page in PAGES:
         router.add_api_route(page.path, _shown(environment, page), name=f"page_{page.file}")
+    sign_in = environment.get_template("sign-in.html").render()
+    router.add_api_route("/sign-in", lambda: HTMLResponse(sign_in, headers=HEADERS), name="page_sign_in")
     return router
 
 
@@ -78,7 +81,8 @@ def _shown(environment: Environment, page: Page) -> Callable[[Request], HTMLResp
 
     def show(request: Request) -> HTMLResponse:
         facts = _facts(request.app.state.serving)
-        return HTMLResponse(template.render(page=page, pages=PAGES, facts=facts), headers=HEADERS)
+        shown = template.render(page=page, pages=PAGES, facts=facts, **account(request))
+        return HTMLResponse(shown, headers=HEADERS)
 
     return show
 

@@ -1,4 +1,4 @@
-// Who decides: a name that this browser remembers and every decision carries.
+// Who decides: a name that this browser remembers and every decision carries; of somebody signed in, the name they have.
 import { find } from "./dom.js";
 
 const KEPT = "aisle.author";
@@ -7,7 +7,7 @@ const KEPT = "aisle.author";
 export const author = () => find("author").value.trim();
 
 const field = find("author");
-try {
+if (!field.readOnly) try {
   field.value = localStorage.getItem(KEPT) || "";
   field.addEventListener("change", () => localStorage.setItem(KEPT, author()));
 } catch {

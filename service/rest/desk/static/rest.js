@@ -1,6 +1,8 @@
 // Calls of the REST API, and what is shown of one that is refused.
 import { button, el } from "./dom.js";
 
+const SIGN_IN = "/sign-in";
+
 /** A request that was refused, with the problem (RFC 9457) that the service told, or one of ours when it did not answer. */
 export class Trouble extends Error {
   constructor(problem) {
@@ -20,6 +22,9 @@ export async function send(method, path, body, { headers = {}, signal } = {}) {
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Trouble({ title: "No answer", detail: "the service cannot be reached; check that it runs and try again" });
+  }
+  if (response.status === 401 && location.pathname !== SIGN_IN) {
+    location.assign(`${SIGN_IN}?next=${encodeURIComponent(location.pathname)}`); // the session has ended meanwhile
   }
   if (!response.ok) throw new Trouble(told);
   return told;

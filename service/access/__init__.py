@@ -1,0 +1,1 @@
+"""Who asks, and what they may do: API keys, accounts and sessions, scopes and rates. HTTP: `service/rest/access`."""
