@@ -70,6 +70,12 @@ class ServiceSettings(ImageSettings):
     prediction_products: bool = Field(
         default=True, description="Whether a product is kept with its answer, so that a decision can store it."
     )
+    review_minutes: float = Field(
+        10, gt=0, le=1440, description="Minutes for which nobody else is given a prediction that somebody looks at."
+    )
+    review_sample: float = Field(
+        0.02, ge=0, le=1, description="Share of the `auto` answers that people look at, to know how many are right."
+    )
     upkeep: bool = Field(
         default=True, description="Whether groups of duplicates and suspected labels are kept current by the way."
     )

@@ -50,6 +50,11 @@ FOUND: dict[str, dict[str, Any]] = {
     | {"category": "", "snapshot": "s", "answer": {"levels": [["Ä", 0.1]]}},
     "reviews": {"decision": 1, "prediction": 1, "at": "", "author": "", "action": "skip"}
     | dict.fromkeys(("product_id", "node_id", "category"), ""),
+    "api_keys": {"name": "shop", "scopes": ["read"], "rate": None, "author": "", "expires_at": None}
+    | dict.fromkeys(("id", "digest", "former_digest", "created_at"), "k"),
+    "accounts": {"name": "ann", "password": "hash", "scopes": [], "created_at": ""},
+    "sessions": {"digest": "d", "kind": "key", "holder": "k", "created_at": "", "expires_at": ""},
+    "leases": {"prediction": 1, "reviewer": "ann", "at": "", "place": 0, "until": ""},
     "groups": {"key": 1, "group_id": "g1", "family_id": "", "survivor": True, "reasons": ["it has a picture"]},
 }
 """A row of each table that holds what was found and decided."""

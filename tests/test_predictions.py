@@ -20,7 +20,9 @@ from indexer.store.reviews import Review
 if TYPE_CHECKING:
     from tests.conftest import Database
 
-ANSWER = {"reason": "sure", "levels": [["Home", 0.9]], "alternatives": [["n1", "Home > Mugs", 0.9]], "tags": []}
+ANSWER = {"reason": "sure", "levels": [["Home", 0.9]], "alternatives": [["n1", "Home > Mugs", 0.9]], "tags": []} | {
+    "neighbours": []
+}
 
 
 def prediction(number: int, **said: Any) -> Prediction:

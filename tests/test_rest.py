@@ -112,12 +112,19 @@ def prepared(client: TestClient, call: Call) -> Call:
     if call.path.startswith("/v1/audit"):
         label_wrongly(client)
     if call.path.startswith("/v1/predictions"):
-        pan = {"id": "PAN-30", "title": "Hollin frying pan, 30 cm", "facts": {"supplier": "ACME", "price": "24.90 EUR"}}
-        prediction = client.post("/v1/categorize", json=pan).json()["prediction_id"]
-        return replace(call, path=re.sub("/p[0-9a-f]{20}", f"/{prediction}", call.path))
+        return named(client, call, "Hollin frying pan, 30 cm")
+    if call.path.startswith("/v1/review"):
+        return named(client, call, "Hollin pan or planter", precision=0.9999)
     if call.path == "/v1/index:discard":
         renew(ServiceSettings(index=index), Order(publish="hold"))
     return call
+
+
+def named(client: TestClient, call: Call, title: str, **asked: float) -> Call:
+    """Ask about a product, and return the call with the prediction in place of the one of the document."""
+    product = {"id": "PAN-30", "title": title, "facts": {"supplier": "ACME", "price": "24.90 EUR"}}
+    prediction = client.post("/v1/categorize", json=product, params=asked).json()["prediction_id"]
+    return replace(call, path=re.sub("/p[0-9a-f]{20}", f"/{prediction}", call.path))
 
 
 def store_again(client: TestClient) -> None:

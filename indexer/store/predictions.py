@@ -76,7 +76,7 @@ class Wanted:
     decided: whether somebody settled it. named: whether a category was answered. action: what somebody decided.
     decision: auto, suggest or abstain. branch: path of a category, as it was when it was answered; it and those below.
     since, until: of the answer, as the store writes times; `until` itself is not in it. least, most: of the
-    probability.
+    probability. sample: this share of all, always the same ones, as if by chance; a smaller one is a part of it.
     """
 
     decided: bool | None = None
@@ -89,6 +89,7 @@ class Wanted:
     until: str = ""
     least: float = 0.0
     most: float = 1.0
+    sample: float | None = None
 
 
 EVERY = Wanted()
@@ -117,7 +118,7 @@ class Predictions:
             row = connection.execute(sa.select(predictions).where(predictions.c.id == prediction_id)).one_or_none()
             if row is None:
                 raise PredictionNotFound(prediction_id)
-            return _kept(connection, [row])[0]
+            return kept_rows(connection, [row])[0]
 
     def page(self, before: int | None = None, limit: int = 50, wanted: Wanted = EVERY) -> list[Kept]:
         """Return the `limit` wanted predictions before a place, the latest first."""
@@ -125,7 +126,7 @@ class Predictions:
         if before is not None:
             query = query.where(predictions.c.number < before)
         with self._reading() as connection:
-            return _kept(connection, connection.execute(query).all())
+            return kept_rows(connection, connection.execute(query).all())
 
     def count(self, wanted: Wanted = EVERY) -> int:
         """Return how many predictions are wanted."""
@@ -196,15 +197,22 @@ def conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
         (wanted.until, predictions.c.at < wanted.until),
         (wanted.least > 0, predictions.c.probability >= wanted.least),
         (wanted.most < 1, predictions.c.probability <= wanted.most),
+        (wanted.sample is not None and wanted.sample < 1, predictions.c.id < _bound(wanted.sample or 0.0)),
     ]
     return [condition for asked, condition in every if asked]
+
+
+def _bound(share: float) -> str:
+    """Return the id below which a share of all ids is: each is "p" and a hash in hexadecimal digits."""
+    return f"p{int(share * 16**12):012x}"
 
 
 def _row(prediction: Prediction) -> dict[str, Any]:
     return {name: getattr(prediction, name) for name in _COLUMNS}
 
 
-def _kept(connection: sa.Connection, rows: Sequence[Any]) -> list[Kept]:
+def kept_rows(connection: sa.Connection, rows: Sequence[Any]) -> list[Kept]:
+    """Return rows of the table with the decisions about them, in order."""
     said = _reviews_of(connection, [row.number for row in rows])
     return [Kept(row.number, _prediction(row), tuple(said.get(row.number, ()))) for row in rows]
 

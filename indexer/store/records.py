@@ -52,6 +52,7 @@ from indexer.store.suspects import Suspects
 from indexer.store.taxonomies import Taxonomies
 from indexer.store.twins import Twins
 from indexer.store.versions import AnotherTaxonomy
+from indexer.store.waiting import Waiting
 
 __all__ = [
     "ANY",
@@ -341,6 +342,11 @@ class Records:
     def predictions(self) -> Predictions:
         """What the service answered, and what people said of it."""
         return Predictions(self._reading, self._changing)
+
+    @property
+    def waiting(self) -> Waiting:
+        """Predictions that wait to be decided about."""
+        return Waiting(self._reading, self._changing)
 
     @property
     def keys(self) -> Keys:

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from indexer.errors import DecisionConflict, PredictionNotFound
-from indexer.store.schema import decisions, predictions, reviews
+from indexer.store.schema import decisions, leases, predictions, reviews
 
 KIND = "prediction"
 """Kind of decisions about answers."""
@@ -53,7 +53,7 @@ SETTLES = reviews.c.action.in_(SETTLING)
 
 
 def keep(connection: sa.Connection, prediction: str, decision: int, said: Review) -> None:
-    """Keep what a decision, by its number, says of a prediction, by its id.
+    """Keep what a decision, by its number, says of a prediction, by its id; nobody has that before him any more.
 
     Raises PredictionNotFound when that is no longer kept, and DecisionConflict when another decision settled it.
     """
@@ -72,6 +72,7 @@ def keep(connection: sa.Connection, prediction: str, decision: int, said: Review
     ).one()
     row = asdict(replace(said, decision=decision, at=at, author=author))
     connection.execute(reviews.insert(), {"prediction": number, **row})
+    connection.execute(leases.delete().where(leases.c.prediction == number))
 
 
 def take_back(connection: sa.Connection, decision: int) -> None:

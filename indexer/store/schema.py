@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from indexer.errors import SchemaMismatch
 
-VERSION = 6
+VERSION = 7
 METADATA = sa.MetaData()
 
 _T = TypeVar("_T")
@@ -311,7 +311,13 @@ predictions = sa.Table(
         index=True,
         comment="Id of the product that was asked about; empty when it had none.",
     ),
-    _column("content_hash", sa.Text(), "What the product said, as its record would be filed under."),
+    sa.Column(
+        "content_hash",
+        sa.Text,
+        nullable=False,
+        index=True,
+        comment="What the product said, as its record would be filed under.",
+    ),
     _column("supplier", sa.Text(), "The fact of that name of the product; empty without one."),
     sa.Column("price", sa.Float, comment="Amount of the price of the product; null without one."),
     _column("decision", sa.Text(), "What the answer decided: auto, suggest or abstain."),
@@ -404,6 +410,24 @@ sessions = sa.Table(
     comment="One row per browser that is signed in.",
 )
 
+leases = sa.Table(
+    "leases",
+    METADATA,
+    sa.Column(
+        "prediction",
+        _NUMBER,
+        sa.ForeignKey("predictions.number", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+        comment="The prediction that somebody looks at; the row goes with it.",
+    ),
+    sa.Column("reviewer", sa.Text, nullable=False, index=True, comment="Who looks at it."),
+    _column("at", sa.Text(), "Since when, ISO 8601 in UTC."),
+    _column("place", sa.Integer(), "Its place among those that were given at that moment."),
+    _column("until", sa.Text(), "Until when nobody else is given it, ISO 8601 in UTC."),
+    comment="One row per prediction that somebody has before him to decide about.",
+)
+
 meta = sa.Table(
     "meta",
     METADATA,
@@ -447,7 +471,14 @@ def _access(connection: sa.Connection) -> None:
     METADATA.create_all(connection, [api_keys, accounts, sessions])
 
 
-MIGRATIONS: Mapping[int, Migration] = {2: _pictures, 3: _history, 4: _findings, 5: _predictions, 6: _access}
+def _leases(connection: sa.Connection) -> None:
+    """Make room for who decides about which answer, and let answers be found by what their product said."""
+    METADATA.create_all(connection, [leases])
+    (content,) = (each for each in predictions.indexes if predictions.c.content_hash in each.columns.values())
+    content.create(connection, checkfirst=True)
+
+
+MIGRATIONS: Mapping[int, Migration] = {2: _pictures, 3: _history, 4: _findings, 5: _predictions, 6: _access, 7: _leases}
 """Migration n turns a store of version n - 1 into version n. A new store is made at VERSION by `migrate` itself."""
 
 

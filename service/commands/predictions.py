@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from service.commands.decisions import undo
-from service.console.options import FILE, by_itself, index_option, json_option, print_json
+from service.console.options import FILE, by_itself, index_option, json_option, print_json, service_settings
 
 if TYPE_CHECKING:
     from indexer.store.predictions import Wanted
@@ -98,7 +98,7 @@ def predictions_figures(*, wanted: Wanted, index: Path, as_json: bool) -> None:
     from service.feedback.figures import figures_of
 
     with closing(open_store(index)) as records:
-        found = figures_of(records.predictions, wanted)
+        found = figures_of(records.predictions, wanted, service_settings(index=index).review_sample)
     if as_json:
         print_json(found.told())
         return

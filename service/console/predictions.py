@@ -10,6 +10,7 @@ from service.console.table import open_table
 from service.console.words import aligned, counted, fact, one_line
 from service.feedback.figures import GROUPS, Figures, Rates
 from service.feedback.telling import COLUMNS, NUMBERS, cells_of, pages, told
+from service.review.sample import Sampled
 
 NAMED = 50
 """Characters of a name or path that are printed."""
@@ -58,6 +59,8 @@ def figures_report(found: Figures) -> str:
         fact("decided", _rates(found.total)),
         fact("abstained", ", ".join(f"{many:,} {name}" for name, many in found.abstained.actions.items()) or "none"),
     ]
+    if found.sample.sampled:
+        lines.append(fact("sample", _sample(found.sample)))
     for group in GROUPS:
         rates = [each for each in found.groups[group] if each.decided][:SHOWN]
         if rates:
@@ -71,6 +74,15 @@ def _rates(rates: Rates) -> str:
     low, high = rates.told()["interval"]
     share = rates.accepted / rates.decided
     return f"{rates.accepted:,} of {rates.decided:,} accepted, {share:.1%} ({low:.1%} to {high:.1%})"
+
+
+def _sample(sample: Sampled) -> str:
+    """Return how many of the `auto` answers are right, as far as people looked at the sample of them."""
+    said = f"{sample.decided:,} of {sample.sampled:,} auto answers looked at"
+    if not sample.decided:
+        return said
+    low, high = sample.told()["interval"]
+    return f"{said}, {sample.right / sample.decided:.1%} right ({low:.1%} to {high:.1%})"
 
 
 def _cells(rates: Rates) -> tuple[str, ...]:

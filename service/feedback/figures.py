@@ -15,6 +15,7 @@ from typing import Any, get_args
 from indexer.store.predictions import EDGES, Group, Predictions, Wanted
 from indexer.store.reviews import ACTIONS, OVERRIDES, RIGHT
 from service.evaluation.measures import wilson
+from service.review.sample import Sampled, sample_of
 
 GROUPS: tuple[Group, ...] = get_args(Group)
 CLASSES = [f"{low:g} to {high:g}" for low, high in zip((0.0, *EDGES), (*EDGES, 1.0), strict=True)]
@@ -57,13 +58,14 @@ class Rates:
 class Figures:
     """How wanted predictions were received: `kept` of them, `undecided` without a decision, all and by groups.
 
-    abstained: what was decided about those that named no category.
+    abstained: what was decided about those that named no category. sample: what the sample of `auto` answers says.
     """
 
     kept: int
     undecided: int
     total: Rates
     abstained: Rates
+    sample: Sampled
     groups: Mapping[Group, list[Rates]]
 
     def told(self) -> dict[str, Any]:
@@ -73,12 +75,13 @@ class Figures:
             "undecided": self.undecided,
             "total": self.total.told(),
             "abstained": self.abstained.told(),
+            "sample": self.sample.told(),
             **{group: [each.told() for each in rates] for group, rates in self.groups.items()},
         }
 
 
-def figures_of(predictions: Predictions, wanted: Wanted) -> Figures:
-    """Return how the wanted predictions were received.
+def figures_of(predictions: Predictions, wanted: Wanted, share: float) -> Figures:
+    """Return how the wanted predictions were received; share: of the `auto` answers that are in the sample.
 
     Of each group the LISTED values with the most decisions are told, in their order: categories and suppliers by how
     many decisions they have, confidences from the lowest, days from the latest.
@@ -90,6 +93,7 @@ def figures_of(predictions: Predictions, wanted: Wanted) -> Figures:
         undecided=predictions.count(replace(wanted, decided=False)),
         total=Rates("", every.get("", Counter()) - abstained),
         abstained=Rates("", abstained),
+        sample=sample_of(predictions, wanted, share),
         groups={group: _rates(group, predictions.tally(group, named)) for group in GROUPS},
     )
 

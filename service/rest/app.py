@@ -33,6 +33,7 @@ from service.rest import (
     facts,
     predictions,
     products,
+    review,
     snapshots,
     taxonomies,
     thumbnails,
@@ -109,6 +110,7 @@ def create_app(settings: ServiceSettings, serving: Serving | None = None) -> Fas
     app.include_router(audit.router)
     app.include_router(audit_decisions.router)
     app.include_router(predictions.router)
+    app.include_router(review.router)
     app.include_router(thumbnails.router)
     app.include_router(session.router)
     app.include_router(keys.router)

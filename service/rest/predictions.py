@@ -5,15 +5,14 @@ They are plain `def`s, which the server runs in its thread pool.
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from indexer.product import CATEGORY_CHARS, FACT_CHARS, TAG_COUNT
+from indexer.product import CATEGORY_CHARS, TAG_COUNT
 from indexer.store.predictions import Predictions, Wanted
 from service.answer import Decision
 from service.audit.deciding import Settled
@@ -22,33 +21,22 @@ from service.feedback.figures import figures_of
 from service.feedback.telling import told
 from service.rest.access.callers import author_of
 from service.rest.api import BODY, PAGE_DEFAULT, PAGE_LIMIT, Json, refusals
-from service.rest.asking import serving_of
+from service.rest.asking import serving_of, settings_of
 from service.rest.audit_decisions import DecidedItem, settled_shown
 from service.rest.bodies import BodyRoute
 from service.rest.cursors import cursor_of, number_of
+from service.rest.filters import Filtered
 from service.rest.images import Body
 from service.rest.keys import ONCE
 from service.rest.once import decided_once
 from service.rest.parameters import IfMatch, Key, expected
 from service.rest.schemas import Id, Tag
 from service.rest.taxonomies import Author
-from service.serving import Serving
 
 router = APIRouter(prefix="/v1", route_class=BodyRoute)
 
 LISTED = "predictions-before"
 PREDICTION_ID = r"^p[0-9a-f]{20}$"
-_DATED = re.compile(r"\d{4}-\d\d-\d\d[Tt]")
-
-
-def _is_dated(value: str) -> str:
-    """Refuse a number, which would be taken for seconds."""
-    if not _DATED.match(value):
-        raise ValueError("write a time with its zone, as 2026-11-27T00:00:00Z")
-    return value
-
-
-Time = Annotated[AwareDatetime, BeforeValidator(_is_dated)]
 PredictionId = Annotated[str, Path(pattern=PREDICTION_ID, description="`prediction_id` of an answer.")]
 
 
@@ -148,6 +136,17 @@ class RatesShown(BaseModel):
     interval: list[float]
 
 
+class SampleShown(BaseModel):
+    """How many of the `auto` answers are right, by the sample of them that people looked at; null before any did."""
+
+    share: float = Field(description="Of the `auto` answers that are in the sample.")
+    sampled: int
+    decided: int
+    right: int
+    precision: float | None
+    interval: list[float] = Field(description="That holds the precision with 95%.")
+
+
 class PredictionFigures(BaseModel):
     """How answers were received. `abstained` are those that named no category, which are in no rate."""
 
@@ -156,38 +155,19 @@ class PredictionFigures(BaseModel):
     lost: int = Field(description="Answers that this process could not keep since it began.")
     total: RatesShown
     abstained: RatesShown
+    sample: SampleShown
     category: list[RatesShown]
     confidence: list[RatesShown]
     supplier: list[RatesShown]
     day: list[RatesShown]
 
 
-def _wanted(  # noqa: PLR0917 - each is a parameter of the query
-    request: Request,
+def _wanted(
+    filtered: Filtered,
     decided: Annotated[bool | None, Query(description="Whether somebody settled it.")] = None,
     action: Annotated[Action | None, Query(description="What somebody decided about it.")] = None,
-    decision: Annotated[Decision | None, Query(description="What the answer decided.")] = None,
-    category: Annotated[
-        str | None,
-        Query(max_length=CATEGORY_CHARS, description="Id or path: answers of it and below, as it was called then."),
-    ] = None,
-    supplier: Annotated[str | None, Query(max_length=FACT_CHARS, description="Of products with this fact.")] = None,
-    since: Annotated[Time | None, Query(description="Answered then or later.")] = None,
-    until: Annotated[Time | None, Query(description="Answered before.")] = None,
-    least: Annotated[float, Query(ge=0, le=1, description="As probable as that, or more.")] = 0,
-    most: Annotated[float, Query(ge=0, le=1, description="As probable as that, or less.")] = 1,
 ) -> Wanted:
-    return Wanted(
-        decided=decided,
-        action=action or "",
-        decision=decision or "",
-        branch=_branch(serving_of(request), category),
-        supplier=supplier,
-        since=_moment(since),
-        until=_moment(until),
-        least=least,
-        most=most,
-    )
+    return replace(filtered, decided=decided, action=action or "")
 
 
 WantedAsked = Annotated[Wanted, Depends(_wanted)]
@@ -209,7 +189,7 @@ def list_predictions(
 @router.get("/predictions:figures", response_model=PredictionFigures, responses=refusals(422))
 def prediction_figures(request: Request, wanted: WantedAsked) -> Json:
     """Tell how often answers were accepted and overruled, by category, confidence, supplier and day."""
-    found = figures_of(_kept(request), wanted).told()
+    found = figures_of(_kept(request), wanted, settings_of(request).review_sample).told()
     return Json(found | {"lost": serving_of(request).predictions.lost})
 
 
@@ -248,20 +228,3 @@ def _kept(request: Request) -> Predictions:
     serving = serving_of(request)
     serving.predictions.flush()
     return serving.live.records.predictions
-
-
-def _branch(serving: Serving, category: str | None) -> str:
-    """Return the path of a category that was named by id, or by a path that it has or had; "" for none."""
-    node = serving.tree.of_id(category) if category else None
-    return (category or "") if node is None else serving.tree.text(node)
-
-
-def _moment(at: datetime | None) -> str:
-    """Return a time as the store writes it, "" for none."""
-    if at is None:
-        return ""
-    try:
-        at = at.astimezone(UTC)
-    except OverflowError:  # of a year that is none in UTC: a day more or less is no matter there
-        at = at.replace(tzinfo=UTC)
-    return at.isoformat(timespec="milliseconds")

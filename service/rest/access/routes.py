@@ -64,6 +64,8 @@ SCOPES: Mapping[str, Scope | None] = {
     "GET /v1/predictions:figures": "read",
     "GET /v1/predictions/{prediction_id}": "read",
     "POST /v1/predictions/{prediction_id}/decision": "review",
+    "GET /v1/review/next": "review",
+    "POST /v1/review/{prediction_id}:release": "review",
     "GET /v1/audit/labels": "read",
     "GET /v1/audit/tags": "read",
     "GET /v1/audit/patterns": "read",

@@ -1,0 +1,195 @@
+"""Predictions that wait to be decided about: which may come next for somebody, and who has which before them.
+
+A lease says that somebody looks at a prediction, until a time; until then nobody else is given it. It is taken in one
+transaction, one at a time of all processes, and goes with the decision about its prediction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from indexer.store.predictions import Kept, Wanted, conditions, kept_rows
+from indexer.store.reviews import SETTLES
+from indexer.store.schema import chunks, leases, predictions, reviews
+
+Connecting = Callable[[], AbstractContextManager[sa.Connection]]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Who looks for something to decide about. now, until: as the store writes times; until: what he gets is his.
+
+    skipped: what he skipped since then he is not given again yet.
+    """
+
+    reviewer: str
+    now: str
+    until: str
+    skipped: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiter:
+    """What is to be known of a prediction to choose among many.
+
+    neighbours: ids of who was near. price: as `Prediction`. specs: of its product, where they were asked for.
+    """
+
+    number: int
+    doubt: float
+    neighbours: tuple[str, ...]
+    price: float | None = None
+    specs: Sequence[Sequence[str]] = ()
+
+
+class Waiting:
+    """The predictions of one store that wait; `Records.waiting` makes it."""
+
+    def __init__(self, reading: Connecting, changing: Connecting) -> None:
+        self._reading = reading
+        self._changing = changing
+
+    def doubted(self, turn: Turn, wanted: Wanted, limit: int, *, specs: bool = False) -> list[Waiter]:
+        """Return the `limit` most doubted predictions that may come next for somebody.
+
+        None that is settled, that anybody has, or of which this one has said something already; of a product that was
+        asked about again, the last answer alone; no `auto` answer unless those are wanted. specs: whether those of the
+        products are needed.
+        """
+        query = sa.select(*_COLUMNS, *([predictions.c.product] if specs else [])).where(*_free(turn, wanted))
+        if not wanted.decision:
+            query = query.where(predictions.c.decision != "auto")
+        with self._reading() as connection:
+            order = (predictions.c.doubt.desc(), predictions.c.number)
+            rows = connection.execute(query.order_by(*order).limit(limit)).all()
+            last = _last_of(connection, rows)
+        return [_waiter(row) for row in rows if last[_about(row)] == row.number]
+
+    def sampled(self, turn: Turn, wanted: Wanted, limit: int) -> list[Waiter]:
+        """Return the `limit` oldest predictions that may come next for somebody; `wanted` says of which sample."""
+        query = sa.select(*_COLUMNS).where(*_free(turn, wanted)).order_by(predictions.c.number).limit(limit)
+        with self._reading() as connection:
+            return [_waiter(row) for row in connection.execute(query)]
+
+    def lately(self, now: str, limit: int) -> list[Waiter]:
+        """Return the predictions that people have before them, and the `limit` that were decided about last."""
+        query = sa.select(*_COLUMNS)
+        said = query.join(reviews, reviews.c.prediction == predictions.c.number).order_by(reviews.c.decision.desc())
+        held = query.join(leases, leases.c.prediction == predictions.c.number).where(leases.c.until > now)
+        with self._reading() as connection:
+            return [_waiter(row) for each in (held, said.limit(limit)) for row in connection.execute(each)]
+
+    def decided_by(self, reviewer: str) -> int:
+        """Return how many decisions about predictions somebody made that stand."""
+        query = sa.select(sa.func.count()).select_from(reviews).where(reviews.c.author == reviewer)
+        with self._reading() as connection:
+            return connection.scalar(query) or 0
+
+    def held(self, turn: Turn) -> list[int]:
+        """Return the predictions that somebody has, by their numbers, in the order in which they were taken."""
+        query = sa.select(leases.c.prediction).where(leases.c.reviewer == turn.reviewer, leases.c.until > turn.now)
+        with self._reading() as connection:
+            return list(connection.scalars(query.order_by(leases.c.at, leases.c.place)))
+
+    def take(self, turn: Turn, numbers: Sequence[int]) -> list[int]:
+        """Give somebody predictions until his time is over, and return those that he has then, in the order given.
+
+        One that somebody else has, or that is settled by now, is not given.
+        """
+        if not numbers:
+            return []
+        with self._changing() as connection:
+            connection.execute(leases.delete().where(leases.c.until <= turn.now))
+            before: dict[int, Any] = {}
+            free: set[int] = set()
+            for some in chunks(numbers):
+                found = connection.execute(sa.select(leases).where(leases.c.prediction.in_(some)))
+                before.update((row.prediction, row) for row in found)
+                query = sa.select(predictions.c.number).where(predictions.c.number.in_(some), ~_settled())
+                free.update(connection.scalars(query))
+            taken = [n for n in numbers if n in free and (n not in before or before[n].reviewer == turn.reviewer)]
+            for some in chunks(taken):
+                connection.execute(leases.delete().where(leases.c.prediction.in_(some)))
+            rows = [
+                {
+                    "prediction": number,
+                    "reviewer": turn.reviewer,
+                    "at": before[number].at if number in before else turn.now,
+                    "place": before[number].place if number in before else place,
+                    "until": turn.until,
+                }
+                for place, number in enumerate(taken)
+            ]
+            if rows:
+                connection.execute(leases.insert(), rows)
+        return taken
+
+    def release(self, reviewer: str, prediction: str) -> bool:
+        """Take a prediction from somebody, by its id; False when he did not have it."""
+        its = sa.select(predictions.c.number).where(predictions.c.id == prediction).scalar_subquery()
+        with self._changing() as connection:
+            done = connection.execute(leases.delete().where(leases.c.prediction == its, leases.c.reviewer == reviewer))
+            return bool(done.rowcount)
+
+    def read(self, numbers: Sequence[int]) -> list[Kept]:
+        """Return predictions by their numbers, in the order given; those that are no longer kept are left out."""
+        with self._reading() as connection:
+            rows = [
+                row
+                for some in chunks(numbers)
+                for row in connection.execute(sa.select(predictions).where(predictions.c.number.in_(some)))
+            ]
+            found = {each.number: each for each in kept_rows(connection, rows)}
+        return [found[number] for number in numbers if number in found]
+
+
+_COLUMNS = (
+    *(predictions.c.number, predictions.c.doubt, predictions.c.price, predictions.c.answer),
+    *(predictions.c.product_id, predictions.c.content_hash),
+)
+
+
+def _settled() -> sa.ColumnElement[bool]:
+    said = sa.select(reviews.c.decision).where(reviews.c.prediction == predictions.c.number, SETTLES)
+    return sa.exists(said.correlate(predictions))
+
+
+def _free(turn: Turn, wanted: Wanted) -> list[sa.ColumnElement[bool]]:
+    """Return what holds for wanted predictions that nobody has, and of which somebody has said nothing."""
+    taken = sa.select(leases.c.prediction).where(leases.c.prediction == predictions.c.number, leases.c.until > turn.now)
+    said = sa.select(reviews.c.decision).where(
+        reviews.c.prediction == predictions.c.number,
+        reviews.c.author == turn.reviewer,
+        (reviews.c.action != "skip") | (reviews.c.at > turn.skipped),
+    )
+    nobody = [~sa.exists(each.correlate(predictions)) for each in (taken, said)]
+    return [*nobody, *conditions(replace(wanted, decided=False))]
+
+
+def _about(row: Any) -> tuple[bool, str]:  # noqa: ANN401 - a row with _COLUMNS
+    """Return what a prediction is about: a product by its id, or by its content where it had none."""
+    return bool(row.product_id), row.product_id or row.content_hash
+
+
+def _last_of(connection: sa.Connection, rows: Sequence[Any]) -> dict[tuple[bool, str], int]:
+    """Return the last prediction about each of the products that some are about."""
+    found: dict[tuple[bool, str], int] = {}
+    for named, column in ((True, predictions.c.product_id), (False, predictions.c.content_hash)):
+        values = {value for is_named, value in map(_about, rows) if is_named == named}
+        query = sa.select(column, sa.func.max(predictions.c.number)).group_by(column)
+        if not named:
+            query = query.where(predictions.c.product_id == "")
+        for some in chunks(values):
+            found.update(((named, row[0]), row[1]) for row in connection.execute(query.where(column.in_(some))))
+    return found
+
+
+def _waiter(row: Any) -> Waiter:  # noqa: ANN401 - a row with _COLUMNS
+    product = getattr(row, "product", None) or {}
+    near = tuple(each[0] for each in row.answer["neighbours"])
+    return Waiter(row.number, row.doubt, near, row.price, product.get("specs", ()))

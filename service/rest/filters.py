@@ -1,0 +1,72 @@
+"""Which predictions a route is about: the parameters that lists, figures and the review queue share."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+from pydantic import AwareDatetime, BeforeValidator
+
+from indexer.product import CATEGORY_CHARS, FACT_CHARS
+from indexer.store.predictions import Wanted
+from service.answer import Decision
+from service.rest.asking import serving_of
+from service.serving import Serving
+
+_DATED = re.compile(r"\d{4}-\d\d-\d\d[Tt]")
+
+
+def _is_dated(value: str) -> str:
+    """Refuse a number, which would be taken for seconds."""
+    if not _DATED.match(value):
+        raise ValueError("write a time with its zone, as 2026-11-27T00:00:00Z")
+    return value
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_is_dated)]
+
+
+def _filtered(  # noqa: PLR0917 - each is a parameter of the query
+    request: Request,
+    decision: Annotated[Decision | None, Query(description="What the answer decided.")] = None,
+    category: Annotated[
+        str | None,
+        Query(max_length=CATEGORY_CHARS, description="Id or path: answers of it and below, as it was called then."),
+    ] = None,
+    supplier: Annotated[str | None, Query(max_length=FACT_CHARS, description="Of products with this fact.")] = None,
+    since: Annotated[Time | None, Query(description="Answered then or later.")] = None,
+    until: Annotated[Time | None, Query(description="Answered before.")] = None,
+    least: Annotated[float, Query(ge=0, le=1, description="As probable as that, or more.")] = 0,
+    most: Annotated[float, Query(ge=0, le=1, description="As probable as that, or less.")] = 1,
+) -> Wanted:
+    return Wanted(
+        decision=decision or "",
+        branch=_branch(serving_of(request), category),
+        supplier=supplier,
+        since=_moment(since),
+        until=_moment(until),
+        least=least,
+        most=most,
+    )
+
+
+Filtered = Annotated[Wanted, Depends(_filtered)]
+
+
+def _branch(serving: Serving, category: str | None) -> str:
+    """Return the path of a category that was named by id, or by a path that it has or had; "" for none."""
+    node = serving.tree.of_id(category) if category else None
+    return (category or "") if node is None else serving.tree.text(node)
+
+
+def _moment(at: datetime | None) -> str:
+    """Return a time as the store writes it, "" for none."""
+    if at is None:
+        return ""
+    try:
+        at = at.astimezone(UTC)
+    except OverflowError:  # of a year that is none in UTC: a day more or less is no matter there
+        at = at.replace(tzinfo=UTC)
+    return at.isoformat(timespec="milliseconds")

@@ -1,0 +1,6 @@
+"""What people look at next: predictions by what can be learnt from them, and a sample of those that nobody looks at.
+
+choosing    which of many, one after the other: doubt, weight, and how unlike what was looked at lately
+queue       the record store -> candidates -> chosen -> leased to whoever asks
+sample      how many of the `auto` answers are right, by the sample of them that people looked at
+"""

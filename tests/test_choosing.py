@@ -1,0 +1,64 @@
+"""service/review/choosing.py: which of many predictions is looked at next."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.review.choosing import Case, Near, choose, likeness_of, weights_of
+
+
+def case(number: int, doubt: float, near: str = "", value: float | None = None) -> Case:
+    """Return a case whose neighbours are letters."""
+    return Case(number, doubt, frozenset(near), value)
+
+
+def test_likeness_is_the_share_of_neighbours_in_common() -> None:
+    """Two of four; all; none, also where nobody is near."""
+    pairs = [("abc", "bcd", 0.5), ("ab", "ab", 1.0), ("ab", "cd", 0.0), ("", "", 0.0)]
+    assert [likeness_of(frozenset(one), frozenset(other)) for one, other, _ in pairs] == [each[2] for each in pairs]
+
+
+def test_a_copy_of_what_was_taken_comes_last() -> None:
+    """Twenty copies of the most doubted case leave room for all others first."""
+    copies = [case(number, 0.9, "abcd") for number in range(20)]
+    others = [case(100, 0.2, "wxyz"), case(101, 0.5, "abyz")]
+    chosen = choose([*copies, *others], (), 4)
+    assert [each.number for each in chosen] == [0, 101, 100, 1]
+    assert [each.likeness for each in chosen] == [0.0, pytest.approx(1 / 3), pytest.approx(1 / 3), 1.0]
+    assert chosen[1].score == pytest.approx(0.5 * 1.0 * 2 / 3)
+
+
+def test_what_was_looked_at_lately_counts_like_what_was_taken() -> None:
+    """The case that is like it waits."""
+    cases = [case(1, 0.9, "abcd"), case(2, 0.4, "wxyz")]
+    assert [each.number for each in choose(cases, [frozenset("abcd")], 1)] == [2]
+
+
+def test_a_dear_item_comes_before_a_cheap_one_of_equal_doubt() -> None:
+    """One at the median, or without a price, weighs 1; none weighs 2 or more."""
+    cases = [case(1, 0.5, value=10), case(2, 0.5, value=30), case(3, 0.5, value=1_000_000), case(4, 0.5)]
+    assert weights_of(cases) == [0.5, 1.0, pytest.approx(1.99994), 1.0]
+    assert [each.number for each in choose(cases, (), 4)] == [3, 2, 4, 1]
+
+
+_NEAR = st.frozensets(st.sampled_from("abcdef"))
+_CASES = st.lists(st.tuples(st.floats(0, 1), _NEAR, st.none() | st.floats(0, 1e6)), max_size=12)
+
+
+@given(_CASES, st.lists(_NEAR, max_size=3), st.integers(0, 15))
+def test_each_case_is_taken_once_and_the_best_that_is_left(
+    given_: list[tuple[float, Near, float | None]], lately: list[Near], limit: int
+) -> None:
+    """As many as are asked for and there; scores never rise; and each is what its parts say."""
+    cases = [Case(number, *each) for number, each in enumerate(given_)]
+    chosen = choose(cases, lately, limit)
+    assert len({each.number for each in chosen}) == len(chosen) == min(limit, len(cases))
+    scores = [each.score for each in chosen]
+    assert scores == sorted(scores, reverse=True)
+    seen = list(lately)
+    for each in chosen:
+        near = cases[each.number].near
+        assert each.likeness == max((likeness_of(near, other) for other in seen), default=0.0)
+        seen.append(near)

@@ -1,0 +1,214 @@
+"""service/review: what people look at next, who has it, and what a sample says; and its routes."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import closing
+from datetime import UTC, datetime
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from indexer.store.predictions import Prediction, Wanted
+from indexer.store.records import Records
+from service.rest.app import create_app
+from service.review import queue
+from service.review.queue import Looking, Queue
+from service.review.sample import Sampled, sample_of
+from service.settings import ServiceSettings
+from tests.test_predictions import decided, prediction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.conftest import Database
+
+DOUBTED = ServiceSettings(review_sample=0)
+
+
+def doubtful(number: int, doubt: float, near: str = "", **said: Any) -> Prediction:
+    """Return an answer that is to be looked at; near: ids of its neighbours, a letter each."""
+    answer = {**prediction(1).answer, "neighbours": [[each, "", 0.5, 0.1] for each in near]}
+    return prediction(number, **{"decision": "suggest", "doubt": doubt, "answer": answer, **said})
+
+
+def ids(items: list[queue.Item]) -> list[str]:
+    """Return the ids of what somebody was given."""
+    return [item.kept.prediction.id for item in items]
+
+
+def test_two_people_never_get_the_same_item(database: Database) -> None:
+    """From two processes at once; each keeps what he has until he decides, and gets more beside it."""
+    with closing(Records.open(database.where)) as here, closing(Records.open(database.where)) as there:
+        here.predictions.keep([doubtful(n, 0.5 + n / 100) for n in range(1, 31)])
+        given: dict[str, list[str]] = {}
+
+        def look(records: Records, reviewer: str) -> None:
+            given[reviewer] = ids(Queue(DOUBTED, records).next(Looking(reviewer, limit=10)))
+
+        people = [threading.Thread(target=look, args=pair) for pair in ((here, "ann"), (there, "bob"), (here, "cy"))]
+        for each in people:
+            each.start()
+        for each in people:
+            each.join()
+        assert sorted(name for some in given.values() for name in some) == sorted(f"p{n}" for n in range(1, 31))
+        assert ids(Queue(DOUBTED, there).next(Looking("ann", limit=10))) == given["ann"]
+        assert Queue(DOUBTED, here).next(Looking("dan")) == []
+
+        decided(here, given["ann"][0], "accept")
+        decided(here, given["ann"][1], "unsure")
+        assert ids(Queue(DOUBTED, here).next(Looking("ann", limit=10))) == given["ann"][2:]
+        assert ids(Queue(DOUBTED, here).next(Looking("dan", limit=10))) == [given["ann"][1]]
+
+
+def test_an_item_comes_back_when_its_time_is_over_or_it_is_given_back(database: Database) -> None:
+    """Then to whoever asks first; what somebody skipped is not given to him for a day."""
+    with closing(Records.open(database.where)) as records:
+        records.predictions.keep([doubtful(1, 0.9), doubtful(2, 0.5)])
+        short = Queue(ServiceSettings(review_sample=0, review_minutes=1e-6), records)
+        assert ids(short.next(Looking("ann"))) == ["p1"]
+        assert ids(Queue(DOUBTED, records).next(Looking("bob"))) == ["p1"]
+        assert Queue(DOUBTED, records).release("ann", "p1") is False
+        assert Queue(DOUBTED, records).release("bob", "p1") is True
+        decided(records, "p1", "skip", "bob")
+        assert ids(Queue(DOUBTED, records).next(Looking("bob"))) == ["p2"]
+        assert ids(Queue(DOUBTED, records).next(Looking("cy"))) == ["p1"]
+
+
+def test_the_most_doubted_come_first_and_no_copies_of_them(database: Database) -> None:
+    """With the parts of their score; of a product that was asked about again the last answer alone."""
+    with closing(Records.open(database.where)) as records:
+        some = [doubtful(n, 0.9, "abcd") for n in (1, 2, 3)]
+        again = [doubtful(4, 0.99, product_id="same"), doubtful(5, 0.3, "wx", product_id="same")]
+        nameless = [doubtful(n, 0.2, "yz", product_id="", content_hash="equal") for n in (6, 7)]
+        sure = prediction(8, doubt=1.0)
+        records.predictions.keep([*some, *again, *nameless, sure])
+        given = Queue(DOUBTED, records).next(Looking("ann", limit=3))
+        assert ids(given) == ["p1", "p5", "p7"]
+        assert [(item.why, item.chosen and item.chosen.score) for item in given] == [
+            ("doubt", 0.9),
+            ("doubt", 0.3),
+            ("doubt", 0.2),
+        ]
+        decided(records, "p1", "accept")
+        assert ids(Queue(DOUBTED, records).next(Looking("bob"))) == ["p2"]  # nothing else is free
+        assert ids(Queue(DOUBTED, records).next(Looking("cy", Wanted(decision="auto")))) == ["p8"]
+
+
+def test_items_are_weighed_by_price_or_by_a_spec(database: Database) -> None:
+    """The dearest, or the one of which most are in stock, of equally doubted ones."""
+    with closing(Records.open(database.where)) as records:
+        stock = [("7",), ("1,200 pieces",), ("none",)]
+        some = [
+            doubtful(n, 0.5, price=price, product={"title": "", "specs": [["Stock", stock[n - 1][0]]]})
+            for n, price in ((1, 900.0), (2, 9.0), (3, None))
+        ]
+        records.predictions.keep(some)
+        assert ids(Queue(DOUBTED, records).next(Looking("ann", weigh="price", limit=3))) == ["p1", "p3", "p2"]
+        assert ids(Queue(DOUBTED, records).next(Looking("ann", weigh="stock", limit=3))) == ["p1", "p3", "p2"]  # held
+        for name in ("p1", "p2", "p3"):
+            Queue(DOUBTED, records).release("ann", name)
+        assert ids(Queue(DOUBTED, records).next(Looking("ann", weigh="stock", limit=3))) == ["p2", "p3", "p1"]
+
+
+def test_every_fifth_item_is_one_of_the_sample(database: Database) -> None:
+    """Oldest first; when nothing is doubted all are; and a smaller share is a part of a larger."""
+    settings = ServiceSettings(review_sample=0.5)
+    with closing(Records.open(database.where)) as records:
+        auto = [prediction(n, id=f"p{n:x}{'0' * 19}", product_id=f"a{n}", doubt=0.01) for n in range(16)]
+        records.predictions.keep([*auto, *(doubtful(20 + n, 0.5, at=auto[1].at) for n in range(6))])
+        assert records.predictions.count(Wanted(sample=0.5, decision="auto")) == 8
+        assert records.predictions.count(Wanted(sample=0.25, decision="auto")) == 4
+        assert records.predictions.count(Wanted(sample=1.0, decision="auto")) == 16
+        whys = []
+        for _ in range(8):
+            (item,) = Queue(settings, records).next(Looking("ann"))
+            whys.append(item.why)
+            decided(records, item.kept.prediction.id, "accept")
+        assert whys == ["doubt"] * 4 + ["sample"] + ["doubt"] * 2 + ["sample"]
+        (item,) = Queue(settings, records).next(Looking("ann", kind="sample"))
+        assert item.kept.prediction.id == auto[2].id
+        assert Queue(settings, records).next(Looking("bob", kind="doubt")) == []
+
+
+def test_the_sample_says_how_many_answers_are_right(database: Database) -> None:
+    """Right when accepted or finer, wrong when corrected or coarser; only of the sample, whatever else was decided."""
+    with closing(Records.open(database.where)) as records:
+        some = [prediction(n, id=f"p{n:x}{'0' * 19}", product_id=f"a{n}") for n in range(16)]
+        records.predictions.keep([*some, prediction(17, id="p01", decision="suggest")])
+        for n, action in enumerate(("accept", "accept", "finer", "correct", "coarser", "tags", "skip")):
+            decided(records, some[n].id, action)
+        decided(records, some[15].id, "correct")
+        decided(records, "p01", "correct")
+        assert sample_of(records.predictions, Wanted(), 0.5) == Sampled(0.5, 8, 5, 3)
+        assert Sampled(0.5, 8, 5, 3).told()["interval"] == [0.23072, 0.882382]
+        assert Sampled(0.5, 8, 0, 0).told()["precision"] is None
+
+
+@pytest.fixture
+def client(own_index: Path) -> Iterator[TestClient]:
+    """Return a client of a service that is asked to be so sure that it suggests."""
+    with TestClient(create_app(ServiceSettings(index=own_index, upkeep=False, review_sample=0))) as client:
+        yield client
+
+
+def asked(client: TestClient, count: int) -> None:
+    """Ask about products that nobody knows."""
+    titles = ("pruner lead planter", "press pan lead", "terracotta pan", "dog pot saucer", "steel webbing branches")
+    items = [{"id": f"N{n}", "title": f"{titles[n % 5]} {n}"} for n in range(count)]
+    client.post("/v1/categorize:batch", params={"precision": 0.999}, json={"items": items})
+
+
+def test_items_are_decided_about_one_after_the_other(client: TestClient) -> None:
+    """Over REST: the next one never was there before, and what was decided is known to the next question."""
+    asked(client, 5)
+    seen = []
+    for _ in range(5):
+        (item,) = client.get("/v1/review/next", params={"reviewer": "Ann"}).json()["items"]
+        seen.append(item["prediction"]["id"])
+        assert item["why"] == "doubt"
+        assert item["until"] > datetime.now(UTC).isoformat()
+        score = item["chosen"]
+        assert score["score"] == pytest.approx(score["doubt"] * score["weight"] * (1 - score["likeness"]), abs=1e-5)
+        body = {"decision": "correct", "category": "Pets > Dogs > Leads", "author": "Ann"}
+        if (item["prediction"]["category"] or {}).get("path") == body["category"]:
+            body = {"decision": "accept", "author": "Ann"}
+        done = client.post(f"/v1/predictions/{seen[-1]}/decision", json=body)
+        assert done.status_code == 200, done.text
+        assert client.get(f"/v1/products/{item['prediction']['product_id']}").json()["provenance"] == "human"
+    assert len(set(seen)) == 5
+    assert client.get("/v1/review/next", params={"reviewer": "Ann"}).json()["items"] == []
+
+
+def test_items_are_filtered_and_given_back(client: TestClient) -> None:
+    """By what was answered; who has none cannot give it back; a reviewer has a name."""
+    asked(client, 3)
+    none = client.get("/v1/review/next", params={"reviewer": "Ann", "supplier": "nobody"}).json()
+    assert none["items"] == []
+    (item,) = client.get("/v1/review/next", params={"reviewer": "Ann", "most": 0.9999}).json()["items"]
+    url = f"/v1/review/{item['prediction']['id']}:release"
+    assert client.post(url, json={"reviewer": "Ben"}).json() == {"released": False}
+    assert client.post(url, json={"reviewer": "Ann"}).json() == {"released": True}
+    assert client.post(f"/v1/review/p{'0' * 20}:release", json={"reviewer": "Ann"}).status_code == 404
+    assert client.get("/v1/review/next").status_code == 422
+    assert client.get("/v1/review/next", params={"reviewer": ""}).status_code == 422
+
+
+@pytest.mark.slow
+def test_a_decision_and_the_next_item_take_little_time(client: TestClient) -> None:
+    """The median of both together, on a machine that does other things besides; of 300 that wait."""
+    asked(client, 300)
+    seconds = []
+    (item,) = client.get("/v1/review/next", params={"reviewer": "Ann"}).json()["items"]
+    for _ in range(60):
+        begun = perf_counter()
+        body = {"decision": "correct", "category": "Pets > Dogs", "author": "Ann"}
+        done = client.post(f"/v1/predictions/{item['prediction']['id']}/decision", json=body)
+        (item,) = client.get("/v1/review/next", params={"reviewer": "Ann"}).json()["items"]
+        seconds.append(perf_counter() - begun)
+        assert done.status_code == 200, done.text
+    assert median(seconds) < 0.25
