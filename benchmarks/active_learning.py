@@ -5,7 +5,7 @@
 An index begins with five labels of each department and the whole tree. Then people decide, always rightly: about what
 the queue chooses (`service/review/choosing.py`, by the doubts that are kept with answers), or about products in random
 order. Decisions come through `Engine.put`, as they would through REST; after each round, of a tenth of the labels by
-then, what waits is asked about again, and the index is built anew whenever its labels have doubled, as a service does by
+then, what waits is asked about again, and the index is built anew when its labels have doubled, as a service does by
 itself. The same held-out products are asked after each round, until as many are right as 95% of those that an index of
 all labels gets right. Target: at most 60% of the decisions that random order takes.
 """
