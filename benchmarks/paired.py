@@ -25,13 +25,13 @@ from indexer.encoders import DEFAULT, load
 from indexer.images.gallery import Folder
 from indexer.live import Live, open_index
 from indexer.normalize import normalize_many
-from indexer.product import content_hash
+from indexer.product import Product, content_hash
 from indexer.settings import IndexSettings
 from indexer.sources import read
 from indexer.store.place import STORE
 from service.duplicates.verdicts.colours import colours_in
 from service.duplicates.verdicts.comparison import COLUMN, VARIED
-from service.duplicates.verdicts.judging import Judging
+from service.duplicates.verdicts.judging import Compared, Judging
 from service.duplicates.verdicts.quantities import quantities_in
 from service.duplicates.verdicts.reading import told
 from service.duplicates.verdicts.traits import Traits
@@ -156,21 +156,31 @@ def relisted() -> Pairs:
 
 def contrasted() -> Pairs:
     """Return pairs that are made of the sample (`benchmarks.contrasts`), compared as new products are."""
-    index = INDEXES / "sample"
-    if not (index / STORE).is_file():
-        with read(SAMPLE_DATA) as rows:
-            build(rows, index, settings=IndexSettings(encoder=DEFAULT), encoder=load(DEFAULT))
-    with closing(Engine.open(ServiceSettings(index=index, upkeep=False))) as engine, engine.live.reading():
+    with closing(sample()) as engine, engine.live.reading():
         stored = engine.live.records.products(np.flatnonzero(engine.live.labels.known).tolist())
         pairs = contrasts(stored)
-        products = normalize_many([side for pair in pairs for side in (pair.left, pair.right)])
-        traits = Traits.of([told(product, content_hash(product)) for product in products])
-        left = np.arange(0, len(products), 2)
-        features, equal = judging_of(engine.live).compared_among(traits, engine.encode(products), left, left + 1)
+        features, equal = new_ones(engine, [side for pair in pairs for side in (pair.left, pair.right)])
     names = [pair.left.id.split()[0] for pair in pairs]
     part = np.array([_half(each) for each in names])
     same, variant = np.array([pair.same for pair in pairs]), np.array([pair.variant for pair in pairs])
     return Pairs(CONTRASTS, features, equal, same, variant, part)
+
+
+def sample() -> Engine:
+    """Return the index of the sample, built when it is not there."""
+    index = INDEXES / "sample"
+    if not (index / STORE).is_file():
+        with read(SAMPLE_DATA) as rows:
+            build(rows, index, settings=IndexSettings(encoder=DEFAULT), encoder=load(DEFAULT))
+    return Engine.open(ServiceSettings(index=index, upkeep=False))
+
+
+def new_ones(engine: Engine, products: Sequence[Product]) -> Compared:
+    """Return what is compared of new products, the first with the second, the third with the fourth, and so on."""
+    normal = normalize_many(products)
+    traits = Traits.of([told(product, content_hash(product)) for product in normal])
+    left = np.arange(0, len(normal), 2)
+    return judging_of(engine.live).compared_among(traits, engine.encode(normal), left, left + 1)
 
 
 def _some(

@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from benchmarks.hand_written import hand_written
 from benchmarks.machine import DATA, RESULTS, write
 from benchmarks.paired import CONTRASTS, RELISTED, Pairs, keys_of, opened, sets
 from benchmarks.teaching import default, taught
@@ -183,7 +184,7 @@ def main() -> None:
         result[name] = {"shipped": figures(shipped, test), "never_saw_the_set": figures(default(every, name), test)}
     result[CONTRASTS] = {"shipped": figures(shipped, every[CONTRASTS].of("test"))}
     result[RELISTED]["kinds"] = kinds(shipped, every[RELISTED].of("test"))
-    write("pairs", {"sets": result, "features": list(FEATURES)})
+    write("pairs", {"sets": result, "hand_written": hand_written(shipped), "features": list(FEATURES)})
 
 
 if __name__ == "__main__":

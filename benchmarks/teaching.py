@@ -25,8 +25,9 @@ RISING = (
     *("brand_named", "specs_equal", "price_ratio", "rival_worse", "rival_better", *AGREEING),
 )
 FALLING = (
-    *("missing", "missing_both", "model_apart", "numbers_apart", "quantities_apart", "quantities_unknown"),
-    *("words_fewer", "edition_alone", "accessory_alone", "pack_alone", "quantities_unmet", "short_apart"),
+    *("missing", "missing_both", "model_apart", "numbers_apart", "quantities_apart"),
+    *("quantities_unknown", "words_fewer", "exchanged", "edition_alone", "accessory_alone", "pack_alone"),
+    *("quantities_unmet", "short_apart"),
     *("rivals_more", "rivals_fewer", "picture_bits"),
 )
 """Features that only speak for, and against, two products being the same, whatever the sets say."""

@@ -15,7 +15,7 @@ from indexer.normalize import normalize, text_of
 from indexer.product import Product, content_hash
 from service.duplicates.verdicts.attributes import COLUMN_BITS
 from service.duplicates.verdicts.comparison import COLUMN, FEATURES, Comparison, Side
-from service.duplicates.verdicts.decider import CERTAIN, FACT, Decider, Head, shipped
+from service.duplicates.verdicts.decider import CERTAIN, FACT, FAMILY_SHARE, TELLING, Decider, Head, shipped
 from service.duplicates.verdicts.evidence import evidence
 from service.duplicates.verdicts.forest import FEW, Forest, side_by_side
 from service.duplicates.verdicts.judging import Judging
@@ -125,6 +125,47 @@ def test_titles_that_differ_in_what_tells_articles_apart() -> None:
     rows[3, COLUMN["pack_alone"]] = 1
     decided = Decider(head, never).decide(rows, np.zeros(4, bool))
     assert decided.verdicts.tolist() == [SAME, DIFFERENT, SAME, VARIANT]
+
+
+def featured(one: str, other: str) -> dict[str, float]:
+    """Return the features of two titles by name."""
+    some = Traits.of([told(each, content_hash(each)) for each in (Product("p", one), Product("q", other))])
+    sides = (Side(some, np.array([row])) for row in (0, 1))
+    compare = Comparison(np.ones(2**COLUMN_BITS, np.float32))
+    return dict(zip(FEATURES, compare.features(*sides, np.full((1, 3), np.nan, np.float32))[0].tolist(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "exchanged"),
+    [
+        ("Hollin Jelly Beans Cherry 200 g", "Hollin Jelly Beans Lemon 200 g", True),
+        ("Hollin Jelly Beans Cherry 200 g", "Hollin Jelly Beans Chery 200 g", False),
+        ("Hollin Jelly Beans 200 g", "Hollin Jelly Beans Lemon 200 g", False),
+        ("Hollin Jelly Beans, sweet and sour", "Hollin Jelly Beans for children of all ages", False),
+        ("Hollin HD7810 silver camera black", "Hollin HD7810 compact camera black", False),
+    ],
+)
+def test_what_fills_one_place_of_a_template(one: str, other: str, exchanged: bool) -> None:  # noqa: FBT001  # a parameter
+    """Other words amid equal ones are told; a slip, a word more, another ending and one model number are not."""
+    assert exchanged == (featured(one, other)["exchanged"] > TELLING["exchanged"])
+
+
+def test_a_letter_behind_a_model_number_parts_by_half() -> None:
+    """XM5B may be XM5 in black; 5800X3D is not 5800X."""
+    parts = [featured("Sony WH1000XM5 black", f"Sony {code}")["model_apart"] for code in ("WH1000XM5B", "WH1000XM53D")]
+    assert [0.5, 1.0] == parts
+
+
+def test_variants_vary() -> None:
+    """Two of one family whose model numbers are alike are variants where a size differs, and else other articles."""
+    head, sure = (Head(side_by_side([[{"value": value}]], 0.0)) for value in (-3.0, 3.0))
+    rows = np.full((3, len(FEATURES)), np.nan, np.float32)
+    rows[:, COLUMN["containing"]], rows[:, COLUMN["model_apart"]] = 1, 1
+    rows[:2, COLUMN["codes_ratio"]], rows[2, COLUMN["codes_ratio"]] = 0.9, 0.1
+    rows[1:, COLUMN["size"]] = -1
+    decided = Decider(head, sure).decide(rows, np.zeros(3, bool))
+    assert [DIFFERENT, VARIANT, VARIANT] == decided.verdicts.tolist()
+    assert [0, True] == [decided.variant[0], decided.variant[1] >= FAMILY_SHARE * 0.9]
 
 
 def test_a_gtin_of_two_that_have_nothing_in_common_is_no_proof() -> None:

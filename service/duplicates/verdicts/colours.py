@@ -37,10 +37,10 @@ _WORDS = {word: name for name, words in COLOURS.items() for word in words.split(
 _WORD = re.compile(r"[^\W\d_]+")
 _NOT_ALONE = frozenset(
     (  # noqa: SIM905  # a list of words
-        "or jet sand lime rose plum titanium steel coral mint slate lemon snow pearl ash ruby cherry wine brick "
-        "rust  royal marine sage moss forest fern mustard senf ochre peach apricot aprikose tangerine prune "
-        "pflaume salmon lachs  raspberry chestnut hazel coffee mocha stone almond oatmeal midnight obsidian denim "
-        "chocolate espresso walnut  mahogany olive aubergine champagne copper amethyst salbei blush"
+        "or cream creme crème jet sand lime rose plum titanium steel coral mint slate lemon snow pearl ash ruby cherry wine brick "
+        "rust royal marine sage moss forest fern mustard senf ochre peach apricot aprikose tangerine prune "
+        "pflaume salmon lachs raspberry chestnut hazel coffee mocha stone almond oatmeal midnight obsidian denim "
+        "chocolate espresso walnut mahogany olive aubergine champagne copper amethyst salbei blush"
     ).split()
 )
 """Words that are colours only where a colour is asked for, or at the end of a title or of a part of it."""
@@ -52,6 +52,11 @@ def colours_in(text: str, *, asked: bool = False) -> Iterator[tuple[str, str]]:
     for word in _WORD.findall(text):
         if (name := _WORDS.get(word)) and (asked or word not in _NOT_ALONE):
             yield name, word
+
+
+def one_colour(word: str) -> str:
+    """Return the name of the colour that a word says on its own, or the word itself."""
+    return word if word in _NOT_ALONE else _WORDS.get(word, word)
 
 
 def shades_in(title: str) -> Iterator[tuple[str, str]]:

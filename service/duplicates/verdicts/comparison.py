@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from rapidfuzz import fuzz, process
+from rapidfuzz.distance import Postfix, Prefix
 
 from service.duplicates.verdicts.attributes import ATTRIBUTES, COLUMN_BITS, NUMBER_OF, SPEC, SPEC_BITS, TOKEN
 from service.duplicates.verdicts.editions import ACCESSORY, AUDIENCE, EDITION, MEDIUM, SIDE
@@ -42,7 +43,7 @@ FEATURES = (
         "set_ratio",
         "proportion",
     ),
-    *("words_fewer", "words_more", "edition_alone", "accessory_alone", "pack_alone"),
+    *("words_fewer", "words_more", "exchanged", "edition_alone", "accessory_alone", "pack_alone"),
     *("model_shared", "model_known", "model_apart", "codes_ratio"),
     *("numbers_shared", "numbers_apart", "numbers_more", "short_apart", "short_more"),
     *("quantities_shared", "quantities_apart", "quantities_unmet", "quantities_known", "quantities_unknown"),
@@ -54,6 +55,11 @@ FEATURES = (
 RIVAL = slice(len(FEATURES) - 4, len(FEATURES))
 COLUMN = {name: number for number, name in enumerate(FEATURES)}
 
+TEMPLATE, EXCHANGED = 0.5, 3
+"""Share of the shorter title that two have in common, from their ends inwards, when they fill one template; and how
+many words at most each fills into it."""
+ENDING = 2
+"""Letters behind a model number that may say no more than a colour or a country."""
 _ONE_LETTER = 2.0
 """Rarity of words of one letter and of quantities, which no lexicon counts."""
 _WORDS = 10
@@ -113,6 +119,8 @@ class Comparison:
         self._titles(made, left, right)
         _texts(made, left, right)
         _marks(made, left, right)
+        _endings(made, left, right)
+        made[:, COLUMN["exchanged"]] *= ~(made[:, COLUMN["model_known"]] > 0)
         _values(made, left, right)
         return made
 
@@ -159,11 +167,43 @@ def _texts(made: Floats, left: Side, right: Side) -> None:
         ("set_ratio", fuzz.token_set_ratio),
     ):
         made[:, COLUMN[column]] = np.where(there, _scores(names, scorer), np.nan)
+    made[:, COLUMN["exchanged"]] = np.where(there, _exchanged(names), np.nan)
     codes = left.traits.codes.take(left.rows), right.traits.codes.take(right.rows)
     some = np.flatnonzero([bool(one and two) for one, two in zip(*codes, strict=True)])
     if len(some):
         pairs = [codes[0][row] for row in some.tolist()], [codes[1][row] for row in some.tolist()]
         made[some, COLUMN["codes_ratio"]] = np.maximum(_scores(pairs, fuzz.ratio), _scores(pairs, fuzz.token_set_ratio))
+
+
+def _exchanged(names: tuple[list[str], list[str]]) -> Floats:
+    """Return how unlike a few words are that stand in the midst of two titles, while all around them is equal; or 0.
+
+    Sellers fill one template for many articles: `Jelly Beans Cherry 200 g` and `Jelly Beans Lemon 200 g`. Who lists an
+    article again changes more than one place, or adds something to it.
+    """
+    made = np.zeros(len(names[0]), np.float32)
+    least = np.minimum(*(np.fromiter(map(len, side), np.int64, len(side)) for side in names))
+    before, after = (
+        process.cpdist(*names, scorer=scorer.similarity, dtype=np.int32, workers=1) for scorer in (Prefix, Postfix)
+    )
+    rows = np.flatnonzero((before + after < least) & (before + after >= TEMPLATE * least) & (before > 1) & (after > 0))
+    apart = [_between(names, row, int(before[row]), int(after[row])) for row in rows.tolist()]
+    both = [place for place, sides in enumerate(apart) if all(0 < side.count(" ") <= EXCHANGED for side in sides)]
+    if both:
+        left, right = zip(*(apart[place] for place in both), strict=True)
+        made[rows[both]] = 1 - _scores((left, right), fuzz.token_sort_ratio)
+    return made
+
+
+def _between(names: tuple[list[str], list[str]], row: int, before: int, after: int) -> tuple[str, str]:
+    """Return whole words, each with a space behind it, between what begins and what ends two titles alike."""
+    one, other = names[0][row], names[1][row]
+    start = one.rfind(" ", 0, before) + 1
+    end = one.find(" ", len(one) - after - 1) + 1
+    if not start or not end:
+        return "", ""
+    end = len(one) - end
+    return one[start : len(one) - end], other[start : len(other) - end]
 
 
 def _scores(pairs: tuple[Sequence[str], Sequence[str]], scorer: Any) -> Floats:  # noqa: ANN401  # of rapidfuzz
@@ -229,6 +269,16 @@ def _models(made: Floats, titles: _Counts, ways: tuple[_Counts, _Counts]) -> Non
     made[:, COLUMN["model_shared"]] = shared
     made[:, COLUMN["model_known"]] = known
     made[:, COLUMN["model_apart"]] = apart
+
+
+def _endings(made: Floats, left: Side, right: Side) -> None:
+    """Call models apart by half where one is the other with a letter or two behind, which may be a colour or a country."""
+    rows = np.flatnonzero(made[:, COLUMN["model_apart"]] == 1)
+    codes = left.traits.codes.take(left.rows[rows]), right.traits.codes.take(right.rows[rows])
+    for row, one, other in zip(rows.tolist(), *codes, strict=True):
+        short, long = sorted((one, other), key=len)
+        if short and long.startswith(short) and len(long) - len(short) <= ENDING and long[len(short) :].isalpha():
+            made[row, COLUMN["model_apart"]] = 0.5
 
 
 def _specs(made: Floats, left: Side, right: Side, everything: _Counts) -> None:

@@ -55,7 +55,14 @@ VARYING = {
 """What is added to the logit of `same product` where both agree, and where they contradict each other. The forest
 learnt from too few pairs with article numbers, and what varies counts in any catalogue. What is the same but for one
 that varies is a variant."""
-TELLING = ("edition_alone", "accessory_alone", "pack_alone", "numbers_apart", "short_apart", "model_apart")
+TELLING = {
+    **dict.fromkeys(("edition_alone", "accessory_alone", "pack_alone", "numbers_apart", "short_apart"), 0.0),
+    "model_apart": 0.5,
+    "exchanged": 0.25,
+}
+UNLIKE = ("edition_alone", "accessory_alone", "numbers_apart", "short_apart")
+ONE_SERIES = 0.6
+"""Likeness of two model numbers of one series, from which the sizes of an article have their own."""
 APART, FEW_WORDS, NEAR_WORDS = -2.0, 2, 0.5
 """What is added to the logit of two titles that say the same but for what tells articles apart (TELLING, quantities):
 of one of them, so many words at most are not in the other, and so much of the shorter one is, by weight. Labelled
@@ -121,7 +128,7 @@ class Decider:
         same = np.where(_one_article(features) & ~misused, np.maximum(same, ONE_ARTICLE), same)
         share = np.maximum(self.variant.probabilities(features), FAMILY_SHARE * _families(features))
         variant = np.maximum((1 - same) * share, but_for - same)
-        variant = np.where(_other_maker(features), 0, variant)
+        variant = np.where(_other_maker(features) | (_unlike(features) & ~_varies(features)), 0, variant)
         differing = np.any(features[:, [COLUMN["gtin"], COLUMN["mpn"]]] == -1, axis=1)
         equal = equal & ~differing
         same = np.where(equal, np.maximum(same, CERTAIN), same)
@@ -195,19 +202,42 @@ def _other_maker(features: Floats) -> npt.NDArray[np.bool_]:
 def _apart(features: Floats) -> npt.NDArray[np.bool_]:
     """Return which pairs have titles that say the same but for what tells articles apart: bool (n,)."""
     near = (features[:, COLUMN["words_fewer"]] <= FEW_WORDS) & (features[:, COLUMN["containing"]] >= NEAR_WORDS)
-    telling = [COLUMN[name] for name in (*TELLING, "quantities_unmet")]
-    made: npt.NDArray[np.bool_] = near & np.any(features[:, telling] > 0, axis=1)
+    made: npt.NDArray[np.bool_] = near & np.any(_telling(features, *TELLING, "quantities_unmet"), axis=1)
+    return made
+
+
+def _telling(features: Floats, *names: str) -> npt.NDArray[np.bool_]:
+    """Return which of what tells articles apart does so: bool (n, names)."""
+    made: npt.NDArray[np.bool_] = features[:, [COLUMN[name] for name in names]] > [
+        TELLING.get(name, 0) for name in names
+    ]
+    return made
+
+
+def _varies(features: Floats) -> npt.NDArray[np.bool_]:
+    """Return which pairs contradict each other in what varies, wholly or in part: bool (n,)."""
+    made: npt.NDArray[np.bool_] = np.any(features[:, [COLUMN[name] for name in VARIED]] <= 0, axis=1)
+    return made | (features[:, COLUMN["pack_alone"]] > 0)
+
+
+def _unlike(features: Floats) -> npt.NDArray[np.bool_]:
+    """Return which pairs differ in what no variants of one article differ in: bool (n,).
+
+    Models of one maker that are alike are those of sizes or colours, where sizes or colours differ.
+    """
+    telling = np.any(_telling(features, *UNLIKE), axis=1)
+    codes = (features[:, COLUMN["model_apart"]] == 1) & ~(
+        _varies(features) & (features[:, COLUMN["codes_ratio"]] >= ONE_SERIES)
+    )
+    works = (features[:, COLUMN["medium"]] == 1) & _telling(features, "exchanged")[:, 0]  # two books, two games
+    made: npt.NDArray[np.bool_] = telling | codes | works
     return made
 
 
 def _families(features: Floats) -> npt.NDArray[np.bool_]:
     """Return which pairs are one article but for what varies, as people would say: bool (n,)."""
-    varies = np.any(features[:, [COLUMN[name] for name in VARIED]] <= 0, axis=1) | (
-        features[:, COLUMN["pack_alone"]] > 0
-    )
-    unlike = np.any(features[:, [COLUMN[name] for name in TELLING if name != "pack_alone"]] > 0, axis=1)
-    unlike |= features[:, COLUMN["brand"]] == -1
-    made: npt.NDArray[np.bool_] = varies & ~unlike & (features[:, COLUMN["containing"]] >= FAMILY_WORDS)
+    unlike = _unlike(features) | (features[:, COLUMN["brand"]] == -1)
+    made: npt.NDArray[np.bool_] = _varies(features) & ~unlike & (features[:, COLUMN["containing"]] >= FAMILY_WORDS)
     return made
 
 

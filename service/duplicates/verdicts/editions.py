@@ -28,7 +28,6 @@ _EDITIONS = {
     "second": "ii 2nd",
     "third": "iii 3rd",
     "fourth": "iv 4th",
-    "mark": "mk mark gen generation",
     **{
         word: word
         for word in (
@@ -40,7 +39,7 @@ _EDITIONS = {
 }
 _ACCESSORIES = {
     "compatible": "compatible kompatibel kompatibles compatibles",
-    "replacement": "replacement ersatz ersatzteil spare rechange",
+    "replacement": "replacement ersatz ersatzteil ersatzakku ersatzfilter ersatzlampe ersatzklinge spare rechange",
     "case": "case cover hülle schutzhülle sleeve pouch tasche étui housse coque",
     "charger": "charger ladegerät chargeur",
     "battery": "battery akku batterie",
@@ -67,6 +66,8 @@ _SIDES = {
     "right": "right rechts rechte rechter rechtes droite droit",
     "front": "front vorne vorn avant",
     "rear": "rear back hinten arrière",
+    "over": "over above über",
+    "under": "under below unter",
 }
 _MEDIA = {
     "paperback": "paperback taschenbuch broché softcover",
@@ -78,7 +79,8 @@ _MEDIA = {
     "vinyl": "vinyl lp",
     "windows": "windows win",
     "mac": "mac macos macintosh osx",
-    **{word: word for word in ("ps2", "ps3", "ps4", "ps5", "xbox", "wii", "linux")},
+    **{word: word for word in ("edp", "edt", "edc")},
+    **{word: word for word in ("ps2", "ps3", "ps4", "ps5", "xbox", "wii", "switch", "linux")},
 }
 _TERMS = [
     (attribute, {word: value for value, words in values.items() for word in words.split()})
@@ -101,6 +103,14 @@ _REWRITTEN = tuple(
         (r"\bplaystation ?(\d)\b", r"ps\1"),
         (r"\bblu-?ray\b", "bluray"),
         (r"\bopen box\b", "used"),
+        (r"\beau de parfum\b", "edp"),
+        (r"\beau de toilette\b", "edt"),
+        (r"\beau de cologne\b", "edc"),
+        (r"\b(?:mark|mk)[ .-]?(?:ii|2)\b", "ii"),
+        (r"\b(?:mark|mk)[ .-]?(?:iii|3)\b", "iii"),
+        (r"\b(?:mark|mk)[ .-]?(?:iv|4)\b", "iv"),
+        (r"\b(\d)(?:st|nd|rd|th|\.) gen(?:eration)?\b", r"gen \1"),
+        (r"\b(\d{3}/\d\d)[ -]?z?r ?(\d\d)\b", r"\1 r\2"),
         (r"(?<=[a-z])['\u2019]s\b", "s"),
         (r"(?<=\d\d)(xx?l)\b", r" \1"),  # of a cartridge; 2XL is the size of a shirt
     )
@@ -115,13 +125,15 @@ def rewritten(title: str) -> str:
     return title
 
 
-def terms_in(words: list[str]) -> Iterator[tuple[str, str, str]]:
-    """Yield attribute, value and word for each of the words, in small letters, that says such a thing."""
-    before = ""
-    for word in words:
-        for attribute, said in _TERMS:
-            if value := said.get(word):
-                yield attribute, value, word
-        if word in {"xl", "xxl"} and before[-1:].isdigit():  # of a cartridge, and of no shirt
-            yield EDITION, word, word
-        before = word
+def one_term(word: str) -> str:
+    """Return the word for all that say the same of an article, whatever their language, or the word itself."""
+    return next((value for _, said in _TERMS if (value := said.get(word))), word)
+
+
+def terms_in(word: str, before: str) -> Iterator[tuple[str, str]]:
+    """Yield attribute and value of what a word in small letters says; before: the word before it."""
+    for attribute, said in _TERMS:
+        if value := said.get(word):
+            yield attribute, value
+    if word in {"xl", "xxl"} and before[-1:].isdigit():  # of a cartridge, and of no shirt
+        yield EDITION, word

@@ -61,13 +61,27 @@ UNITS: dict[str, tuple[str, float]] = {
                 "piece",
                 "count",
                 "ct",
+                "er",
                 "er pack",
                 "er-pack",
                 "er set",
                 "stk",
             ),
-            *("bags", "cup", "cups"),
+            *("bags", "cup", "cups", "pods", "cans", "tins", "bottles", "sachets", "pipettes", "pairs", "units"),
             *("stück", "stuck", "pièces", "tabs", "tablets", "capsules", "sheets", "rolls"),
+            *(
+                "tabletten",
+                "kapseln",
+                "beutel",
+                "dosen",
+                "flaschen",
+                "rollen",
+                "blatt",
+                "pipetten",
+                "paar",
+                "teile",
+                "teilig",
+            ),
         ),
         ("pack", 1.0),
     ),
@@ -81,10 +95,13 @@ _UNIT_OF = {dimension: unit for unit, (dimension, factor) in reversed(UNITS.item
 _CLOSE = {unit.replace(" ", ""): meant for unit, meant in UNITS.items()}
 _WRITTEN = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True)).replace(r"\ ", " ?")
 _QUANTITY = re.compile(
-    r"(?:(?<![\w.,-])|(?<=\d[x\xd7]))(?:(\d+)[ -](\d)/(\d\d?)|(\d+(?:[.,]\d+)?|\.\d+))(?:\s?-\s?|\s{0,2})"
+    r"(?:(?<![\w.,-])|(?<=\d[x\xd7]))(?:(\d+)[ -](\d)/(\d\d?)|(\d{1,2})/([248]|16|32|64)(?=\s?(?:\"|'|in|zoll))|"
+    r"(\d+(?:[.,]\d+)?|\.\d+))(?:\s?-\s?|\s{0,2})"
     rf"({_WRITTEN})"
-    r"(?![\w/]|-in-|\s\d\b(?![.,]\d|\s?x))"
+    r"(?![\w/]|-in-|\s\d\b(?![.,]\d|\s?x|\s?[gt]b))"
 )
+_MEMORIES = re.compile(r"(?<![\w.,/])(\d{1,2}) ?[/+] ?(?=\d{2,4} ?[gt]b)")
+"""Of a phone, both in one: 8/256 GB."""
 _DIGITS = re.compile(r"[0-9]+")
 _OF = re.compile(r"\b(?:pack|set|box|case|lot|paquet|satz) (?:of|de|von) (\d+)\b")
 _TIMES = re.compile(r"(?<![\w.,])(\d+(?:[.,]\d+)?) ?[x\xd7] ?(?=\d)")
@@ -99,17 +116,21 @@ def quantities_in(text: str) -> Iterator[tuple[str, float, str, int]]:
     """
     known = {}
     for match in _written(text):
-        whole, over, under, plain, unit = match.groups()
+        whole, over, under, part, parts, plain, unit = match.groups()
         if unit == "g" and plain in _GENERATIONS:
             continue
         dimension, factor = _CLOSE[unit.replace(" ", "")]
-        number = factor * (float(whole) + int(over) / max(1, int(under)) if whole else _number(plain))
+        number = factor * (_number(plain) if plain else _fraction(whole, over or part, under or parts))
         if 0 < number < math.inf:  # beyond either, as of hundreds of digits, is no number
             known[match.start()] = dimension, factor
             yield dimension, number, match.group(), match.start()
     for match in _OF.finditer(text):
         if 0 < (many := float(match.group(1))) < math.inf:
             yield "pack", many, match.group(), match.start()
+    for match in _MEMORIES.finditer(text):
+        dimension, factor = known.get(match.end(), ("", 0.0))
+        if dimension == "memory":
+            yield dimension, factor * float(match.group(1)), match.group(), match.start()
     if known:
         yield from _times(text, known)
 
@@ -139,6 +160,10 @@ def _written(text: str) -> Iterator[re.Match[str]]:
         if match and match.start() >= end:
             end = match.end()
             yield match
+
+
+def _fraction(whole: str | None, over: str, under: str) -> float:
+    return float(whole or 0) + int(over) / max(1, int(under))
 
 
 def plainly(dimension: str, number: float) -> str:

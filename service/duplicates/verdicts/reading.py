@@ -10,6 +10,7 @@ import re
 import zlib
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 
 from indexer.codes import content_code, gtin, gtins_in, maker_number
 from indexer.price import Price
@@ -19,9 +20,10 @@ from service.duplicates.verdicts.attributes import COLUMN_BITS, NUMBER_OF, SPEC,
 from service.duplicates.verdicts.colours import CODES, colours_in, shades_in
 from service.duplicates.verdicts.editions import rewritten, terms_in
 from service.duplicates.verdicts.marks import VALUE_BITS
-from service.duplicates.verdicts.models import models_in
+from service.duplicates.verdicts.models import apart_in, models_in, series_in
 from service.duplicates.verdicts.quantities import plainly, quantities_in, size_class
 from service.duplicates.verdicts.sizes import NAMES, size, sizes_in
+from service.duplicates.verdicts.words import one_word
 
 TITLE_CHARS, TEXT_CHARS = 300, 1_500
 """Of a title, and of description and specs each, that are read; longer ones say no more that is compared."""
@@ -34,6 +36,10 @@ SHORT = 4
 
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+")
 _NUMBER = re.compile(r"(?!.{9})v?(\d+(?:[.,]\d+)*)")  # a version, too
+_PIECES = re.compile(
+    r"(?<=^[^\W\d_])(?=\d\d)|(?<=^[^\W\d_]{2})(?=\d\d)|(?<=^[^\W\d_]{3})(?=\d\d)|(?<=\d)(?=[^\W\d_]{4})"
+)
+"""Where a word falls apart that others write as two: TS870, W712, 4Seasons."""
 _ROUND = re.compile(r"(?:\.0+)+$")
 _PUNCTUATION = re.compile(r"[\W_]+")
 _SIGNS = str.maketrans(dict.fromkeys(",;:!?\"'()[]|/*_-", " "))
@@ -72,6 +78,8 @@ def told(product: Product, content: str) -> Said:
     said.codes = " ".join(dict.fromkeys(models_in(small)))
     said.name = " ".join(_read_title(said.title, small, title))
     said.everything = {number: word for number, word in said.title.items() if number >> VALUE_BITS != TOKEN}
+    for model in islice(apart_in(small), MODELS):
+        said.everything.setdefault(mark(NUMBER_OF["model"], _hashed(model)), model.upper())
     said.title = {number: word for number, word in said.title.items() if number >> VALUE_BITS != NUMBER_OF["gtin"]}
     _read_rest(said.everything, product)
     _read_facts(said, product)
@@ -81,30 +89,37 @@ def told(product: Product, content: str) -> Said:
 
 
 def _read_title(marks: Told, title: str, shown: str) -> list[str]:
-    """Add to `marks` what a title in small letters says, and return its words, quantities written in one way.
+    """Add to `marks` what a title in small letters says, and return its words.
 
-    shown: the same as it was written.
+    Quantities are written in one way, and so are colours and terms of several languages. shown: the title as written.
     """
-    words, end = [], 0
+    words: list[str] = []
+    end, before = 0, ""
     for start, stop, plain in [*_read(marks, title, shown), (len(title), len(title), "")]:
         for word in _TOKEN.findall(title[end : max(end, start)]):
-            words.append(word)
-            marks.setdefault(_token(word), word)
-            if plain_number := _NUMBER.fullmatch(word):
-                number = _ROUND.sub("", plain_number[1].replace(",", ".")).lstrip("0") or "0"
-                marks.setdefault(mark(NUMBER_OF["number"], _hashed(number)), word)
-            elif len(word) <= SHORT and any(map(str.isdigit, word)):
+            for attribute, value in terms_in(word, before):
+                marks.setdefault(mark(NUMBER_OF[attribute], _hashed(value)), word)
+            if len(word) <= SHORT and any(map(str.isdigit, word)) and not _NUMBER.fullmatch(word):
                 marks.setdefault(mark(NUMBER_OF["short"], _hashed(word)), word)
+            for piece in _PIECES.split(word):
+                if compared := one_word(piece):
+                    words.append(compared)
+                    marks.setdefault(_token(compared), piece)
+                if number := _NUMBER.fullmatch(piece):
+                    digits = _ROUND.sub("", number[1].replace(",", ".")).lstrip("0") or "0"
+                    marks.setdefault(mark(NUMBER_OF["number"], _hashed(digits)), piece)
+            before = word
         if plain:
             words.append(plain)
             marks.setdefault(mark(TOKEN, _hashed(plain) << COLUMN_BITS), plain)
+            before = ""
         end = max(end, stop)
-    for compared, written in sizes_in(title):
+    for word in series_in(title):
+        marks.setdefault(mark(NUMBER_OF["short"], _hashed(word)), word)
+    for compared, written in sizes_in(title).items():
         marks.setdefault(mark(NUMBER_OF["size"], _hashed(compared)), written)
     for name, word in shades_in(title):
         marks.setdefault(mark(NUMBER_OF["colour"], CODES[name]), word)
-    for attribute, value, word in terms_in(words):
-        marks.setdefault(mark(NUMBER_OF[attribute], _hashed(value)), word)
     return words
 
 
@@ -116,8 +131,7 @@ def _read(marks: Told, text: str, shown: str) -> list[tuple[int, int, str]]:
     shown = shown if len(shown) == len(text) else text  # a Turkish İ is two signs in small letters
     for number in gtins_in(text):
         marks.setdefault(mark(NUMBER_OF["gtin"], _wide(int(number))), number.lstrip("0"))
-    models = [model for _, model in zip(range(MODELS), models_in(text), strict=False)]
-    for model in models:
+    for model in islice(models_in(text), MODELS):
         marks.setdefault(mark(NUMBER_OF["model"], _hashed(model)), model.upper())
     taken: list[tuple[int, int, str]] = []
     for dimension, much, written, start in quantities_in(text):
