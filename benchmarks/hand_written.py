@@ -1,8 +1,8 @@
 """Pairs of titles that a person wrote and judged, who had not seen the code: 300, in hand_written_pairs.csv.
 
-Titles are all that is known of them, so they are harder than what stands in a catalogue. `other` is what some would call a
-variant and some another article (a flavour, a generation): either is right. Half of them (`looked at`) were looked at
-while the decider was worked on, the other half was only counted.
+Titles are all that is known of them, so they are harder than what stands in a catalogue. `other` is what some would
+call a variant and some another article (a flavour, a generation): either is right. Half of them (`looked at`) were
+looked at while the decider was worked on, the other half was only counted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SURE = 0.8
 
 
 def hand_written(decider: Decider) -> dict[str, Any]:
-    """Return how many of the pairs of each part are judged as the person did, by verdict, and of those called the same."""
+    """Return how many pairs of each part are judged as the person did, by verdict, and of those called the same."""
     pairs = pd.read_csv(PAIRS, dtype=str)
     sides = [Product(id=f"{row} {side}", title=pairs[side][row]) for row in pairs.index for side in ("left", "right")]
     with closing(sample()) as engine, engine.live.reading():

@@ -145,7 +145,7 @@ def featured(one: str, other: str) -> dict[str, float]:
         ("Hollin HD7810 silver camera black", "Hollin HD7810 compact camera black", False),
     ],
 )
-def test_what_fills_one_place_of_a_template(one: str, other: str, exchanged: bool) -> None:  # noqa: FBT001  # a parameter
+def test_what_fills_one_place_of_a_template(one: str, other: str, exchanged: bool) -> None:  # a parameter
     """Other words amid equal ones are told; a slip, a word more, another ending and one model number are not."""
     assert exchanged == (featured(one, other)["exchanged"] > TELLING["exchanged"])
 

@@ -37,10 +37,10 @@ _WORDS = {word: name for name, words in COLOURS.items() for word in words.split(
 _WORD = re.compile(r"[^\W\d_]+")
 _NOT_ALONE = frozenset(
     (  # noqa: SIM905  # a list of words
-        "or cream creme crème jet sand lime rose plum titanium steel coral mint slate lemon snow pearl ash ruby cherry wine brick "
-        "rust royal marine sage moss forest fern mustard senf ochre peach apricot aprikose tangerine prune "
-        "pflaume salmon lachs raspberry chestnut hazel coffee mocha stone almond oatmeal midnight obsidian denim "
-        "chocolate espresso walnut mahogany olive aubergine champagne copper amethyst salbei blush"
+        "or cream creme crème jet sand lime rose plum titanium steel coral mint slate lemon snow pearl ash ruby "
+        "cherry wine brick rust royal marine sage moss forest fern mustard senf ochre peach apricot aprikose "
+        "tangerine prune pflaume salmon lachs raspberry chestnut hazel coffee mocha stone almond oatmeal midnight "
+        "obsidian denim chocolate espresso walnut mahogany olive aubergine champagne copper amethyst salbei blush "
     ).split()
 )
 """Words that are colours only where a colour is asked for, or at the end of a title or of a part of it."""

@@ -272,7 +272,7 @@ def _models(made: Floats, titles: _Counts, ways: tuple[_Counts, _Counts]) -> Non
 
 
 def _endings(made: Floats, left: Side, right: Side) -> None:
-    """Call models apart by half where one is the other with a letter or two behind, which may be a colour or a country."""
+    """Call models apart by half where one is the other with a letter or two behind: perhaps a colour, or a country."""
     rows = np.flatnonzero(made[:, COLUMN["model_apart"]] == 1)
     codes = left.traits.codes.take(left.rows[rows]), right.traits.codes.take(right.rows[rows])
     for row, one, other in zip(rows.tolist(), *codes, strict=True):

@@ -14,10 +14,11 @@ from service.duplicates.verdicts.editions import one_term
 
 NOTHING = frozenset(
     (  # noqa: SIM905  # a list of words
-        "an and at by from in of on or the to with und mit für fur von der die das den dem ein eine im am aus zu zum zur "
-        "auf et avec pour de du des la le les un une en au aux new neu neuf neue neuer neues original originale genuine "
-        "official offiziell shipping versand gratis sale angebot bestseller delivery quality qualität neuware ovp sealed "
-        "boxed verpackung uk eu size größe grosse taille gr colour color farbe couleur ref nr no vol model modell type typ"
+        "an and at by from in of on or the to with und mit für fur von der die das den dem ein eine im am aus zu "
+        "zum zur auf et avec pour de du des la le les un une en au aux new neu neuf neue neuer neues original "
+        "originale genuine official offiziell shipping versand gratis sale angebot bestseller delivery quality "
+        "qualität neuware ovp sealed boxed verpackung uk eu size größe grosse taille gr colour color farbe "
+        "couleur ref nr no vol model modell type typ "
     ).split()
 )
 """Words that name no article: they are not compared."""
