@@ -130,9 +130,9 @@ def test_titles_that_differ_in_what_tells_articles_apart() -> None:
 def featured(one: str, other: str) -> dict[str, float]:
     """Return the features of two titles by name."""
     some = Traits.of([told(each, content_hash(each)) for each in (Product("p", one), Product("q", other))])
-    sides = (Side(some, np.array([row])) for row in (0, 1))
-    compare = Comparison(np.ones(2**COLUMN_BITS, np.float32))
-    return dict(zip(FEATURES, compare.features(*sides, np.full((1, 3), np.nan, np.float32))[0].tolist(), strict=True))
+    left, right = (Side(some, np.array([row])) for row in (0, 1))
+    compare, near = Comparison(np.ones(2**COLUMN_BITS, np.float32)), np.full((1, 3), np.nan, np.float32)
+    return dict(zip(FEATURES, compare.features(left, right, near)[0].tolist(), strict=True))
 
 
 @pytest.mark.parametrize(
