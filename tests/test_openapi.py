@@ -37,7 +37,7 @@ SAYS_MORE = (
 a rule without a letter, a cursor that was never given, a version that no product has, a key that stands for another
 request or has expired already, a sign-in by two ways at once, a place that the journal has yet to reach (503)."""
 
-REFUSED = {"expected-statuses": ["2xx", "404", "409", "412", "422", "503"]}
+REFUSED = {"expected-statuses": ["2xx", "401", "404", "409", "412", "422", "503"]}
 LATE = {"expected-statuses": ["2xx", "4xx", "503"]}
 SCHEMA = schemathesis.openapi.from_path(
     ROOT / "docs" / "openapi.json",

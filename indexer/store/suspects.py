@@ -122,6 +122,12 @@ class Suspects:
         with self._reading() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
 
+    def doubts(self) -> dict[int, float]:
+        """Return by key how likely the label is wrong, of every product whose label is suspected."""
+        query = sa.select(suspects.c.key, suspects.c.probability).join(labels, labels.c.key == suspects.c.key)
+        with self._reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(query.where(*_conditions(Wanted())))}
+
     def patterns(self) -> dict[str, int]:
         """Return how many doubted labels belong to each pattern; one to which none does is left out."""
         query = sa.select(suspects.c.pattern, sa.func.count()).join(labels, labels.c.key == suspects.c.key)

@@ -77,7 +77,7 @@ def evaluate(
     from indexer.snapshots.snapshot import read_manifest
     from service.console.progress import Progress
     from service.console.words import evaluation_facts
-    from service.evaluation.report import FIGURES, check, write
+    from service.evaluation.report import FIGURES, FOLDER, check, write
     from service.evaluation.run import Plan
     from service.evaluation.run import evaluate as evaluate_index
     from service.evaluation.tracking import Tracker
@@ -97,7 +97,7 @@ def evaluate(
     if source is not None:
         vectors = open_vectors(image_vectors, read_manifest(settings.index).encoder_spec)
         opened = lambda mapper: source.open(mapper=mapper, vectors=vectors)  # noqa: E731 - of one name with None
-    folder = out or settings.index / "evaluation"
+    folder = out or settings.index / FOLDER
     check(folder)
     tracker = Tracker.open(mlflow) if mlflow else None
     with Progress() as progress:

@@ -13,6 +13,8 @@ from indexer.errors import SettingError
 from service.evaluation.plots import plots, script
 
 PAGE, FIGURES = "report.html", "evaluation.json"
+FOLDER = "evaluation"
+"""Where a report goes unless told otherwise, in the folder of its index."""
 LISTED = 50
 """Categories, tags and errors that the page lists; the figures have more."""
 

@@ -23,6 +23,7 @@ from starlette.responses import Response
 
 from service.access.access import Access
 from service.mapping.known import Known
+from service.plane.atlas import Atlas
 from service.rest import (
     api,
     audit,
@@ -31,6 +32,8 @@ from service.rest import (
     decisions,
     duplicate_groups,
     facts,
+    figures,
+    maps,
     predictions,
     products,
     review,
@@ -75,6 +78,7 @@ def create_app(settings: ServiceSettings, serving: Serving | None = None) -> Fas
         app.state.looking = Looking(settings)
         app.state.known = Known()
         app.state.access = Access(opened.live.records, settings)
+        app.state.atlas = Atlas(settings.index)
         app.state.serving = opened
         yield
         app.state.serving = app.state.access = None
@@ -104,6 +108,8 @@ def create_app(settings: ServiceSettings, serving: Serving | None = None) -> Fas
     app.include_router(facts.router)
     app.include_router(categories.router)
     app.include_router(snapshots.router)
+    app.include_router(figures.router)
+    app.include_router(maps.router)
     app.include_router(taxonomies.router)
     app.include_router(duplicate_groups.router)
     app.include_router(decisions.router)

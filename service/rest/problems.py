@@ -100,6 +100,14 @@ class PictureNotFound(Exception):
     """No stored product has such a picture."""
 
 
+class MapNotFound(Exception):
+    """A version of the map, or a point of it, that is not there."""
+
+
+class ReportNotFound(Exception):
+    """Nobody has evaluated the index."""
+
+
 class IdConflict(Exception):
     """The id in the body is not the id in the path."""
 
@@ -197,6 +205,8 @@ KINDS: Mapping[type[Exception], Kind] = {
     CrossSite: Kind(403, "cross_site", "Another site asks for this"),
     ProductNotFound: Kind(404, "product_not_found", "No such product"),
     PictureNotFound: Kind(404, "picture_not_found", "No such picture"),
+    MapNotFound: Kind(404, "map_not_found", "No such map, or no such point"),
+    ReportNotFound: Kind(404, "report_not_found", "No such report"),
     TaxonomyError: Kind(404, "category_not_found", "No such category"),
     SnapshotMissing: Kind(404, "snapshot_not_found", "No such snapshot"),
     BuildUnderway: Kind(409, "build_underway", "The index is being built"),

@@ -69,6 +69,7 @@ def test_a_key_signs_in_too_and_a_session_that_ends_leads_back(page: Page, token
     page.get_by_role("button", name="Sign in with the key").click()
     expect(page.get_by_text("Signed in as Bob")).to_be_visible()
     assert page.url == f"{token[0]}/"
+    expect(page.locator("#examples")).to_be_visible()  # nothing is asked any more
     page.context.clear_cookies()
     page.get_by_label("Title").fill("mug")
     page.get_by_role("button", name="Find its shelf").click()

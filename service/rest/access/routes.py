@@ -74,6 +74,11 @@ SCOPES: Mapping[str, Scope | None] = {
     "POST /v1/audit/patterns/{pattern_id}/decision": "review",
     "POST /v1/audit:sweep": "review",
     "GET /v1/index": "read",
+    "GET /v1/index/figures": "read",
+    "GET /v1/index/report": "read",
+    "GET /v1/map": "read",
+    "GET /v1/map/points": "read",
+    "POST /v1/map/products": "read",
     "POST /v1/index:rebuild": "admin",
     "POST /v1/index:cancel": "admin",
     "POST /v1/index:publish": "admin",
@@ -117,7 +122,12 @@ def _compiled() -> Compiled:
     for route, scope in SCOPES.items():
         method, _, path = route.partition(" ")
         if "{" in path:
-            patterns.setdefault(method, []).append((compile_path(path)[0], scope))
+            patterns.setdefault(method, []).append((_pattern(path), scope))
         else:
             plain[method, path] = scope
     return plain, patterns
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    """Return what matches a path with something open. No plain id has a colon: keys/{key_id} is no keys/x:rotate."""
+    return re.compile(compile_path(path)[0].pattern.replace("[^/]+", "[^/:]+"))

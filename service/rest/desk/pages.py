@@ -38,6 +38,9 @@ PAGES = (
     Page("/", "Try", "try", "Where does a product belong, and is it in the catalogue already?"),
     Page("/duplicates", "Duplicates", "duplicates", "What seems to be stored twice, side by side."),
     Page("/audit", "Wrong shelf", "audit", "Labels that are probably wrong, the worst first."),
+    Page("/taxonomy", "Taxonomy", "taxonomy", "The tree of categories, what lies in them and how they do."),
+    Page("/index", "Index", "index", "How the index does, its snapshots, and building it anew."),
+    Page("/map", "Map", "map", "Every product as a point, near to those that it is like."),
 )
 
 HEADERS = {

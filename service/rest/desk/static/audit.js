@@ -39,6 +39,7 @@ function show() {
   }
   for (const each of ["least", "kind", "branch"]) filters[each].closest("label").hidden = !FILTERED[name].includes(each);
   find("keys").hidden = name === "pairs";
+  find("another").hidden = name !== "labels";
   find("only").hidden = !pattern;
   find("only").textContent = pattern ? "Those of one pattern alone." : "";
   found.replaceChildren();

@@ -56,6 +56,11 @@ export function path(text, name = "") {
   return el("span", name, el("span", "above", text.slice(0, cut + 3)), text.slice(cut + 3));
 }
 
+/** A text with what stands in backticks as code. */
+export function coded(text) {
+  return el("span", "", ...text.split("`").map((part, at) => (at % 2 ? el("code", "", part) : part)));
+}
+
 export function block(title, ...children) {
   return el("div", "", el("h3", "", title), ...children);
 }
