@@ -61,6 +61,8 @@ def one_colour(word: str) -> str:
 
 def shades_in(title: str) -> Iterator[tuple[str, str]]:
     """Yield colour and word where a title in small letters, or a part of it, ends with what might be a colour."""
+    if _NOT_ALONE.isdisjoint(_WORD.findall(title)):  # as of most titles, whose ends need not be looked for
+        return
     for word in _END.findall(title):
         if word in _NOT_ALONE:
             yield _WORDS[word], word

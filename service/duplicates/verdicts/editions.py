@@ -95,33 +95,39 @@ _TERMS = [
 """Attribute, and by word what it says of that; `kids` says two things."""
 
 _REWRITTEN = tuple(
-    (re.compile(pattern, re.IGNORECASE), word)
-    for pattern, word in (
-        (r"(?<=\w)\+(?=[\s,)]|$)", " plus"),
-        (r"(?<=\s)\+(?=\s)", " bundle "),
-        (r"\b(?:sugar|zucker)[ -](?:free|frei)\b|\bohne zucker\b|\bsans sucre\b", "sugarfree"),
-        (r"\bplaystation ?(\d)\b", r"ps\1"),
-        (r"\bblu-?ray\b", "bluray"),
-        (r"\bopen box\b", "used"),
-        (r"\beau de parfum\b", "edp"),
-        (r"\beau de toilette\b", "edt"),
-        (r"\beau de cologne\b", "edc"),
-        (r"\b(?:mark|mk)[ .-]?(?:ii|2)\b", "ii"),
-        (r"\b(?:mark|mk)[ .-]?(?:iii|3)\b", "iii"),
-        (r"\b(?:mark|mk)[ .-]?(?:iv|4)\b", "iv"),
-        (r"\b(\d)(?:st|nd|rd|th|\.) gen(?:eration)?\b", r"gen \1"),
-        (r"\b(\d{3}/\d\d)[ -]?z?r ?(\d\d)\b", r"\1 r\2"),
-        (r"(?<=[a-z])['\u2019]s\b", "s"),
-        (r"(?<=\d\d)(xx?l)\b", r" \1"),  # of a cartridge; 2XL is the size of a shirt
+    (needles.split(" ; "), re.compile(pattern, re.IGNORECASE), word)
+    for needles, pattern, word in (
+        ("+", r"(?<=\w)\+(?=[\s,)]|$)", " plus"),
+        ("+", r"(?<=\s)\+(?=\s)", " bundle "),
+        (
+            "sugar ; zucker ; sucre",
+            r"\b(?:sugar|zucker)[ -](?:free|frei)\b|\bohne zucker\b|\bsans sucre\b",
+            "sugarfree",
+        ),
+        ("playstation", r"\bplaystation ?(\d)\b", r"ps\1"),
+        ("blu", r"\bblu-?ray\b", "bluray"),
+        ("open box", r"\bopen box\b", "used"),
+        ("eau de", r"\beau de parfum\b", "edp"),
+        ("eau de", r"\beau de toilette\b", "edt"),
+        ("eau de", r"\beau de cologne\b", "edc"),
+        ("mark ; mk", r"\b(?:mark|mk)[ .-]?(?:ii|2)\b", "ii"),
+        ("mark ; mk", r"\b(?:mark|mk)[ .-]?(?:iii|3)\b", "iii"),
+        ("mark ; mk", r"\b(?:mark|mk)[ .-]?(?:iv|4)\b", "iv"),
+        ("gen", r"\b(\d)(?:st|nd|rd|th|\.) gen(?:eration)?\b", r"gen \1"),
+        ("/", r"\b(\d{3}/\d\d)[ -]?z?r ?(\d\d)\b", r"\1 r\2"),
+        ("'s ; \u2019s", r"(?<=[a-z])['\u2019]s\b", "s"),
+        ("xl", r"(?<=\d\d)(xx?l)\b", r" \1"),  # of a cartridge; 2XL is the size of a shirt
     )
 )
-"""What is written in several ways, and the one way in which it is compared."""
+"""What is written in several ways, with what all of them contain, and the one way in which it is compared."""
 
 
 def rewritten(title: str) -> str:
     """Return a title with such words in one way."""
-    for pattern, word in _REWRITTEN:
-        title = pattern.sub(word, title)
+    small = title.lower()
+    for needles, pattern, word in _REWRITTEN:
+        if any(needle in small for needle in needles):
+            title = pattern.sub(word, title)
     return title
 
 
@@ -130,10 +136,8 @@ def one_term(word: str) -> str:
     return next((value for _, said in _TERMS if (value := said.get(word))), word)
 
 
-def terms_in(word: str, before: str) -> Iterator[tuple[str, str]]:
-    """Yield attribute and value of what a word in small letters says; before: the word before it."""
+def terms_in(word: str) -> Iterator[tuple[str, str]]:
+    """Yield attribute and value of what a word in small letters says."""
     for attribute, said in _TERMS:
         if value := said.get(word):
             yield attribute, value
-    if word in {"xl", "xxl"} and before[-1:].isdigit():  # of a cartridge, and of no shirt
-        yield EDITION, word

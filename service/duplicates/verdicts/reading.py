@@ -18,7 +18,7 @@ from indexer.product import NOTHING, Product
 from indexer.space.lexicon import column_of
 from service.duplicates.verdicts.attributes import COLUMN_BITS, NUMBER_OF, SPEC, SPEC_BITS, TOKEN, mark
 from service.duplicates.verdicts.colours import CODES, colours_in, shades_in
-from service.duplicates.verdicts.editions import rewritten, terms_in
+from service.duplicates.verdicts.editions import EDITION, rewritten, terms_in
 from service.duplicates.verdicts.marks import VALUE_BITS
 from service.duplicates.verdicts.models import apart_in, models_in, series_in
 from service.duplicates.verdicts.quantities import plainly, quantities_in, size_class
@@ -35,6 +35,7 @@ SHORT = 4
 """Letters and digits at most of a word with a digit that is too short for a model number: 3S, A4, PS5, W34."""
 
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+")
+_DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(r"(?!.{9})v?(\d+(?:[.,]\d+)*)")  # a version, too
 _PIECES = re.compile(
     r"(?<=^[^\W\d_])(?=\d\d)|(?<=^[^\W\d_]{2})(?=\d\d)|(?<=^[^\W\d_]{3})(?=\d\d)|(?<=\d)(?=[^\W\d_]{4})"
@@ -78,7 +79,7 @@ def told(product: Product, content: str) -> Said:
     said.codes = " ".join(dict.fromkeys(models_in(small)))
     said.name = " ".join(_read_title(said.title, small, title))
     said.everything = {number: word for number, word in said.title.items() if number >> VALUE_BITS != TOKEN}
-    for model in islice(apart_in(small), MODELS):
+    for model in islice(apart_in(small) if _DIGIT.search(small) else (), MODELS):
         said.everything.setdefault(mark(NUMBER_OF["model"], _hashed(model)), model.upper())
     said.title = {number: word for number, word in said.title.items() if number >> VALUE_BITS != NUMBER_OF["gtin"]}
     _read_rest(said.everything, product)
@@ -97,30 +98,45 @@ def _read_title(marks: Told, title: str, shown: str) -> list[str]:
     end, before = 0, ""
     for start, stop, plain in [*_read(marks, title, shown), (len(title), len(title), "")]:
         for word in _TOKEN.findall(title[end : max(end, start)]):
-            for attribute, value in terms_in(word, before):
-                marks.setdefault(mark(NUMBER_OF[attribute], _hashed(value)), word)
-            if len(word) <= SHORT and any(map(str.isdigit, word)) and not _NUMBER.fullmatch(word):
-                marks.setdefault(mark(NUMBER_OF["short"], _hashed(word)), word)
-            for piece in _PIECES.split(word):
-                if compared := one_word(piece):
-                    words.append(compared)
-                    marks.setdefault(_token(compared), piece)
-                if number := _NUMBER.fullmatch(piece):
-                    digits = _ROUND.sub("", number[1].replace(",", ".")).lstrip("0") or "0"
-                    marks.setdefault(mark(NUMBER_OF["number"], _hashed(digits)), piece)
+            said, compared = _of_word(word)
+            words += compared
+            for number, shown_word in said:
+                marks.setdefault(number, shown_word)
+            if word in {"xl", "xxl"} and before[-1:].isdigit():  # of a cartridge, and of no shirt
+                marks.setdefault(mark(NUMBER_OF[EDITION], _hashed(word)), word)
             before = word
         if plain:
             words.append(plain)
             marks.setdefault(mark(TOKEN, _hashed(plain) << COLUMN_BITS), plain)
             before = ""
         end = max(end, stop)
-    for word in series_in(title):
-        marks.setdefault(mark(NUMBER_OF["short"], _hashed(word)), word)
+    if _DIGIT.search(title):
+        for word in series_in(title):
+            marks.setdefault(mark(NUMBER_OF["short"], _hashed(word)), word)
     for compared, written in sizes_in(title).items():
         marks.setdefault(mark(NUMBER_OF["size"], _hashed(compared)), written)
     for name, word in shades_in(title):
         marks.setdefault(mark(NUMBER_OF["colour"], CODES[name]), word)
     return words
+
+
+@lru_cache(65_536)
+def _of_word(word: str) -> tuple[tuple[tuple[int, str], ...], tuple[str, ...]]:
+    """Return the marks of a word in small letters, with what of it says so, and the words that it is compared as."""
+    marks: Told = {}
+    words = []
+    for attribute, value in terms_in(word):
+        marks.setdefault(mark(NUMBER_OF[attribute], _hashed(value)), word)
+    if len(word) <= SHORT and any(map(str.isdigit, word)) and not _NUMBER.fullmatch(word):
+        marks.setdefault(mark(NUMBER_OF["short"], _hashed(word)), word)
+    for piece in _PIECES.split(word):
+        if compared := one_word(piece):
+            words.append(compared)
+            marks.setdefault(_token(compared), piece)
+        if number := _NUMBER.fullmatch(piece):
+            digits = _ROUND.sub("", number[1].replace(",", ".")).lstrip("0") or "0"
+            marks.setdefault(mark(NUMBER_OF["number"], _hashed(digits)), piece)
+    return tuple(marks.items()), tuple(words)
 
 
 def _read(marks: Told, text: str, shown: str) -> list[tuple[int, int, str]]:
@@ -131,7 +147,7 @@ def _read(marks: Told, text: str, shown: str) -> list[tuple[int, int, str]]:
     shown = shown if len(shown) == len(text) else text  # a Turkish İ is two signs in small letters
     for number in gtins_in(text):
         marks.setdefault(mark(NUMBER_OF["gtin"], _wide(int(number))), number.lstrip("0"))
-    for model in islice(models_in(text), MODELS):
+    for model in islice(models_in(text) if _DIGIT.search(text) else (), MODELS):
         marks.setdefault(mark(NUMBER_OF["model"], _hashed(model)), model.upper())
     taken: list[tuple[int, int, str]] = []
     for dimension, much, written, start in quantities_in(text):

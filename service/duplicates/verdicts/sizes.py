@@ -43,16 +43,18 @@ _SAME = {"small": "s", "medium": "m", "large": "l", "x-large": "xl", "xx-large":
 def sizes_in(title: str) -> dict[str, str]:
     """Return what sizes a title in small letters says: each as it is compared, and as it is written."""
     made = {_SAME.get(word, word): word for match in _TITLE.finditer(title) if (word := match[1] or match[2])}
-    if last := _LAST.search(title):
+    if title.endswith((" s", " m", " l")) and (last := _LAST.search(title)):
         made.setdefault(last[0], last[0])
+    for match in _BED.finditer(title):
+        made.setdefault(match[1], match[0])
+    if not any(map(str.isdigit, title)):
+        return made
     for match in _SHOE.finditer(title):
         made.setdefault(_numbered(match[1] or match["whose"] or "", match[2] or match["number"]), match[0].strip())
     for match in _JEANS.finditer(title):
         made.setdefault(f"w{match[1] or match[3]}l{match[2] or match[4]}", match[0])
     for match in _TYRE.finditer(title):
         made.setdefault("/".join(match.groups()), match[0])
-    for match in _BED.finditer(title):
-        made.setdefault(match[1], match[0])
     return made
 
 
