@@ -85,7 +85,7 @@ def test_decider_as_text() -> None:
     assert Decider.from_json(text).to_json() == text
     said = json.loads(text)
     for changed in ({"format": 9}, {"features": ["text"]}, {"same": None}):
-        with pytest.raises(ValueError, match=r"train it again|lacks"):
+        with pytest.raises(ValueError, match=r"not of format|other features|lacks"):
             Decider.from_json(json.dumps({**said, **changed}))
 
 
@@ -246,7 +246,7 @@ def test_nobody(live: Live) -> None:
         assert judging.stored(keys(live, "a"), gone).verdicts.tolist() == [DIFFERENT]
 
 
-def test_retrained(live: Live) -> None:
+def test_retrained(live: Live, caplog: pytest.LogCaptureFixture) -> None:
     """Many decisions turn a verdict, a single one hardly moves it; what was learnt is kept with the index."""
     with live.reading():
         judging = Judging.of(live)
@@ -263,6 +263,10 @@ def test_retrained(live: Live) -> None:
         own = Judging.of(live)
         assert own.decider.taught == 400
         assert own.stored(left, right).verdicts.tolist() == [SAME, DIFFERENT]
+    live.records.set_fact(FACT, json.dumps(json.loads(often.to_json()) | {"features": ["text"]}))
+    with caplog.at_level("WARNING"):
+        assert Judging.of(live).decider.taught == 0
+    assert "aisle duplicates --train" in caplog.text
     live.records.set_fact(FACT, "{}")
     with pytest.raises(RecordError, match="decider of this index cannot be read"):
         Judging.of(live)

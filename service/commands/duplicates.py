@@ -129,9 +129,10 @@ def _judge(given: Path, out: Path, index: Path) -> None:
 
 def _train(index: Path) -> None:
     from service.console import duplicates as tables
+    from service.duplicates.verdicts.decider import shipped
     from service.duplicates.verdicts.judging import Judging
     from service.duplicates.verdicts.training import taught
 
     with closing(open_engine(service_settings(index=index))) as engine:
-        learnt = taught(Judging.of(engine.live))
+        learnt = taught(Judging(engine.live, shipped()))  # whatever it learnt before, which may not be readable
     click.echo(tables.train_report(learnt, index), err=True)

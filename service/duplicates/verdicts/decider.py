@@ -74,6 +74,10 @@ FAMILY_WORDS, FAMILY_SHARE = 0.7, 0.8
 varies is contradicted and nothing else is; and how likely they are variants then, unless they are the same."""
 
 
+class OutdatedDecider(ValueError):
+    """A decider that another version of aisle has learnt, which compares products otherwise."""
+
+
 class Decided(NamedTuple):
     """What was decided of n pairs: verdicts, and the probabilities of `same product` and `variant`, (n,) each."""
 
@@ -152,12 +156,12 @@ class Decider:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Return what `to_json` wrote; raises ValueError for anything else, and for one of other features."""
+        """Return what `to_json` wrote; raises ValueError for what is none, OutdatedDecider for one of other features."""
         said = json.loads(text)
         if not isinstance(said, dict) or said.get("format") != FORMAT:
-            raise ValueError(f"the decider is not of format {FORMAT}; train it again")
+            raise ValueError(f"the decider is not of format {FORMAT}")
         if said.get("features") != list(FEATURES):
-            raise ValueError("the decider was learnt from other features than this aisle has; train it again")
+            raise OutdatedDecider("the decider was learnt from other features than this aisle has")
         return cls(_head(said.get("same")), _head(said.get("variant")), int(said.get("taught", 0)))
 
     def taught_by(self, same: Floats, variant: Floats, decisions: int) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Self
 
@@ -15,13 +16,16 @@ from indexer.space import IMAGE, TEXT, Projected
 from indexer.space.lexicon import Rows as Words
 from indexer.vectors import Keys
 from service.duplicates.verdicts.comparison import COLUMN, FEATURES, RIVAL, Comparison, Side
-from service.duplicates.verdicts.decider import FACT, Decided, Decider, shipped, sigmoid
+from service.duplicates.verdicts.decider import FACT, Decided, Decider, OutdatedDecider, shipped, sigmoid
 from service.duplicates.verdicts.evidence import evidence
 from service.duplicates.verdicts.reading import Said, told
 from service.duplicates.verdicts.stock import Stock
 from service.duplicates.verdicts.surroundings import Near, Surroundings, cosines, rivals
 from service.duplicates.verdicts.traits import Traits
 from service.duplicates.verdicts.verdict import Floats, Judgements
+
+TRAIN = "the one that comes with aisle judges until it has learnt anew from all decisions, by aisle duplicates --train"
+_log = logging.getLogger("aisle.duplicates")
 
 BATCH = 8_192
 """Pairs that are compared in one step: about 40 MB with 384 dimensions."""
@@ -52,13 +56,19 @@ class Judging:
     def of(cls, live: Live) -> Self:
         """Return what judges pairs of this index, by its own decider where it has one.
 
+        One of another version of aisle is left aside, and the log says so: what people decided teaches it anew.
         Raises RecordError when its own cannot be read.
         """
         own = live.records.fact(FACT)
         try:
             return cls(live, Decider.from_json(own) if own else shipped())
+        except OutdatedDecider:
+            _log.warning("the decider of this index is of another version of aisle: %s", TRAIN)
+            return cls(live, shipped())
         except (ValueError, KeyError, TypeError) as error:
-            raise RecordError(f"the decider of this index cannot be read: {error}") from error
+            raise RecordError(
+                f"the decider of this index cannot be read: {error}; learn it anew with: aisle duplicates --train"
+            ) from error
 
     def load(self, progress: Callable[[int], None] | None = None) -> Traits:
         """Read the traits of every stored product, for a scan, and return them; `stock.keys` are theirs, in order.
