@@ -156,7 +156,7 @@ class Decider:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Return what `to_json` wrote; raises ValueError for what is none, OutdatedDecider for one of other features."""
+        """Return what `to_json` wrote; raises ValueError for what is none, OutdatedDecider for other features."""
         said = json.loads(text)
         if not isinstance(said, dict) or said.get("format") != FORMAT:
             raise ValueError(f"the decider is not of format {FORMAT}")
