@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.review.choosing import Case, Near, choose, likeness_of, weights_of
+from service.review.choosing import Case, Likeness, Near, choose, weights_of
 
 
 def case(number: int, doubt: float, near: str = "", value: float | None = None) -> Case:
@@ -16,8 +16,18 @@ def case(number: int, doubt: float, near: str = "", value: float | None = None) 
 
 def test_likeness_is_the_share_of_neighbours_in_common() -> None:
     """Two of four; all; none, also where nobody is near."""
-    pairs = [("abc", "bcd", 0.5), ("ab", "ab", 1.0), ("ab", "cd", 0.0), ("", "", 0.0)]
-    assert [likeness_of(frozenset(one), frozenset(other)) for one, other, _ in pairs] == [each[2] for each in pairs]
+    assert like("abc", "bcd") == 0.5
+    assert like("ab", "abc", "ab", "cd") == 1.0
+    assert like("ab", "abc") == pytest.approx(2 / 3)
+    assert [like("ab", "cd"), like("", ""), like("", "a"), like("ab")] == [0.0, 0.0, 0.0, 0.0]
+
+
+def like(near: str, *seen: str) -> float:
+    """Return how like a case is to others that were seen."""
+    likeness = Likeness([frozenset("xyz"), frozenset(near)])
+    for each in seen:
+        likeness.see(frozenset(each))
+    return likeness[1]
 
 
 def test_a_copy_of_what_was_taken_comes_last() -> None:
@@ -60,5 +70,6 @@ def test_each_case_is_taken_once_and_the_best_that_is_left(
     seen = list(lately)
     for each in chosen:
         near = cases[each.number].near
-        assert each.likeness == max((likeness_of(near, other) for other in seen), default=0.0)
+        shares = [len(near & other) / len(near | other) for other in seen if near & other]
+        assert each.likeness == max(shares, default=0.0)
         seen.append(near)

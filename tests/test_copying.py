@@ -54,6 +54,7 @@ FOUND: dict[str, dict[str, Any]] = {
     | dict.fromkeys(("id", "digest", "former_digest", "created_at"), "k"),
     "accounts": {"name": "ann", "password": "hash", "scopes": [], "created_at": ""},
     "sessions": {"digest": "d", "kind": "key", "holder": "k", "created_at": "", "expires_at": ""},
+    "unsettled": {"prediction": 1, "decision": "auto", "doubt": 0.25},
     "leases": {"prediction": 1, "reviewer": "ann", "at": "", "place": 0, "until": ""},
     "groups": {"key": 1, "group_id": "g1", "family_id": "", "survivor": True, "reasons": ["it has a picture"]},
 }

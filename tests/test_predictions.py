@@ -87,7 +87,9 @@ def test_a_prediction_is_settled_once_until_that_is_taken_back(database: Databas
 
         records.decisions.undo(2, "bob")
         assert records.predictions.get("p1").settled is None
+        assert database.count("unsettled") == {"unsettled": 1}
         decided(records, "p1", "accept")
+        assert database.count("unsettled") == {"unsettled": 0}
         assert [each.action for each in records.predictions.get("p1").reviews] == ["skip", "unsure", "accept"]
         assert [each.action for each in records.decisions.since(0)] == ["skip", "correct", "unsure", "undo", "accept"]
 

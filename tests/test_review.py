@@ -116,7 +116,7 @@ def test_items_are_weighed_by_price_or_by_a_spec(database: Database) -> None:
 
 
 def test_every_fifth_item_is_one_of_the_sample(database: Database) -> None:
-    """Oldest first; when nothing is doubted all are; and a smaller share is a part of a larger."""
+    """When nothing is doubted all are; and a smaller share is a part of a larger."""
     settings = ServiceSettings(review_sample=0.5)
     with closing(Records.open(database.where)) as records:
         auto = [prediction(n, id=f"p{n:x}{'0' * 19}", product_id=f"a{n}", doubt=0.01) for n in range(16)]

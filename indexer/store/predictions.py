@@ -15,7 +15,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from indexer.errors import PredictionNotFound
-from indexer.store.reviews import SETTLES, SETTLING, Review, of_row
+from indexer.store.reviews import SETTLES, SETTLING, Review, await_decisions, of_row
 from indexer.store.schema import chunks, insert_new, predictions, reviews
 from taxonomy.names import SEPARATOR
 
@@ -111,6 +111,7 @@ class Predictions:
             last = connection.scalar(sa.select(sa.func.max(predictions.c.number))) or 0
             rows = [{"number": n, **_row(each)} for n, each in enumerate(some, start=last + 1)]
             connection.execute(insert_new(connection, predictions), rows)
+            await_decisions(connection, predictions.c.number > last)
 
     def get(self, prediction_id: str) -> Kept:
         """Return one prediction; raises PredictionNotFound."""

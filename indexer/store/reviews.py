@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from indexer.errors import DecisionConflict, PredictionNotFound
-from indexer.store.schema import decisions, leases, predictions, reviews
+from indexer.store.schema import decisions, leases, predictions, reviews, unsettled
 
 KIND = "prediction"
 """Kind of decisions about answers."""
@@ -73,8 +73,20 @@ def keep(connection: sa.Connection, prediction: str, decision: int, said: Review
     row = asdict(replace(said, decision=decision, at=at, author=author))
     connection.execute(reviews.insert(), {"prediction": number, **row})
     connection.execute(leases.delete().where(leases.c.prediction == number))
+    if said.action in SETTLING:
+        connection.execute(unsettled.delete().where(unsettled.c.prediction == number))
 
 
 def take_back(connection: sa.Connection, decision: int) -> None:
-    """Let a decision that is taken back say nothing of its prediction any more."""
-    connection.execute(reviews.delete().where(reviews.c.decision == decision))
+    """Let a decision that is taken back say nothing of its prediction, which waits again where it was settled by it."""
+    its = reviews.c.decision == decision
+    settled = connection.scalar(sa.select(reviews.c.prediction).where(its, SETTLES))
+    connection.execute(reviews.delete().where(its))
+    if settled is not None:
+        await_decisions(connection, predictions.c.number == settled)
+
+
+def await_decisions(connection: sa.Connection, those: sa.ColumnElement[bool]) -> None:
+    """Let predictions wait to be decided about."""
+    some = sa.select(predictions.c.number, predictions.c.decision, predictions.c.doubt).where(those)
+    connection.execute(unsettled.insert().from_select(["prediction", "decision", "doubt"], some))

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from indexer.errors import SchemaMismatch
 
-VERSION = 7
+VERSION = 8
 METADATA = sa.MetaData()
 
 _T = TypeVar("_T")
@@ -332,9 +332,7 @@ predictions = sa.Table(
     _column("probability", sa.Float(), "Probability of that category; 0 when abstaining."),
     _column("snapshot", sa.Text(), "The snapshot that answered."),
     _column("taxonomy", sa.Integer(), "Number of the version of the tree that it answered in."),
-    sa.Column(
-        "doubt", sa.Float, nullable=False, index=True, comment="How much a person could teach by looking at it, 0 to 1."
-    ),
+    _column("doubt", sa.Float(), "How much a person could teach by looking at it, 0 to 1."),
     _column(
         "answer", sa.JSON(), "Reason, levels, alternatives, tags, neighbours, duplicates, language, model, doubts."
     ),
@@ -410,6 +408,23 @@ sessions = sa.Table(
     comment="One row per browser that is signed in.",
 )
 
+unsettled = sa.Table(
+    "unsettled",
+    METADATA,
+    sa.Column(
+        "prediction",
+        _NUMBER,
+        sa.ForeignKey("predictions.number", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+        comment="The prediction; the row goes with it.",
+    ),
+    _column("decision", sa.Text(), "What the answer decided, as there."),
+    _column("doubt", sa.Float(), "How much a person could teach by looking at it, as there."),
+    sa.Index("ix_unsettled_doubt", "decision", "doubt"),
+    comment="One row per prediction that nobody has settled: what people look at next is found among these.",
+)
+
 leases = sa.Table(
     "leases",
     METADATA,
@@ -478,7 +493,26 @@ def _leases(connection: sa.Connection) -> None:
     content.create(connection, checkfirst=True)
 
 
-MIGRATIONS: Mapping[int, Migration] = {2: _pictures, 3: _history, 4: _findings, 5: _predictions, 6: _access, 7: _leases}
+def _unsettled(connection: sa.Connection) -> None:
+    """List the predictions that nobody has settled."""
+    METADATA.create_all(connection, [unsettled])
+    connection.exec_driver_sql("DROP INDEX IF EXISTS ix_predictions_doubt")
+    said = sa.select(reviews.c.prediction).where(~reviews.c.action.in_(("skip", "unsure")))
+    columns = (predictions.c.number, predictions.c.decision, predictions.c.doubt)
+    connection.execute(unsettled.delete())
+    every = sa.select(*columns).where(predictions.c.number.not_in(said))
+    connection.execute(unsettled.insert().from_select(["prediction", "decision", "doubt"], every))
+
+
+MIGRATIONS: Mapping[int, Migration] = {
+    2: _pictures,
+    3: _history,
+    4: _findings,
+    5: _predictions,
+    6: _access,
+    7: _leases,
+    8: _unsettled,
+}
 """Migration n turns a store of version n - 1 into version n. A new store is made at VERSION by `migrate` itself."""
 
 

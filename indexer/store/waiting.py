@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from indexer.store.predictions import Kept, Wanted, conditions, kept_rows
 from indexer.store.reviews import SETTLES
-from indexer.store.schema import chunks, leases, predictions, reviews
+from indexer.store.schema import chunks, leases, predictions, reviews, unsettled
+
+DOUBTED = ("suggest", "abstain")
+"""What an answer decides that people look at without being asked to."""
 
 Connecting = Callable[[], AbstractContextManager[sa.Connection]]
 
@@ -61,18 +64,25 @@ class Waiting:
         asked about again, the last answer alone; no `auto` answer unless those are wanted. specs: whether those of the
         products are needed.
         """
-        query = sa.select(*_COLUMNS, *([predictions.c.product] if specs else [])).where(*_free(turn, wanted))
-        if not wanted.decision:
-            query = query.where(predictions.c.decision != "auto")
+        query = sa.select(*_COLUMNS, *([predictions.c.product] if specs else []))
+        query = query.join(unsettled, unsettled.c.prediction == predictions.c.number).where(*_free(turn, wanted))
+        query = query.order_by(unsettled.c.doubt.desc(), unsettled.c.prediction).limit(limit)
         with self._reading() as connection:
-            order = (predictions.c.doubt.desc(), predictions.c.number)
-            rows = connection.execute(query.order_by(*order).limit(limit)).all()
+            rows = [
+                row
+                for decision in ([wanted.decision] if wanted.decision else DOUBTED)  # each walks along the index
+                for row in connection.execute(query.where(unsettled.c.decision == decision))
+            ]
+            rows = sorted(rows, key=lambda row: (-row.doubt, row.number))[:limit]
             last = _last_of(connection, rows)
         return [_waiter(row) for row in rows if last[_about(row)] == row.number]
 
     def sampled(self, turn: Turn, wanted: Wanted, limit: int) -> list[Waiter]:
-        """Return the `limit` oldest predictions that may come next for somebody; `wanted` says of which sample."""
-        query = sa.select(*_COLUMNS).where(*_free(turn, wanted)).order_by(predictions.c.number).limit(limit)
+        """Return `limit` predictions that may come next for somebody, in order of their ids, which is by chance.
+
+        wanted: says of which sample.
+        """
+        query = sa.select(*_COLUMNS).where(*_free(turn, wanted), ~_settled()).order_by(predictions.c.id).limit(limit)
         with self._reading() as connection:
             return [_waiter(row) for row in connection.execute(query)]
 
@@ -160,7 +170,7 @@ def _settled() -> sa.ColumnElement[bool]:
 
 
 def _free(turn: Turn, wanted: Wanted) -> list[sa.ColumnElement[bool]]:
-    """Return what holds for wanted predictions that nobody has, and of which somebody has said nothing."""
+    """Return what holds for wanted predictions that nobody has, and of which somebody has said nothing himself."""
     taken = sa.select(leases.c.prediction).where(leases.c.prediction == predictions.c.number, leases.c.until > turn.now)
     said = sa.select(reviews.c.decision).where(
         reviews.c.prediction == predictions.c.number,
@@ -168,7 +178,7 @@ def _free(turn: Turn, wanted: Wanted) -> list[sa.ColumnElement[bool]]:
         (reviews.c.action != "skip") | (reviews.c.at > turn.skipped),
     )
     nobody = [~sa.exists(each.correlate(predictions)) for each in (taken, said)]
-    return [*nobody, *conditions(replace(wanted, decided=False))]
+    return [*nobody, *conditions(wanted)]
 
 
 def _about(row: Any) -> tuple[bool, str]:  # noqa: ANN401 - a row with _COLUMNS

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from indexer.store.predictions import EDGES, Group, Predictions, Wanted
-from indexer.store.reviews import ACTIONS, OVERRIDES, RIGHT
+from indexer.store.reviews import ACTIONS, OVERRIDES, RIGHT, SETTLING
 from service.evaluation.measures import wilson
 from service.review.sample import Sampled, sample_of
 
@@ -88,10 +88,11 @@ def figures_of(predictions: Predictions, wanted: Wanted, share: float) -> Figure
     """
     every, named = predictions.tally(None, wanted), replace(wanted, named=True)
     abstained = predictions.tally(None, replace(wanted, named=False)).get("", Counter())
+    said, kept = every.get("", Counter()), predictions.count(wanted)
     return Figures(
-        kept=predictions.count(wanted),
-        undecided=predictions.count(replace(wanted, decided=False)),
-        total=Rates("", every.get("", Counter()) - abstained),
+        kept=kept,
+        undecided=kept - sum(said[action] for action in SETTLING),
+        total=Rates("", said - abstained),
         abstained=Rates("", abstained),
         sample=sample_of(predictions, wanted, share),
         groups={group: _rates(group, predictions.tally(group, named)) for group in GROUPS},

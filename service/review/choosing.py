@@ -13,7 +13,8 @@ What the first teaches changes what the others are worth, and likeness stands fo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -46,21 +47,20 @@ class Chosen:
         return self.doubt * self.weight * (1 - self.likeness)
 
 
-def choose(cases: Sequence[Case], lately: Collection[Near], limit: int) -> list[Chosen]:
+def choose(cases: Sequence[Case], lately: Iterable[Near], limit: int) -> list[Chosen]:
     """Return the `limit` cases with the highest scores, each taken with regard to those before it.
 
     lately: neighbours of what was looked at already. Of equal scores the one that comes first is taken.
     """
-    weights = weights_of(cases)
-    likeness = [max((likeness_of(case.near, each) for each in lately), default=0.0) for case in cases]
-    left = list(range(len(cases)))
-    taken: list[Chosen] = []
+    weights, likeness = weights_of(cases), Likeness([case.near for case in cases])
+    for near in lately:
+        likeness.see(near)
+    left, taken = list(range(len(cases))), list[Chosen]()
     while left and len(taken) < limit:
         best = max(left, key=lambda at: (cases[at].doubt * weights[at] * (1 - likeness[at]), -at))
         left.remove(best)
         taken.append(Chosen(cases[best].number, cases[best].doubt, weights[best], likeness[best]))
-        for at in left:
-            likeness[at] = max(likeness[at], likeness_of(cases[at].near, cases[best].near))
+        likeness.see(cases[best].near)
     return taken
 
 
@@ -71,7 +71,26 @@ def weights_of(cases: Sequence[Case]) -> list[float]:
     return [1.0 if case.value is None or middle <= 0 else 2 * case.value / (case.value + middle) for case in cases]
 
 
-def likeness_of(one: Near, other: Near) -> float:
-    """Return the share of the neighbours of two cases that they have in common; 0 without any."""
-    both = len(one & other)
-    return both / (len(one) + len(other) - both) if both else 0.0
+class Likeness:
+    """How like each of some cases is to what was seen: the largest share of neighbours in common, 0 of none.
+
+    Cases are found by their neighbours, so that those that have none in common cost nothing.
+    """
+
+    def __init__(self, cases: Sequence[Near]) -> None:
+        self._sizes = [len(near) for near in cases]
+        self._largest = [0.0] * len(cases)
+        self._having: dict[str, list[int]] = {}
+        for at, near in enumerate(cases):
+            for name in near:
+                self._having.setdefault(name, []).append(at)
+
+    def see(self, near: Near) -> None:
+        """Take note of what was looked at."""
+        shared = Counter(at for name in near for at in self._having.get(name, ()))
+        for at, both in shared.items():
+            self._largest[at] = max(self._largest[at], both / (self._sizes[at] + len(near) - both))
+
+    def __getitem__(self, at: int) -> float:
+        """Return the likeness of one case."""
+        return self._largest[at]

@@ -115,7 +115,7 @@ class Queue:
         return sum((first + n) % SAMPLE_EVERY == SAMPLE_EVERY - 1 for n in range(before, looking.limit))
 
     def _sampled(self, looking: Looking, turn: Turn, limit: int) -> list[int]:
-        """Return the numbers of the oldest of the sample."""
+        """Return the numbers of some of the sample."""
         share = self._settings.review_sample
         if looking.kind == "doubt" or not share or not limit or looking.wanted.decision not in {"", AUTO}:
             return []
