@@ -79,6 +79,17 @@ def test_an_item_comes_back_when_its_time_is_over_or_it_is_given_back(database: 
         assert ids(Queue(DOUBTED, records).next(Looking("cy"))) == ["p1"]
 
 
+def test_what_somebody_skips_while_he_asks_for_more_is_not_given_to_him_again(database: Database) -> None:
+    """Who was asked for what he has a moment before is told by what he has said since."""
+    with closing(Records.open(database.where)) as records:
+        records.predictions.keep([doubtful(1, 0.9), doubtful(2, 0.5)])
+        queue = Queue(DOUBTED, records)
+        turn = queue._turn("ann")
+        held = [item.kept.number for item in queue.next(Looking("ann", limit=2))]
+        decided(records, "p1", "skip")
+        assert records.waiting.take(turn, held) == held[1:]
+
+
 def test_the_most_doubted_come_first_and_no_copies_of_them(database: Database) -> None:
     """With the parts of their score; of a product that was asked about again the last answer alone."""
     with closing(Records.open(database.where)) as records:

@@ -109,7 +109,7 @@ class Waiting:
     def take(self, turn: Turn, numbers: Sequence[int]) -> list[int]:
         """Give somebody predictions until his time is over, and return those that he has then, in the order given.
 
-        One that somebody else has, or that is settled by now, is not given.
+        One that somebody else has, that is settled by now, or of which he has said something meanwhile is not given.
         """
         if not numbers:
             return []
@@ -120,7 +120,7 @@ class Waiting:
             for some in chunks(numbers):
                 found = connection.execute(sa.select(leases).where(leases.c.prediction.in_(some)))
                 before.update((row.prediction, row) for row in found)
-                query = sa.select(predictions.c.number).where(predictions.c.number.in_(some), ~_settled())
+                query = sa.select(predictions.c.number).where(predictions.c.number.in_(some), ~_settled(), ~_said(turn))
                 free.update(connection.scalars(query))
             taken = [n for n in numbers if n in free and (n not in before or before[n].reviewer == turn.reviewer)]
             for some in chunks(taken):
@@ -172,13 +172,18 @@ def _settled() -> sa.ColumnElement[bool]:
 def _free(turn: Turn, wanted: Wanted) -> list[sa.ColumnElement[bool]]:
     """Return what holds for wanted predictions that nobody has, and of which somebody has said nothing himself."""
     taken = sa.select(leases.c.prediction).where(leases.c.prediction == predictions.c.number, leases.c.until > turn.now)
+    nobody = ~sa.exists(taken.correlate(predictions))
+    return [nobody, ~_said(turn), *conditions(wanted)]
+
+
+def _said(turn: Turn) -> sa.ColumnElement[bool]:
+    """Return what holds for predictions of which somebody has said something; of a skip, lately."""
     said = sa.select(reviews.c.decision).where(
         reviews.c.prediction == predictions.c.number,
         reviews.c.author == turn.reviewer,
         (reviews.c.action != "skip") | (reviews.c.at > turn.skipped),
     )
-    nobody = [~sa.exists(each.correlate(predictions)) for each in (taken, said)]
-    return [*nobody, *conditions(wanted)]
+    return sa.exists(said.correlate(predictions))
 
 
 def _about(row: Any) -> tuple[bool, str]:  # noqa: ANN401 - a row with _COLUMNS

@@ -66,7 +66,7 @@ def test_a_report_and_refusals_are_shown(page: Page, looked_over: Look) -> None:
     page.route("**/v1/index/figures", lambda route: route.fulfill(json=figures))
     page.goto("/index")
     expect(page.get_by_text("Not measured yet")).to_be_visible()
-    expect(page.get_by_role("row", name="Category right")).to_contain_text("91% to 95%")
+    expect(page.get_by_role("row", name="Category right")).to_contain_text("91.0% to 95.0%")
     expect(page.get_by_role("link", name="The whole report")).to_have_attribute("href", "/v1/index/report")
     page.get_by_label("Encoder").fill("crystal:ball")
     page.get_by_label("Encoder").press("Enter")

@@ -36,6 +36,7 @@ class Page:
 
 PAGES = (
     Page("/", "Try", "try", "Where does a product belong, and is it in the catalogue already?"),
+    Page("/review", "Review", "review", "Doubtful answers, one after the other: a decision is one key."),
     Page("/duplicates", "Duplicates", "duplicates", "What seems to be stored twice, side by side."),
     Page("/audit", "Wrong shelf", "audit", "Labels that are probably wrong, the worst first."),
     Page("/taxonomy", "Taxonomy", "taxonomy", "The tree of categories, what lies in them and how they do."),

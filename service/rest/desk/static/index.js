@@ -18,7 +18,8 @@ const NEEDS = {
 let watching = null; // the look that comes next, while a rebuild goes on
 
 const entry = (name, ...value) => [el("dt", "", name), el("dd", "", ...value)];
-const number = (value) => value.toLocaleString("en-GB", { maximumSignificantDigits: 4 });
+const fine = (share) => `${(share * 100).toFixed(1)}%`; // a tenth of a hundredth tells good from better
+const number = (value) => value.toLocaleString("en-GB", Number.isInteger(value) ? {} : { maximumSignificantDigits: 3 });
 
 function health(said) {
   const due = said.needs.filter((need) => need.due);
@@ -63,7 +64,7 @@ function snapshots(said) {
       el("td", "", el("div", "does", ...does.map(([name, ...how]) => button("", name, () => sure(name, ...how))))),
     );
   });
-  const head = ["Snapshot", "", "Built", "Encoder", "Place", ""].map((name) => el("th", "", name));
+  const head = ["Snapshot", "", "Built", "Encoder", "Place", ""].map((name) => el("th", name === "Place" ? "number" : "", name));
   const table = el("table", "", el("thead", "", el("tr", "", ...head)), el("tbody", "", ...rows));
   find("snapshots").replaceChildren(rows.length ? table : empty("No snapshot is kept"));
 }
@@ -123,13 +124,13 @@ async function figures() {
 
 function learnt(said) {
   const rows = said.dial.map((each) => el(
-    "tr", "", el("td", "", percent(each.precision)), el("td", "", each.threshold === null ? "nothing is as sure" : `${percent(each.answered)} of the products`),
+    "tr", "", el("td", "", percent(each.precision)), el("td", "", each.threshold === null ? "nothing is as sure" : `${fine(each.answered)} of the products`),
     el("td", "", bar(each.answered)),
   ));
   const head = ["To be right in", "it answers", ""].map((name) => el("th", "", name));
   return el(
     "div", "", el("p", "hint", `As the index found by asking about ${counted(said.observations, "product")} of its own, each without itself.`),
-    el("dl", "known", ...entry("Likeliest category right", percent(said.accuracy)), ...entry("Calibration error", said.error.toFixed(4))),
+    el("dl", "known", ...entry("Likeliest category right", fine(said.accuracy)), ...entry("Calibration error", said.error.toFixed(4))),
     el("table", "", el("thead", "", el("tr", "", ...head)), el("tbody", "", ...rows)),
   );
 }
@@ -138,7 +139,7 @@ function report(said) {
   if (!said) return el("p", "note", "Nobody has evaluated it on products that it never saw: ", el("code", "", "aisle evaluate --index FOLDER"), " does, and its report is shown here.");
   const rows = said.measures.map((each) => {
     const name = el("td", "", each.name, el("span", "hint", ` ${each.what}`));
-    return el("tr", "", name, el("td", "number", percent(each.value)), el("td", "hint", `${percent(each.low)} to ${percent(each.high)}`));
+    return el("tr", "", name, el("td", "number", fine(each.value)), el("td", "hint", `${fine(each.low)} to ${fine(each.high)}`));
   });
   const link = el("a", "", "The whole report");
   link.href = "/v1/index/report";

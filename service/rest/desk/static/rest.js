@@ -12,12 +12,12 @@ export class Trouble extends Error {
 }
 
 /** Send a request and return what was answered; throws Trouble. A body that is no form is sent as JSON. */
-export async function send(method, path, body, { headers = {}, signal } = {}) {
+export async function send(method, path, body, { headers = {}, signal, keepalive = false } = {}) {
   const json = body !== undefined && !(body instanceof FormData);
   const all = json ? { "Content-Type": "application/json", ...headers } : headers;
   let response, told;
   try {
-    response = await fetch(path, { method, headers: all, body: json ? JSON.stringify(body) : body, signal });
+    response = await fetch(path, { method, headers: all, body: json ? JSON.stringify(body) : body, signal, keepalive });
     told = await response.json();
   } catch (error) {
     if (error.name === "AbortError") throw error;
