@@ -63,7 +63,9 @@ def test_a_batch_may_be_larger_than_what_is_asked_together_and_than_the_queue(
     """It is asked piece by piece and answered whole, in order."""
     monkeypatch.setattr(batches, "TOGETHER", 3)
     items = [{"id": f"n{n}"} | (PRESS if n % 2 else PLANTER) for n in range(8)] + [{"id": "bad"}]
-    with TestClient(create_app(ServiceSettings(index=built_index, upkeep=False, queue_items=2))) as client:
+    with TestClient(
+        create_app(ServiceSettings(index=built_index, upkeep=False, queue_items=2, prediction_days=0))
+    ) as client:
         batch = client.post("/v1/categorize:batch", json={"items": items}).json()
     assert [item["id"] for item in batch["items"]] == [*(f"n{n}" for n in range(8)), "bad"]
     assert batch["counts"] == {"total": 9, "ok": 8, "failed": 1}
@@ -81,7 +83,7 @@ def test_lines_are_answered_by_lines_with_the_counts_last(built_index: Path) -> 
     """In order over several steps, a broken line by a problem, blank lines by nothing."""
     sent = b"\n".join([orjson.dumps({"id": f"n{n}"} | PRESS) for n in range(5)] + [b"", b"{broken", b"[]"])
     with TestClient(
-        create_app(ServiceSettings(index=built_index, upkeep=False, encode_items=2, batch_items=1))
+        create_app(ServiceSettings(index=built_index, upkeep=False, encode_items=2, batch_items=1, prediction_days=0))
     ) as client:
         response = client.post("/v1/categorize:batch", content=sent, headers=NDJSON)
     *items, last = [orjson.loads(line) for line in response.text.splitlines()]

@@ -48,7 +48,9 @@ def document(body: bytes, image_bytes: int = 1_000) -> dict[str, Any]:
 def small(built_index: Path) -> Iterator[TestClient]:
     """Return a client of a service that takes images of 1,000 bytes and bodies of 10,000."""
     with TestClient(
-        create_app(ServiceSettings(index=built_index, upkeep=False, image_bytes=1_000, body_bytes=10_000))
+        create_app(
+            ServiceSettings(index=built_index, upkeep=False, image_bytes=1_000, body_bytes=10_000, prediction_days=0)
+        )
     ) as client:
         yield client
 

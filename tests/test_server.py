@@ -23,7 +23,7 @@ COMMAND = (sys.executable, "-c", "from service.cli import main; main()")
 def serving(built_index: Path) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     """Yield a service on a free port and the lines that it said, up to the one to paste."""
     command = [*COMMAND, "serve", "--index", str(built_index), "--port", "0"]
-    still = os.environ | {"AISLE_UPKEEP": "false"}  # the index is shared with other tests
+    still = os.environ | {"AISLE_UPKEEP": "false", "AISLE_PREDICTION_DAYS": "0"}  # the index is shared with other tests
     with subprocess.Popen(command, cwd=ROOT, env=still, stderr=subprocess.PIPE, text=True) as process:
         said: list[str] = []
         while process.stderr is not None and (line := process.stderr.readline()):
@@ -75,7 +75,7 @@ def test_an_address_of_others_is_not_served_on_without_a_key(own_index: Path) ->
 
     make = [*COMMAND, *shlex.split(remedy)[1:]]
     token = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-    still = os.environ | {"AISLE_UPKEEP": "false"}
+    still = os.environ | {"AISLE_UPKEEP": "false", "AISLE_PREDICTION_DAYS": "0"}
     with subprocess.Popen(command, cwd=ROOT, env=still, stderr=subprocess.PIPE, text=True) as process:
         line = ""
         while process.stderr is not None and not line.startswith("  curl"):
