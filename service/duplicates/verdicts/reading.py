@@ -113,8 +113,8 @@ def _read_title(marks: Told, title: str, shown: str) -> list[str]:
     if _DIGIT.search(title):
         for word in series_in(title):
             marks.setdefault(mark(NUMBER_OF["short"], _hashed(word)), word)
-    for compared, written in sizes_in(title).items():
-        marks.setdefault(mark(NUMBER_OF["size"], _hashed(compared)), written)
+    for kind, written in sizes_in(title).items():
+        marks.setdefault(mark(NUMBER_OF["size"], _hashed(kind)), written)
     for name, word in shades_in(title):
         marks.setdefault(mark(NUMBER_OF["colour"], CODES[name]), word)
     return words
