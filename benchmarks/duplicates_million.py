@@ -161,7 +161,7 @@ def came(products: int) -> dict[str, Any]:
     serving = Serving.open(ServiceSettings(index=folder_of(products), upkeep=False))
     try:
         stages.start("scan and keep")
-        serving.upkeep.reach(DUPLICATES, 7_200)
+        serving.upkeep.scan(DUPLICATES)
         stages.start("put")
         serving.put([*some[::2], *again[::2]])
         searched[0] = 0.0

@@ -278,7 +278,13 @@ class Live:
                     self.contents.grow(names)
                 self.tree = tree
             self.contents.put(  # piece by piece
-                found.keys, labels, projected, found.phashes, codes=found.codes, changing=self.changing
+                found.keys,
+                labels,
+                projected,
+                found.phashes,
+                codes=found.codes,
+                titles=found.titles,
+                changing=self.changing,
             )
             self.contents.drop(gone, changing=self.changing)
         except BaseException:

@@ -37,6 +37,11 @@ def test_rows_of_one_value_are_paired_with_the_next_few() -> None:
     assert [(0, 2), (0, 3), (2, 3), (2, 5), (3, 5), (3, 6), (5, 6)] == pairs(of_one_value(values, rows, 7, window=2), 7)
 
 
+def test_a_row_that_has_a_value_twice_is_no_pair_with_itself() -> None:
+    """As one whose part number is the model in its title, too."""
+    assert [(0, 2)] == pairs(of_one_value(np.array([8, 8, 8]), np.array([0, 0, 2]), 3, window=2), 3)
+
+
 def test_ten_thousand_rows_of_one_value_give_a_number_of_pairs_that_grows_with_them() -> None:
     """Each is paired with the next twelve, where all with all would be 50 million."""
     assert 12 * 10_000 - 12 * 13 // 2 == len(of_one_value(np.zeros(10_000, np.int64), np.arange(10_000), 10_000))

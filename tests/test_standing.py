@@ -292,3 +292,27 @@ def test_a_group_keeps_its_name_while_most_of_it_stays() -> None:
 
 def _keys(*keys: int) -> Any:
     return np.array(keys, np.int64)
+
+
+def test_a_second_listing_that_is_known_by_its_title_is_found_without_a_scan(own_index: Path) -> None:
+    """Among sizes and colours that fill the nearest places of each other: the pairs that stand are those of a scan."""
+    words = "worn by hikers in all weathers with taped seams, two pockets and a hood that folds away"
+    jackets = [
+        Product(f"J{size}{colour}", f"Tarnfell storm jacket {size} {colour}", words, "Tarnfell")
+        for size in ("XS", "S", "M", "L", "XL")
+        for colour in ("red", "blue", "green", "black")
+    ]
+    again = Product("again", "Storm jacket Tarnfell, size L, blue", "Our bestseller. Sent the same day from Leeds.")
+    with closing(Serving.open(ServiceSettings(index=own_index, upkeep=False))) as serving:
+        serving.put(jackets)
+        reach(serving)
+        serving.put([again])
+        reach(serving)
+        key = {id_: key for some in serving.live.records.ids(10**9) for key, id_ in some.items()}
+        first, second = key["JLblue"], key["again"]
+        stand, scan_says = (
+            {pair: said for pair, said in found[0].items() if second in pair and said[0] != "different"}
+            for found in (standing(serving.live), scanned(serving.live))
+        )
+        assert (first, second) in scan_says
+        assert scan_says.keys() <= stand.keys()

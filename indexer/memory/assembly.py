@@ -15,6 +15,7 @@ from indexer.intake.update import completed, labels_of
 from indexer.memory.codes import Codes, coded
 from indexer.memory.contents import Contents, hashed
 from indexer.memory.labels import Labels
+from indexer.memory.titles import Titles, words_of
 from indexer.settings import IndexSettings
 from indexer.space import Space, present
 from indexer.space.bridge import paired
@@ -39,7 +40,8 @@ Learning = Mapping[str, Mapping[str, float]]
 class Loaded:
     """Every product of the store: keys (n,), labels, raw parts float32 (n, all parts), and counted words in batches.
 
-    lookalikes: the perceptual hashes of their pictures. codes: of their contents and article numbers.
+    lookalikes: the perceptual hashes of their pictures. codes: of their contents and article numbers. called: the words
+    of their titles, in batches.
     """
 
     keys: Keys
@@ -48,6 +50,7 @@ class Loaded:
     counted: Sequence[Rows]
     lookalikes: Lookalikes
     codes: Codes
+    called: Sequence[Rows]
 
 
 def load(
@@ -60,7 +63,7 @@ def load(
     tell: Callable[[int], None],
 ) -> Loaded:
     """Return what the store held at `size`; what `encoder` has never seen is encoded. tell(n): n are loaded."""
-    labels, counted, hashes, codes, filled = Labels(), [], [], [], 0
+    labels, counted, hashes, codes, called, filled = Labels(), [], [], [], list[Rows](), 0
     keys = np.empty(size.products, np.int64)
     raw = np.empty((size.products, sum(encoder.parts.values())), np.float32)
     lexicon = Lexicon.blank()
@@ -78,9 +81,10 @@ def load(
         labels.put(labels_of(found, tree, vocabulary))
         hashes.append(hashed(found.keys, found.phashes))
         codes.append(coded(found.keys, found.codes))
+        called.append(words_of(found.titles))
         tell(filled)
     lookalikes = Lookalikes(*map(np.concatenate, zip(*hashes, strict=True))) if hashes else Lookalikes()
-    return Loaded(keys[:filled], labels, raw[:filled], counted, lookalikes, Codes.joined(codes))
+    return Loaded(keys[:filled], labels, raw[:filled], counted, lookalikes, Codes.joined(codes), called)
 
 
 def learn(
@@ -133,6 +137,7 @@ def fill(loaded: Loaded, features: Features, views: Views, names: Names, setting
         spaces=views.spaces,
         vectors=vectors,
         codes=loaded.codes,
+        titles=Titles.of(loaded.keys, loaded.called),
     )
 
 

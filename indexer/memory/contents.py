@@ -18,6 +18,7 @@ import numpy.typing as npt
 from indexer.images.lookalikes import Lookalikes
 from indexer.memory.codes import Codes
 from indexer.memory.labels import Label, Labels
+from indexer.memory.titles import Titles, words_of
 from indexer.memory.view import View
 from indexer.space import Projected, Space
 from indexer.space.features import Features, kept
@@ -34,7 +35,8 @@ AT_ONCE = 16
 class Contents:
     """The stored products by key, what their categories are called, and how they are found: by view, in order.
 
-    lookalikes: the perceptual hash of each product's main picture. codes: what it is looked up by besides.
+    lookalikes: the perceptual hash of each product's main picture. codes: what it is looked up by besides. titles: what
+    it is called.
     """
 
     labels: Labels
@@ -42,6 +44,7 @@ class Contents:
     names: Names
     lookalikes: Lookalikes
     codes: Codes
+    titles: Titles
     views: Mapping[str, View]
 
     def put(
@@ -52,6 +55,7 @@ class Contents:
         phashes: Sequence[int | None] = (),
         *,
         codes: Sequence[tuple[int, ...]] = (),
+        titles: Sequence[str] = (),
         changing: Changing = nullcontext,
     ) -> None:
         """File products under `keys` (n,), all different, replacing what was known of each.
@@ -61,7 +65,8 @@ class Contents:
         """
         if not len(keys):
             return
-        words = kept(projected.words)
+        words, called = kept(projected.words), words_of(titles or [""] * len(keys))
+        naming = self.titles.ready(keys, called)
         ready = {name: view.ready(keys, projected.vectors[name], words) for name, view in self.views.items()}
         for start in range(0, len(keys), AT_ONCE):
             rows = slice(start, start + AT_ONCE)
@@ -76,11 +81,13 @@ class Contents:
                 self.lookalikes.drop(np.setdiff1d(some, shown))
                 self.lookalikes.put(shown, hashes)
                 self.codes.put(some, codes[rows] or [()] * len(some))
+                self.titles.put(some, called[rows], naming)
                 for name, view in self.views.items():
                     view.enter(some, pieces[name])
         for view in self.views.values():
             view.settle(changing)
         self.codes.settle(changing)
+        self.titles.settle(changing)
 
     def grow(self, names: Floats) -> None:
         """Make room for categories that joined the tree; names: float32 (n, all parts), what they say of themselves."""
@@ -111,6 +118,7 @@ class Contents:
                 self.features.drop(some)
                 self.lookalikes.drop(some)
                 self.codes.drop(some)
+                self.titles.drop(some)
 
     @property
     def counts(self) -> Floats:
@@ -128,7 +136,7 @@ class Contents:
 
     def save(self, folder: Path) -> list[Path]:
         """Write everything into `folder`, each view into a folder of its own, and return the files written."""
-        parts = (self.labels, self.features, self.names, self.lookalikes, self.codes)
+        parts = (self.labels, self.features, self.names, self.lookalikes, self.codes, self.titles)
         files = [file for part in parts for file in part.save(folder)]
         return files + [file for name, view in self.views.items() for file in view.save(folder / name)]
 
@@ -143,13 +151,14 @@ class Contents:
         spaces: Mapping[str, Space],
         vectors: Mapping[str, VectorIndex],
         codes: Codes | None = None,
+        titles: Titles | None = None,
     ) -> Self:
         """Return the contents with these labels, features and names, and in each space these vectors."""
         views = {
             name: View.of(name, space, labels, features, vectors=vectors[name], nodes=len(names))
             for name, space in spaces.items()
         }
-        return cls(labels, features, names, lookalikes, codes or Codes(), views)
+        return cls(labels, features, names, lookalikes, codes or Codes(), titles or Titles(), views)
 
     @classmethod
     def load(
@@ -161,7 +170,8 @@ class Contents:
             name: View.load(name, space, labels, features, folder=folder / name, kind=kinds[name])
             for name, space in spaces.items()
         }
-        return cls(labels, features, Names.load(folder, parts), Lookalikes.load(folder), Codes.load(folder), views)
+        looked_up = Lookalikes.load(folder), Codes.load(folder), Titles.load(folder, labels.size)
+        return cls(labels, features, Names.load(folder, parts), *looked_up, views)
 
 
 def hashed(keys: Keys, phashes: Sequence[int | None]) -> tuple[Keys, npt.NDArray[np.uint64]]:

@@ -164,6 +164,10 @@ class Postings:
             keys[row, : len(order)], similarity[row, : len(order)] = near[order], alike[order]
         return Neighbours(keys, similarity)
 
+    def having(self, columns: npt.NDArray[np.int32]) -> Keys:
+        """Return how many products have each of some words, int64 (n,)."""
+        return self._having[columns].astype(np.int64)
+
     def _affordable(self, words: Rows, budget: int) -> Rows:
         """Return the rarest words of each question, as many as the budget allows, at least one."""
         having = self._having[words.indices].astype(np.int64)

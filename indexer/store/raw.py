@@ -41,16 +41,18 @@ class RawVectors:
 class Slice:
     """Some stored products in ascending order of key, as an index needs them.
 
-    `texts` are what encoders see of each; `voices` how much each label counts, as `Product.voice` says. `encoded` has
-    one row per key; `known` is False where the store has no raw vectors of that encoder. `phashes` are the perceptual
-    hashes of the first picture of each that could be read, 64 bits, unsigned; None where there is none. `codes` are
-    those of the content and of the article numbers of each, by which they are looked up.
+    `titles` are what each is called, `texts` what encoders see of it; `voices` how much each label counts, as
+    `Product.voice` says. `encoded` has one row per key; `known` is False where the store has no raw vectors of that
+    encoder. `phashes` are the perceptual hashes of the first picture of each that could be read, 64 bits, unsigned;
+    None where there is none. `codes` are those of the content and of the article numbers of each, by which they are
+    looked up.
     """
 
     keys: Keys
     ids: Sequence[str]
     categories: Sequence[str]
     tags: Sequence[tuple[str, ...]]
+    titles: Sequence[str]
     texts: Sequence[str]
     voices: Sequence[float]
     encoded: Encoded
@@ -154,6 +156,7 @@ def _slice(connection: sa.Connection, rows: Sequence[Any], encoder: str, parts: 
         ids=[row.id for row in rows],
         categories=[row.category for row in rows],
         tags=[tuple(row.tags) for row in rows],
+        titles=[each.title for each in brief],
         texts=[text_of(each) for each in brief],
         voices=[each.voice for each in brief],
         encoded=encoded,

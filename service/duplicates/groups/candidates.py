@@ -63,6 +63,9 @@ def of_one_value(values: npt.NDArray[np.int64], rows: Rows, size: int, window: i
     """
     order = np.lexsort((rows, values))
     values, rows = values[order], rows[order]
+    once = np.ones(len(rows), np.bool_)  # a part number that is the model in the title, too, is one value of its row
+    once[1:] = (values[1:] != values[:-1]) | (rows[1:] != rows[:-1])
+    values, rows = values[once], rows[once]
     found = []
     for step in range(1, min(window, len(rows) - 1) + 1):
         same = values[step:] == values[:-step]

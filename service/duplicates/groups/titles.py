@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from indexer.memory.titles import SHARE_DIGITS
 from service.duplicates.groups.candidates import Codes, Near
 from service.duplicates.groups.catalogue import Catalogue, Rows
 
@@ -111,5 +112,5 @@ class Titles:
 
     def _share(self, left: Rows, right: Rows, common: Floats) -> Floats:
         both = self.weight[left] + self.weight[right]
-        made: Floats = common / np.maximum(both - common, np.float32(1e-6))
+        made: Floats = (common / np.maximum(both - common, np.float32(1e-6))).round(SHARE_DIGITS)
         return made

@@ -1,28 +1,27 @@
-"""Which stored products are worth judging beside some of them: near by vector or words, of one number or picture.
+"""Which stored products are worth judging beside some of them: near by vector, words, title, number or picture.
 
-It is for a product what `candidates` is for the whole catalogue, within the same bounds. Products of equal content
-are one here: the first of them, by key, stands for all, unless somebody has said something of one of them.
+It is for a product what `candidates` and `titles` are for the whole catalogue, within the same bounds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from zlib import crc32
 
 import numpy as np
 
-from indexer.codes import codes_of, content_code
+from indexer.codes import codes_of
 from indexer.live import Live
-from indexer.product import NOTHING
-from indexer.store.records import Stored
 from indexer.vectors import Keys
 from service.duplicates.groups.candidates import BITS, COMMON, LOOKALIKES
+from service.duplicates.groups.titles import SIMILAR, UNLIKE
+from service.duplicates.standing.shelf import Shelf
 
 AT_ONCE = 8
 """Products that are searched for at a time, while changes wait."""
-COPIES = 16
-"""Products of one content that are looked at to find the first of them."""
+
+Pairs = set[tuple[int, int]]
+"""Of keys, the lesser one first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,109 +30,57 @@ class Near:
 
     by_vector: int = 5
     by_words: int = 3
+    by_title: int = 4
 
 
-class Shelf:
-    """Stored products as they are needed, each read once; it holds them all, so let go of it soon."""
-
-    def __init__(self, live: Live) -> None:
-        self.live = live
-        self._held: dict[int, Stored | None] = {}
-        self._first: dict[int, int] = {}
-        self._apart: dict[int, bool] = {}
-        self._mates: dict[int, list[int]] = {}
-
-    def get(self, keys: Collection[int]) -> dict[int, Stored]:
-        """Return those of `keys` that are stored, by key."""
-        new = [key for key in keys if key not in self._held]
-        if new:
-            found = self.live.records.by_keys(new)
-            self._held.update({key: found.get(key) for key in new})
-        return {key: stored for key in keys if (stored := self._held[key]) is not None}
-
-    def represent(self, keys: Collection[int]) -> Mapping[int, int]:
-        """Return by key who stands for each of `keys` that is stored: itself, or the first of equal content.
-
-        Whoever somebody has said something of stands for itself alone.
-        """
-        stored = self.get(keys)
-        new = [key for key in stored if key not in self._first]
-        if new:
-            codes = [(content_code(stored[key].record.content_hash),) for key in new]
-            with self.live.reading():
-                rows, mates = self.live.contents.codes.search(codes, COPIES)
-            there = self.get(np.unique(mates).tolist())
-            apart = self._alone({key: stored[key] for key in new} | there)
-            self._first.update({key: key for key in new})
-            for row, mate in zip(rows.tolist(), mates.tolist(), strict=True):
-                key = new[row]
-                known = mate in there and not apart[mate] and not apart[key]
-                known = known and stored[key].record.content_hash != NOTHING
-                if known and content_of(there[mate]) == content_of(stored[key]):
-                    self._first[key] = min(self._first[key], mate)
-                    self._mates.setdefault(key, []).append(mate)
-        return {key: self._first[key] for key in stored}
-
-    def copies(self, key: int) -> list[int]:
-        """Return products, the first of them, for which one stands that `represent` was asked about."""
-        return [mate for mate in self._mates.get(key, ()) if mate != key] if self._first.get(key) == key else []
-
-    def _alone(self, some: Mapping[int, Stored]) -> Mapping[int, bool]:
-        """Return whether somebody has said something of each of some products."""
-        ids = {stored.record.product.id: key for key, stored in some.items() if key not in self._apart}
-        said = {id_ for pair in self.live.records.twins.settled(ids) for id_ in pair} if ids else set()
-        self._apart.update({key: id_ in said for id_, key in ids.items()})
-        return self._apart
-
-
-def content_of(stored: Stored) -> tuple[str, int]:
-    """Return what is equal for listings that say the same and go by the same article numbers."""
-    told = sorted(f"{name}\0{value}" for name, value in stored.record.product.facts if name in {"gtin", "mpn"})
-    return stored.record.content_hash, crc32("\0".join(told).encode("utf-8", "surrogatepass"))
-
-
-def nearby(live: Live, shelf: Shelf, keys: Collection[int], near: Near) -> set[tuple[int, int]]:
-    """Return pairs of keys, the lesser one first, of which one is among `keys`."""
-    found: set[tuple[int, int]] = set()
+def nearby(live: Live, shelf: Shelf, keys: Collection[int], near: Near) -> Pairs:
+    """Return pairs of which one is among `keys`; neighbours by vector or words whose titles are unlike are left out."""
+    found = Pairs()
     asked = sorted(shelf.get(sorted(keys)))
     for start in range(0, len(asked), AT_ONCE):
         some = np.array(asked[start : start + AT_ONCE], np.int64)
         with live.reading():
             some = some[some < live.labels.size]
             some = some[live.labels.known[some]]
-            found |= _around(live, shelf, some, near)
+            titles, size = live.contents.titles, int(np.count_nonzero(live.labels.known))
+            for left, right in _beside(live, some, near):
+                unlike = titles.unlike(left, right, size, UNLIKE)
+                found |= _pairs(left[~unlike], right[~unlike])
+            for key, others in zip(some.tolist(), titles.near(some, size, near.by_title, SIMILAR), strict=True):
+                found |= _pairs(np.full(len(others), key), others)
+            for left, right in _alike(live, shelf, some):
+                found |= _pairs(left, right)
     return found
 
 
-def _around(live: Live, shelf: Shelf, keys: Keys, near: Near) -> set[tuple[int, int]]:
-    if not len(keys):
-        return set()
-    contents = live.contents
-    rows: list[Keys] = []
-    others: list[Keys] = []
-
-    def add(asked: Keys, found: Keys) -> None:
-        rows.append(np.repeat(asked, found.shape[1]))
-        others.append(found.ravel())
-
-    for view in contents.views.values():
+def _beside(live: Live, keys: Keys, near: Near) -> Iterator[tuple[Keys, Keys]]:
+    """Yield keys that were asked about, and who is near each by vector, and by words, (n,) each."""
+    for view in live.contents.views.values():
         some = keys[view.seen(keys)]
-        if not len(some):
-            continue
-        add(some, view.vectors.search(view.placed(some), near.by_vector + 1).keys)
-        if view.space.words:
-            add(some, view.postings.search(view.features.words(some), near.by_words + 1).keys)
+        if len(some):
+            yield _listed(some, view.vectors.search(view.placed(some), near.by_vector + 1).keys)
+            if view.space.words:
+                yield _listed(some, view.postings.search(view.features.words(some), near.by_words + 1).keys)
+
+
+def _listed(keys: Keys, found: Keys) -> tuple[Keys, Keys]:
+    """Return keys beside what was found of each, (n, k) with -1 for none, one after the other."""
+    left, right = np.repeat(keys, found.shape[1]), found.ravel()
+    return left[right >= 0], right[right >= 0]
+
+
+def _alike(live: Live, shelf: Shelf, keys: Keys) -> Iterator[tuple[Keys, Keys]]:
+    """Yield keys, and who has an article number or a picture in common with each, (n,) each."""
     products = [stored.record.product for stored in shelf.get(keys.tolist()).values()]
-    at, sharing = contents.codes.search(codes_of(products), COMMON)
-    rows.append(keys[at])
-    others.append(sharing)
+    at, sharing = live.contents.codes.search(codes_of(products), COMMON)
+    yield keys[at], sharing
     for key, product in zip(keys.tolist(), products, strict=True):
-        picture = product.main_picture
-        if picture is not None:
-            alike = contents.lookalikes.search(picture.phash, BITS)[0][:LOOKALIKES]
-            rows.append(np.full(len(alike), key, np.int64))
-            others.append(alike)
-    left, right = np.concatenate(rows), np.concatenate(others)
-    kept = (left != right) & (right >= 0)
-    low, high = np.minimum(left, right)[kept], np.maximum(left, right)[kept]
-    return set(zip(low.tolist(), high.tolist(), strict=True))
+        if (picture := product.main_picture) is not None:
+            alike = live.contents.lookalikes.search(picture.phash, BITS)[0][:LOOKALIKES]
+            yield np.full(len(alike), key, np.int64), alike
+
+
+def _pairs(left: Keys, right: Keys) -> Pairs:
+    """Return pairs of two products."""
+    low, high = np.minimum(left, right), np.maximum(left, right)
+    return set(zip(low.tolist(), high.tolist(), strict=True)) - set(zip(left.tolist(), left.tolist(), strict=True))

@@ -15,8 +15,9 @@ from service.duplicates.groups.families import between, of_members, with_copies
 from service.duplicates.groups.grouping import ALWAYS, NEVER, Floats, Linkage, Scores, grouped
 from service.duplicates.groups.survivor import MEASURES
 from service.duplicates.standing.members import members_of
-from service.duplicates.standing.nearby import Near, Shelf, nearby
+from service.duplicates.standing.nearby import Near, nearby
 from service.duplicates.standing.said import COPY, Pair, Said, by_key, settled_twin, twin_of
+from service.duplicates.standing.shelf import Shelf
 from service.duplicates.verdicts.judging import Judging
 from service.duplicates.verdicts.stock import Known, Stock
 from service.duplicates.verdicts.verdict import DIFFERENT, IDENTICAL, SAME, VARIANT, VERDICTS
