@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from service.rest import duplicate_groups, keys
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
@@ -114,6 +117,28 @@ def test_a_decision_sent_again_is_made_once(client: TestClient, group: str) -> N
     )
     assert (undone.json()["undoes"], undone.content) == (1, same.content)
     assert [each["number"] for each in client.get("/v1/decisions").json()["items"]] == [2, 1]
+
+
+def test_a_decision_that_takes_long_keeps_its_key(
+    client: TestClient, group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says that it still runs until it is through, so that nobody takes it for dead and decides once more."""
+    records = client.app.state.serving.live.records  # type: ignore[attr-defined]
+    renew, decide, said = records.renew, duplicate_groups.decide, threading.Event()
+
+    def told(name: str) -> None:
+        renew(name)
+        said.set()
+
+    def slow(*given: Any) -> Any:
+        assert said.wait(30)
+        return decide(*given)
+
+    monkeypatch.setattr(records, "renew", told)
+    monkeypatch.setattr(keys, "RENEWED_SECONDS", 0.01)
+    monkeypatch.setattr(duplicate_groups, "decide", slow)
+    url, key = f"/v1/duplicate-groups/{group}/decision", {"Idempotency-Key": "slow"}
+    assert client.post(url, json={"action": "same"}, headers=key).status_code == 200
 
 
 def test_a_decision_that_is_refused_gives_its_key_up(client: TestClient, group: str) -> None:

@@ -437,6 +437,18 @@ def test_a_claim_that_is_not_renewed_can_be_taken_over(records: Records, monkeyp
     assert records.claim("died", "another") is None
 
 
+def test_of_two_that_hold_one_key_the_first_is_answered_and_the_other_undone(records: Records) -> None:
+    """As when a request was taken for dead and comes to an end all the same: it is carried out once."""
+    assert records.claim("k", "one") is None
+    records.release("k")  # taken for dead
+    assert records.claim("k", "one") is None
+    records.change([record("a")], receipt=Receipt("k", lambda done: Answered(201, _told(done[0]))))
+    with pytest.raises(RequestRunning):
+        records.change([record("b")], receipt=Receipt("k", lambda done: Answered(201, _told(done[0]))))
+    assert records.get(["a", "b"]).keys() == {"a"}
+    assert records.claim("k", "one") == Answered(201, b"created")
+
+
 def test_a_change_that_fails_answers_nothing(records: Records) -> None:
     """The claim of its request stays, and can be given up."""
     records.claim("k", "one")

@@ -1,4 +1,4 @@
-"""indexer/memory/titles: who is found by title, as a scan of all products finds them, while products come and go."""
+"""indexer/space/titles: who is found by title, as a scan of all products finds them, while products come and go."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.memory.titles import FOLDER, Titles, words_of
 from indexer.product import NOTHING, Product
 from indexer.space.lexicon import column_of
+from indexer.space.titles import FOLDER, Titles, words_of
 from service.duplicates.groups.candidates import neighbours
 from service.duplicates.groups.catalogue import Catalogue
 from service.duplicates.groups.titles import SIMILAR, UNLIKE

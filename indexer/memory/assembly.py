@@ -15,7 +15,6 @@ from indexer.intake.update import completed, labels_of
 from indexer.memory.codes import Codes, coded
 from indexer.memory.contents import Contents, hashed
 from indexer.memory.labels import Labels
-from indexer.memory.titles import Titles, words_of
 from indexer.settings import IndexSettings
 from indexer.space import Space, present
 from indexer.space.bridge import paired
@@ -23,6 +22,7 @@ from indexer.space.features import Features
 from indexer.space.fit import fit, pooled, sample
 from indexer.space.lexicon import Lexicon, Rows
 from indexer.space.names import Names
+from indexer.space.titles import Titles, words_of
 from indexer.space.views import Views, learnt
 from indexer.store.records import Records, StoreCounts
 from indexer.vectors import Keys, VectorIndex, Vectors

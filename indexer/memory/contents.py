@@ -18,11 +18,11 @@ import numpy.typing as npt
 from indexer.images.lookalikes import Lookalikes
 from indexer.memory.codes import Codes
 from indexer.memory.labels import Label, Labels
-from indexer.memory.titles import Titles, words_of
 from indexer.memory.view import View
 from indexer.space import Projected, Space
 from indexer.space.features import Features, kept
 from indexer.space.names import Names, Nodes
+from indexer.space.titles import Titles, words_of
 from indexer.vectors import Changing, Keys, VectorIndex
 
 Floats = npt.NDArray[np.float32]

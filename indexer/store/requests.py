@@ -63,9 +63,15 @@ def claim(connection: sa.Connection, key: str, fingerprint: str, now: str, keep:
 
 
 def settle(connection: sa.Connection, key: str, answered: Answered) -> None:
-    """Keep what is answered to the request that claimed a key."""
+    """Keep what is answered to the request that claimed a key.
+
+    Raises RequestRunning when the key is not its own any more: nobody heard of it for so long that it was taken for
+    dead, and another has answered.
+    """
     new = {"status": answered.status, "answer": answered.body}
-    connection.execute(requests.update().where(requests.c.key == key), new)
+    done = connection.execute(requests.update().where(requests.c.key == key, requests.c.status == 0), new)
+    if not done.rowcount:
+        raise RequestRunning(key)
 
 
 def renew(connection: sa.Connection, key: str, now: str) -> None:

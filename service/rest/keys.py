@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -10,12 +13,16 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from indexer.store.requests import Answered
+from indexer.errors import RecordError
+from indexer.store.records import Records
+from indexer.store.requests import ABANDONED, Answered
 from service.rest.access.callers import caller_of
 from service.rest.asking import serving_of, settings_of
 from service.rest.bodies import JSON
 from service.rest.images import ImageBody
 
+RENEWED_SECONDS = ABANDONED.total_seconds() / 5
+"""Time between two words of a request that it still runs."""
 REPLAYED = {"Idempotency-Replayed": "true"}
 REPLAYED_SHOWN: dict[str, Any] = {
     "Idempotency-Replayed": {
@@ -40,6 +47,25 @@ def claimed(request: Request, key: str, body: object) -> Answered | None:
     """
     kept = timedelta(hours=settings_of(request).key_hours)
     return serving_of(request).live.records.claim(name_of(key), _fingerprint(request, body), kept)
+
+
+@contextmanager
+def renewed(records: Records, key: str) -> Iterator[None]:
+    """Keep the claim of a key for as long as what is inside goes on, from a thread of its own."""
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(RENEWED_SECONDS):
+            with suppress(RecordError):  # what goes on will say so
+                records.renew(key)
+
+    renewing = threading.Thread(target=renew, name="aisle-renewing", daemon=True)
+    renewing.start()
+    try:
+        yield
+    finally:
+        done.set()
+        renewing.join()
 
 
 def as_it_is(answered: Answered, headers: dict[str, str] | None = None) -> Response:

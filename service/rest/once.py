@@ -24,7 +24,7 @@ from indexer.store.requests import settle
 from service.audit.deciding import Settled
 from service.rest.asking import serving_of
 from service.rest.bodies import document_of
-from service.rest.keys import REPLAYED, as_it_is, claimed, name_of
+from service.rest.keys import REPLAYED, as_it_is, claimed, name_of, renewed
 from service.serving import Serving
 
 Told = Callable[[Settled], dict[str, Any]]
@@ -47,7 +47,8 @@ def decided_once(
         return as_it_is(before, REPLAYED)
     receipted = Receipted(serving, name_of(key), told)
     try:
-        decide(receipted)
+        with renewed(serving.live.records, receipted.key):
+            decide(receipted)
     except BaseException:
         with suppress(RecordError):
             serving.live.records.release(receipted.key)

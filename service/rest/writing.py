@@ -26,10 +26,9 @@ from starlette.responses import Response
 from indexer.errors import RecordError
 from indexer.live import Change, Outcome
 from indexer.store.records import ANY, Answered, Receipt, Records, Written
-from indexer.store.requests import ABANDONED
 from service.duplicates.screening import OnDuplicate
 from service.rest.asking import aside, serving_of
-from service.rest.keys import REPLAYED, as_it_is, claimed, name_of
+from service.rest.keys import RENEWED_SECONDS, REPLAYED, as_it_is, claimed, name_of
 from service.rest.worker import Closed, Overloaded
 
 T = TypeVar("T")
@@ -38,9 +37,6 @@ Answer = Callable[[Sequence[Written | Exception]], Answered]
 
 THREADS = 4
 """Changes that are carried out at a time. The store takes one after the other; what is new is encoded before."""
-
-RENEWED_SECONDS = ABANDONED.total_seconds() / 5
-"""Time between two words of a request that it still runs."""
 
 
 class Writer:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from indexer.memory.titles import SHARE_DIGITS
+from indexer.space.titles import SHARE_DIGITS
 from service.duplicates.groups.candidates import Codes, Near
 from service.duplicates.groups.catalogue import Catalogue, Rows
 
