@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from service.rest import duplicate_groups, keys
+from service.duplicates.standing.deciding import decide
+from service.rest import keys
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
@@ -124,7 +125,7 @@ def test_a_decision_that_takes_long_keeps_its_key(
 ) -> None:
     """It says that it still runs until it is through, so that nobody takes it for dead and decides once more."""
     records = client.app.state.serving.live.records  # type: ignore[attr-defined]
-    renew, decide, said = records.renew, duplicate_groups.decide, threading.Event()
+    renew, said = records.renew, threading.Event()
 
     def told(name: str) -> None:
         renew(name)
@@ -136,7 +137,7 @@ def test_a_decision_that_takes_long_keeps_its_key(
 
     monkeypatch.setattr(records, "renew", told)
     monkeypatch.setattr(keys, "RENEWED_SECONDS", 0.01)
-    monkeypatch.setattr(duplicate_groups, "decide", slow)
+    monkeypatch.setattr("service.rest.duplicate_groups.decide", slow)
     url, key = f"/v1/duplicate-groups/{group}/decision", {"Idempotency-Key": "slow"}
     assert client.post(url, json={"action": "same"}, headers=key).status_code == 200
 

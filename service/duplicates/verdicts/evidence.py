@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from math import isnan
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -24,20 +26,35 @@ _LISTED = 3
 _NAMED = frozenset(["colour", "size", AUDIENCE, SIDE, MEDIUM])
 """Attributes whose values do not say by themselves what they are."""
 
+_NOTHING: Told = {}
+
 Piece = tuple[float, str]
 """How much it weighs, and what it says."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """What a product says, by attribute: looked through once, however much is asked of it."""
+
+    title: Mapping[int, Told]
+    everything: Mapping[int, Told]
+
+    @classmethod
+    def of(cls, said: Said) -> Self:
+        return cls(_by_attribute(said.title), _by_attribute(said.everything))
 
 
 def evidence(left: Said, right: Said, features: npt.NDArray[np.float32], *, equal: bool) -> tuple[str, ...]:
     """Return what speaks for or against two products being the same; features: float32 (FEATURES,) of the pair."""
     pieces = [(100.0, "equal content")] if equal else []
+    sides = _Side.of(left), _Side.of(right)
     for some in (_identifiers, _attributes, _words):
-        pieces += some(left, right)
+        pieces += some(*sides)
     pieces += _measures(left, right, features)
     return tuple(text for _, text in sorted(pieces, key=lambda piece: -piece[0])[:MOST])
 
 
-def _identifiers(left: Said, right: Said) -> Iterator[Piece]:
+def _identifiers(left: _Side, right: _Side) -> Iterator[Piece]:
     for name, written, weight in (("gtin", "GTIN", 20.0), ("mpn", "part number", 12.0)):
         ours, theirs = _of(left.everything, name), _of(right.everything, name)
         if shared := _shared(ours, theirs):
@@ -55,8 +72,11 @@ def _identifiers(left: Said, right: Said) -> Iterator[Piece]:
         yield 7.0, _differs("model", ours, theirs)
 
 
-def _attributes(left: Said, right: Said) -> Iterator[Piece]:
+def _attributes(left: _Side, right: _Side) -> Iterator[Piece]:
+    said = set().union(left.title, left.everything, right.title, right.everything)
     for name in VARIED:
+        if NUMBER_OF[name] not in said:
+            continue
         ours, theirs = _of(left.title, name), _of(right.title, name)
         if not (ours and theirs):
             ours, theirs = _of(left.everything, name), _of(right.everything, name)
@@ -80,11 +100,10 @@ def _attributes(left: Said, right: Said) -> Iterator[Piece]:
         yield 5.0, _differs("brand", ours, theirs)
 
 
-def _words(left: Said, right: Said) -> Iterator[Piece]:
+def _words(left: _Side, right: _Side) -> Iterator[Piece]:
     """Yield the plain words that only one title has, unless they are told of as a colour, an edition or the like."""
-    attributes = [{number >> VALUE_BITS for number in side.title} for side in (left, right)]
-    telling = (attributes[0] & attributes[1]) - {TOKEN} | {NUMBER_OF[EDITION], NUMBER_OF[ACCESSORY]}
-    told = {word for side in (left, right) for number, word in side.title.items() if number >> VALUE_BITS in telling}
+    telling = (left.title.keys() & right.title.keys()) - {TOKEN} | {NUMBER_OF[EDITION], NUMBER_OF[ACCESSORY]}
+    told = {word for side in (left, right) for each in telling for word in side.title.get(each, _NOTHING).values()}
     ours, theirs = (_of(side.title, "token") for side in (left, right))
     apart = [
         _listed(word for word in _alone(*pair).values() if _plain(word) and word not in told)
@@ -100,7 +119,7 @@ def _plain(word: str) -> bool:
     return len(word) > 1 and word.isalpha()
 
 
-def _numbers(left: Said, right: Said) -> Iterator[Piece]:
+def _numbers(left: _Side, right: _Side) -> Iterator[Piece]:
     ours, theirs = ({**_of(side.title, "number"), **_of(side.title, "short")} for side in (left, right))
     apart = _alone(ours, theirs), _alone(theirs, ours)
     if all(apart):
@@ -125,9 +144,15 @@ def _measures(left: Said, right: Said, features: npt.NDArray[np.float32]) -> Ite
         yield (4.0 if ratio < 0.5 else 1.0), f"prices {left.price:g} and {right.price:g}"
 
 
-def _of(told: Told, name: str) -> Told:
-    attribute = NUMBER_OF[name]
-    return {number: word for number, word in told.items() if number >> VALUE_BITS == attribute}
+def _of(told: Mapping[int, Told], name: str) -> Told:
+    return told.get(NUMBER_OF[name], _NOTHING)
+
+
+def _by_attribute(told: Told) -> Mapping[int, Told]:
+    made: dict[int, Told] = {}
+    for number, word in told.items():
+        made.setdefault(number >> VALUE_BITS, {})[number] = word
+    return made
 
 
 def _alone(ours: Told, theirs: Told) -> Told:
