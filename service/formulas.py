@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 
-_FORMULA = re.compile(r"[=+\-@\t\r]")
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")  # after quotes, too: one more, or reading would take one away
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)*%?")
 QUOTE = "'"
 
 
 def defused(text: str) -> str:
-    """Return text with a quote before it where it begins like a formula and is no number: spreadsheets show it then."""
+    """Return text with a quote before it where it begins like a formula and is no number: spreadsheets show it then.
+
+    So does text that begins like this but for quotes: no two texts are written alike.
+    """
     return QUOTE + text if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
 
 def restored(text: str) -> str:
-    """Return what `defused` was given for this text; one that it did not change stays as it is."""
+    """Return what `defused` was given for this text, exactly."""
     rest = text.removeprefix(QUOTE)
     return rest if defused(rest) == text else text

@@ -13,13 +13,13 @@ def test_what_begins_like_a_formula_gets_a_quote(text: str) -> None:
     assert f"'{text}" == defused(text)
 
 
-@pytest.mark.parametrize("text", ["-5", "+49.90", "-1,250.00", "-12%", "A-1", "5 = 5", "'=1", ""])
+@pytest.mark.parametrize("text", ["-5", "+49.90", "-1,250.00", "-12%", "A-1", "5 = 5", "'a", "'", ""])
 def test_numbers_and_other_text_stay(text: str) -> None:
-    """A number is no formula, and a quote in front is enough."""
+    """A number is no formula, and a quote before other text is its own."""
     assert text == defused(text)
 
 
-@given(st.text(alphabet="=+-@\t\r'a1.", max_size=6).filter(lambda text: not text.startswith("'")))
+@given(st.text(alphabet="=+-@\t\r'a1.", max_size=6))
 def test_what_was_written_is_read_again(text: str) -> None:
-    """Of every text that does not begin with a quote itself."""
+    """Of every text, whatever quotes it begins with."""
     assert text == restored(defused(text))

@@ -43,6 +43,17 @@ def test_lines_tell_rate_and_time_left_every_five_seconds() -> None:
     ]
 
 
+def test_what_the_last_line_said_is_not_said_again() -> None:
+    """Where a total is not known, or was too large, the last line may be of the end: then how long it took is said."""
+    stream, now = io.StringIO(), [0.0]
+    with Progress(stream, lambda: now[0]) as progress:
+        progress.start("write", None, "pairs")
+        now[0] = 6.0
+        progress.at(300)
+        now[0] = 7.0
+    assert stream.getvalue().splitlines() == ["write: 300 pairs, 50.0/s", "write: 7.0 s"]
+
+
 def test_a_stage_of_less_than_a_second_is_not_worth_a_line() -> None:
     """A small build says nothing on its way to its report."""
     stream, now = io.StringIO(), [0.0]

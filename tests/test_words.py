@@ -48,6 +48,16 @@ MANIFEST = Manifest(
 COUNTS = Counts(1200, 1183, 0, Counter(repeated_id=9, no_content=4, no_id=2, too_long=1, broken_row=1))
 
 
+def test_a_build_without_any_category_says_how_to_come_by_some() -> None:
+    """Which option names the column, and that labelled products can be added; with one label nothing is said."""
+    counts = [{"products": 2, "labelled": labelled, "vectors": 2} for labelled in (0, 1)]
+    reports = [
+        build_report(Report(replace(MANIFEST, counts=some), COUNTS, 2, 0, INDEX / "quarantine.jsonl", 1.0), INDEX)
+        for some in counts
+    ]
+    assert [True, False] == ["--map category=" in report and "aisle add" in report for report in reports]
+
+
 def test_a_build_reports_counts_that_add_up_and_what_to_do_next() -> None:
     """1,183 + 17 = 1,200 rows; the three commonest reasons by name; commands to paste."""
     report = Report(MANIFEST, COUNTS, encoded=1_100, removed=3, quarantine=INDEX / "quarantine.jsonl", seconds=65.2)

@@ -30,6 +30,8 @@ Act = Callable[[sa.Connection, int], None]
 UNDO = "undo"
 UNDOES, BEFORE = "undoes", "before"
 """Where the detail of a decision says which one it takes back, and what was said of its pairs until then."""
+NOTED = 200
+"""Decisions that are looked through at a time when the store goes back."""
 TAKEN_BACK = "taken_back"
 """Where the detail of a decision keeps [place, first change] of each time that the store went back behind it."""
 
@@ -181,14 +183,16 @@ def note_taken_back(connection: sa.Connection, seq: int, first: int) -> None:
 
     A going back that is itself taken back by this one is forgotten.
     """
-    for number in connection.scalars(sa.select(decisions.c.number).order_by(decisions.c.number)).all():
-        detail = connection.scalar(sa.select(decisions.c.detail).where(decisions.c.number == number)) or {}
-        if "seqs" not in detail:
-            continue
-        known = detail.get(TAKEN_BACK, [])
-        noted = [each for each in known if each[1] <= seq] + ([[seq, first]] if detail["seqs"][1] > seq else [])
-        if noted != known:
-            put_detail(connection, number, TAKEN_BACK, noted)
+    query, after = sa.select(decisions.c.number, decisions.c.detail).order_by(decisions.c.number).limit(NOTED), 0
+    while some := connection.execute(query.where(decisions.c.number > after)).all():
+        after = some[-1].number
+        for number, detail in some:
+            if "seqs" not in detail:
+                continue
+            known = detail.get(TAKEN_BACK, [])
+            noted = [each for each in known if each[1] <= seq] + ([[seq, first]] if detail["seqs"][1] > seq else [])
+            if noted != known:
+                put_detail(connection, number, TAKEN_BACK, noted)
 
 
 def last_number(connection: sa.Connection) -> int:

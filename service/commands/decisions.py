@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from service.console.options import index_option, json_option, print_json
+from service.decided import KINDS
 
-KINDS = ("duplicates", "label", "tags", "prediction")
 author_option = click.option("--author", default="", metavar="NAME", help="Who decides; kept with the decision.")
 
 

@@ -114,7 +114,7 @@ def taxonomy_apply(file: Path, **said: Any) -> None:  # noqa: ANN401 - as above
 
 
 @click.command("undo")
-@click.argument("number", type=click.IntRange(min=1), required=False)
+@click.argument("number", type=click.IntRange(1, 2**53), required=False)
 @_change_options
 def taxonomy_undo(number: int | None, *, preview: bool, author: str, as_json: bool, index: Path) -> None:
     """Take back the change that made version NUMBER, by default the last one that stands, as a new version."""

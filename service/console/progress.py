@@ -63,6 +63,7 @@ class Progress:
             self._bars.update(self._task, completed=done, said=stage.said())
         elif done != stage.total and stage.due():
             self._print(f"{stage.name}: {stage.said()}")
+            stage.shown = done
 
     def _finish(self) -> None:
         if self._stage is None:
@@ -71,7 +72,7 @@ class Progress:
         if self._bars is not None and self._task is not None:
             self._bars.update(self._task, completed=stage.done or 1, total=stage.done or 1, said=stage.ended())
         elif stage.age() >= WORTH_SECONDS:
-            self._print(f"{stage.name}: {stage.ended()}")
+            self._print(f"{stage.name}: {stage.ended() if stage.done != stage.shown else seconds(stage.age())}")
 
     def _print(self, line: str) -> None:
         _write(line, self._stream)
@@ -80,6 +81,7 @@ class Progress:
 class _Stage:
     def __init__(self, name: str, total: int | None, unit: str, clock: Callable[[], float]) -> None:
         self.name, self.total, self.unit, self.done = name, total, unit, 0
+        self.shown = 0  # in the last line
         self._clock = clock
         self._began = self._told = clock()
 

@@ -33,6 +33,12 @@ TITLE = 50
 """Characters of an example that are shown."""
 UNPRICED = "{:,} prices that are no numbers above 0; the products are there without"
 MISNUMBERED = "{:,} with a GTIN that is none, as by a wrong check digit; it is kept, and names no article"
+UNLABELLED = (
+    "no product has a category: neighbours and duplicates are found, but `aisle classify` abstains. To change that",
+    "  name the column that holds it, as in --map category=shelf, and what parts its levels (--category-separator),",
+    "  or give products that have one: aisle add LABELLED.csv, with columns id, title and category",
+)
+"""What a build says that has no labels."""
 NOTES = 20
 """Oversights of a vocabulary that are named."""
 
@@ -59,6 +65,8 @@ def build_report(report: Report, index: Path) -> str:
     if report.removed:
         lines.append(fact("removed", f"{report.removed:,} products that the source no longer has"))
     lines.append(fact("encoded", f"{report.encoded:,} texts; what was encoded before is kept"))
+    if manifest.counts.get("products") and not manifest.counts.get("labelled"):
+        lines += UNLABELLED
     lines += [
         "next:",
         f"  aisle info --index {index}",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from service.audit.deciding import Settled
+from service.decided import AboutWhat
 from service.rest.access.callers import author_of
 from service.rest.api import BODY, PAGE_DEFAULT, PAGE_LIMIT, Json, refusals
 from service.rest.asking import serving_of
@@ -22,7 +23,6 @@ from service.rest.taxonomies import UndoBody
 router = APIRouter(prefix="/v1/decisions", route_class=BodyRoute)
 
 LISTED = "decisions-before"
-AboutWhat = Literal["duplicates", "label", "tags", "prediction"]
 
 
 class DecisionShown(BaseModel):
