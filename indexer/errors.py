@@ -28,6 +28,8 @@
     │   ├── GroupNotFound     no group of duplicates or variants has that id
     │   ├── KeyNotFound       no API key has that id
     │   ├── KeyRevoked        an API key was revoked, and is to be rotated
+    │   ├── JobNotFound       no bulk job has that id
+    │   ├── JobConflict       a bulk job is in no state for what is asked of it
     │   ├── AccountNotFound   nobody of that name has an account
     │   ├── StoreFull         the disk of the record store has no room
     │   ├── StoreReadOnly     the record store can be read and not written to
@@ -232,6 +234,17 @@ class KeyRevoked(RecordError):
 
     def __init__(self, key_id: str, at: str) -> None:
         super().__init__(f"the API key {key_id!r} was revoked at {at}; make another one")
+
+
+class JobNotFound(RecordError):
+    """No bulk job has that id."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"there is no job {job_id[:80]!r}; jobs are removed AISLE_JOB_DAYS after their end")
+
+
+class JobConflict(RecordError):
+    """A bulk job is in no state for what is asked of it."""
 
 
 class AccountNotFound(RecordError):

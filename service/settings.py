@@ -61,6 +61,14 @@ class ServiceSettings(ImageSettings):
     key_hours: float = Field(
         24, gt=0, le=8760, description="Hours for which the answer to a request with an Idempotency-Key is kept."
     )
+    job_bytes: int = Field(
+        2 * 1024**3, ge=1024, description="Bytes in one upload of a bulk job, its images among them, at most."
+    )
+    job_days: float = Field(7, gt=0, le=3650, description="Days for which a bulk job is kept after its end.")
+    job_rows: int = Field(
+        64, ge=1, le=4096, description="Rows of a bulk job that are answered and put on disk at a time."
+    )
+    job_slots: int = Field(4, ge=1, le=64, description="Bulk jobs that take turns; others wait until one has ended.")
     reach_seconds: float = Field(
         5, ge=0, le=600, description="Seconds that a question waits for the changes up to its min_seq at most."
     )

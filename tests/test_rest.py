@@ -32,6 +32,8 @@ DOCUMENT = (Path(__file__).resolve().parent.parent / "docs" / "rest.md").read_te
 EXAMPLE = re.compile(r"```sh\n(.*?)```\n(?:\n```json\n(.*?)```)?", re.DOTALL)
 HOST = "localhost:8000"
 KEY = "k7f3m9q2xa"
+JOB = "5f0c1b7a9d3e4c6f8a1b2c3d4e5f6a7b"
+TABLE = b"sku,name,note\nN1,Frying pan,new\nN2,,\n"
 PICTURE = base64.b64decode("R0lGODlhAQABAIAAAP///wAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==")
 
 
@@ -48,7 +50,12 @@ class Call:
     def form(self) -> list[tuple[str, tuple[str | None, bytes]]]:
         """Return the fields of a form; `@NAME` is a file, and each file the same small picture here."""
         return [
-            (name, (value[1:], PICTURE) if value.startswith("@") else (None, value.encode()))
+            (
+                name,
+                (value[1:], TABLE if value.endswith(".csv") else PICTURE)
+                if value[0] == "@"
+                else (None, value.encode()),
+            )
             for name, value in self.fields
         ]
 
@@ -106,6 +113,8 @@ def prepared(client: TestClient, call: Call) -> Call:
     if (call.method, call.path) == ("POST", "/v1/session"):
         serving: Serving = client.app.state.serving  # type: ignore[attr-defined]  # typed as any ASGI application
         serving.live.records.accounts.put("Ann", hashed("four words are enough"), ["admin"])
+    if JOB in call.path or (call.method, call.path) == ("GET", "/v1/jobs"):
+        return replace(call, path=call.path.replace(JOB, job_of(client, endless=call.path.endswith(":cancel"))))
     if KEY in call.path:
         return replace(call, path=call.path.replace(KEY, client.get("/v1/keys").json()["items"][0]["id"]))
     if call.path.startswith("/v1/duplicate-groups"):
@@ -157,6 +166,21 @@ def store_again(client: TestClient) -> None:
     assert client.put("/v1/products/P005-2", json=copy).status_code < 300
     serving: Serving = client.app.state.serving  # type: ignore[attr-defined]  # typed as any ASGI application
     serving.upkeep.scan("duplicates")
+
+
+def job_of(client: TestClient, *, endless: bool) -> str:
+    """Return the id of the job that was uploaded last, once it has ended; or of one that has just begun."""
+    if endless:
+        table = b"sku,name,note\n" + TABLE.splitlines(keepends=True)[1] * 20_000
+        begun = client.post("/v1/jobs", data={"kind": "categorize"}, files={"file": ("products.csv", table)})
+        while not client.get(begun.headers["location"]).json()["progress"]["done"]:
+            time.sleep(0.01)
+        return str(begun.json()["id"])
+    while True:
+        last = client.get("/v1/jobs").json()["items"][0]
+        if last["state"] == "done":
+            return str(last["id"])
+        time.sleep(0.02)
 
 
 def label_wrongly(client: TestClient) -> None:

@@ -132,7 +132,7 @@ class Ingest:
                 self._placement = self._place_again()
         for each, (_, row) in zip(done, rows, strict=True):
             if isinstance(each, ProductError):
-                refused.append(replace(row, product=None, problem=_problem(each)))
+                refused.append(replace(row, product=None, problem=problem_of(each)))
         new = [each for each in done if isinstance(each, Record)]
         if self._differences is not None:
             self._differences.add(before, new)
@@ -175,7 +175,7 @@ class Ingest:
             if isinstance(made, Record):
                 new.append((made, row))
             elif made is not None:
-                problem = made if isinstance(made, Problem) else _problem(made)
+                problem = made if isinstance(made, Problem) else problem_of(made)
                 refused.append(replace(row, product=None, problem=problem))
         return new, refused
 
@@ -197,7 +197,7 @@ def placement_in(records: Records) -> Placement:
     return Placement(standing.tree, grows=standing.open, separators=CANONICAL, before=before, number=standing.number)
 
 
-def _problem(error: ProductError) -> Problem:
+def problem_of(error: ProductError) -> Problem:
     """Return why a row is refused that was a product until it was cleaned, placed and looked up."""
     if isinstance(error, ProductDuplicate):
         return Problem("duplicate", str(error))

@@ -82,6 +82,7 @@ def restore(
         with closing(Records.open(folder / STORE, create=False)) as records:
             records.set_fact("store_id", uuid.uuid4().hex)
             records.accounts.end_all()
+            records.jobs.remove_all()  # their files are in the folder of another index
             let_in = len(records.accounts.all()) + sum(not key.revoked for key in records.keys.all())
             back = records.take_back(seq) if seq is not None and seq < backup.seq else None
         with closing(Records.open(folder / STORE)) as records:

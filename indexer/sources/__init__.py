@@ -1,4 +1,4 @@
-"""Products from CSV, TSV, JSONL (each also gzipped), Parquet and SQL: the first step of build and of classify.
+"""Products from CSV, TSV, JSONL (each also gzipped), Parquet, XLSX and SQL: the first step of build and of classify.
 
 `read` opens a source, looks at up to 1,000 rows to find columns and separators, and streams one `Row` per row: with a
 product, or with the problem that keeps it out. Nothing grows with the source but the ids seen (about 30 bytes each).
@@ -34,9 +34,9 @@ SAMPLE_CHARS = 1 << 24
 class Source:
     """The rows of one source, iterated once.
 
-    name: for people, without a password. format: "delimited", "jsonl", "parquet" or "sql". columns: as in the source,
-    made unique; rows of JSONL may have more. profile: with the columns that were found. separators: of category paths.
-    folder: where relative image paths start.
+    name: for people, without a password. format: "delimited", "jsonl", "parquet", "xlsx" or "sql". columns: as in the
+    source, made unique; rows of JSONL may have more. profile: with the columns that were found. separators: of category
+    paths. folder: where relative image paths start.
     """
 
     def __init__(
@@ -221,6 +221,10 @@ def _records(kind: str, stream: ByteStream, profile: Profile) -> Records:
         from indexer.sources.formats.parquet import ParquetRows
 
         return ParquetRows(stream.path)
+    if kind == "xlsx":
+        from indexer.sources.formats.xlsx import SheetRows
+
+        return SheetRows(stream.path)
     if kind == "jsonl":
         from indexer.sources.formats.jsonl import JsonLines
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from pathlib import Path
 
 from indexer.errors import SourceError, UnknownFormat
 from indexer.sources.formats.streams import ByteStream
 
 FORMATS = {".csv": "delimited", ".tsv": "delimited", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
-PLAIN = {".txt": "delimited", ".tab": "delimited", ".json": "jsonl", ".pq": "parquet"}
+PLAIN = {".xlsx": "xlsx", ".txt": "delimited", ".tab": "delimited", ".json": "jsonl", ".pq": "parquet"}
 """Names that are read when asked for, and not looked for in a folder."""
-ACCEPTED = "CSV, TSV, JSONL (each also gzipped) or Parquet"
+ACCEPTED = "CSV, TSV, JSONL (each also gzipped), Parquet or XLSX"
 
 _HEAD = 4096
 _HINTS = (
-    (b"PK\x03\x04", "a zip file or an Excel workbook; unzip it, or save the sheet as CSV UTF-8"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook; save the sheet as CSV UTF-8"),
+    (b"PK\x03\x04", "a zip file and no Excel workbook; unzip it"),
+    (
+        b"\xd0\xcf\x11\xe0",
+        "an old Excel workbook, or one with a password; save it as .xlsx without one, or the sheet as CSV UTF-8",
+    ),
     (b"SQLite format 3\0", "a SQLite database; give sqlite:///PATH and a query"),
     (b"BZh", "packed with bzip2; unpack it or pack it with gzip"),
     (b"\xfd7zXZ", "packed with xz; unpack it or pack it with gzip"),
@@ -25,6 +29,7 @@ _HINTS = (
 )
 _MARKUP = re.compile(rb"\s*<(?:!doctype|html|\?xml|!--|rss|feed|table)", re.IGNORECASE)
 _PARQUET = b"PAR1"
+_ZIP = b"PK\x03\x04"
 
 
 def locate(source: Path) -> Path:
@@ -48,9 +53,11 @@ def locate(source: Path) -> Path:
 
 
 def identify(stream: ByteStream) -> str:
-    """Return "delimited", "jsonl" or "parquet". Raises UnknownFormat with a hint for anything else."""
+    """Return "delimited", "jsonl", "parquet" or "xlsx". Raises UnknownFormat with a hint for anything else."""
     path, head = stream.path, stream.head(_HEAD)
     named = (FORMATS | PLAIN).get(_suffix(path), "")
+    if head.startswith(_ZIP) and is_workbook(path):
+        return "xlsx"
     for magic, hint in _HINTS:
         if head.startswith(magic):
             raise UnknownFormat(f"{path} is {hint}")
@@ -58,6 +65,8 @@ def identify(stream: ByteStream) -> str:
         if stream.gzipped:
             raise UnknownFormat(f"{path} is Parquet inside gzip; unpack it first")
         return "parquet"
+    if named == "xlsx":
+        raise UnknownFormat(f"{path} is named like an Excel workbook and is none; {ACCEPTED} is read")
     if named == "parquet":
         raise UnknownFormat(f"{path} is named like Parquet and does not start like it; {ACCEPTED} is read")
     if not head.strip(b"\0 \t\r\n\xef\xbb\xbf"):
@@ -70,6 +79,15 @@ def identify(stream: ByteStream) -> str:
     if start == b"[" and named != "delimited":
         raise UnknownFormat(f"{path} is one JSON array; write one object per line, as with jq -c '.[]'")
     return named or ("jsonl" if start == b"{" else "delimited")
+
+
+def is_workbook(path: Path) -> bool:
+    """Whether a file is a zip with the parts of an Excel workbook in it; nothing is unpacked."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return "xl/workbook.xml" in file.NameToInfo
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
+        return False
 
 
 def _suffix(path: Path) -> str:

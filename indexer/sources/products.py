@@ -81,7 +81,7 @@ class Reader:
         self._place += 1
         product_id = self._only("id", record.fields)
         if not product_id and not self._labelled:
-            product_id = f"row-{record.number}"
+            product_id = nameless(record.number)
         made = record.problem or self._product(product_id, record.fields)
         if isinstance(made, Product) and self._labelled and (first := self._seen.add(product_id, record.number)):
             made = Problem("repeated_id", f"row {first:,} has the id {product_id[:80]!r} already; keep one of the two")
@@ -208,6 +208,11 @@ class Reader:
                 "invalid_label", f"the weight {text[:40]!r} of the label is no number; give 1 for a full voice"
             )
         return cast("Provenance", provenance), weight
+
+
+def nameless(number: int) -> str:
+    """Return what a row without an id is called, where it needs none."""
+    return f"row-{number}"
 
 
 def category_cell(profile: Profile, fields: Mapping[str, str]) -> str:

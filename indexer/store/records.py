@@ -41,6 +41,7 @@ from indexer.store.access.keys import Keys
 from indexer.store.decisions import Decision, Decisions
 from indexer.store.findings import Findings
 from indexer.store.history import TakenBack
+from indexer.store.jobs import Jobs
 from indexer.store.moment import Moment, now_text
 from indexer.store.predictions import Predictions
 from indexer.store.raw import RawVectors, Slice
@@ -352,6 +353,11 @@ class Records:
     def keys(self) -> Keys:
         """The API keys."""
         return Keys(self._reading, self._changing)
+
+    @property
+    def jobs(self) -> Jobs:
+        """Bulk jobs."""
+        return Jobs(self._reading, self._changing)
 
     @property
     def accounts(self) -> Accounts:

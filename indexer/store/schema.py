@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from indexer.errors import SchemaMismatch
 
-VERSION = 8
+VERSION = 9
 METADATA = sa.MetaData()
 
 _T = TypeVar("_T")
@@ -443,6 +443,26 @@ leases = sa.Table(
     comment="One row per prediction that somebody has before him to decide about.",
 )
 
+jobs = sa.Table(
+    "jobs",
+    METADATA,
+    _column("id", sa.Text(), "Its id, which is the name of its folder too.", primary_key=True),
+    _column("kind", sa.Text(), "What is done with each row: categorize, index, audit or duplicates."),
+    sa.Column("state", sa.Text, nullable=False, index=True, comment="queued, running, done, failed or cancelled."),
+    _column("name", sa.Text(), "Name of the file that was uploaded."),
+    _column("options", sa.JSON(), "How it is read and answered: profile, format of the result, dial, and more."),
+    _column("author", sa.Text(), "Who wants it; empty when nobody said."),
+    _column("created_at", sa.Text(), "When it was uploaded, ISO 8601 in UTC."),
+    sa.Column("started_at", sa.Text, comment="When its first row was taken; null before."),
+    sa.Column("finished_at", sa.Text, comment="When it came to its end, whichever; null before."),
+    _column("done", sa.Integer(), "Rows that are answered, and whose answers are on disk."),
+    sa.Column("total", sa.Integer, comment="Rows of the file, an estimate before its end is reached; null unknown."),
+    _column("seconds", sa.Float(), "Seconds from chunk to chunk, without those that nobody worked on it."),
+    _column("counts", sa.JSON(), "What became of the rows: a word for each -> how many."),
+    _column("error", sa.Text(), "Why it failed; empty when it did not."),
+    comment="One row per bulk job; its files are in the index folder.",
+)
+
 meta = sa.Table(
     "meta",
     METADATA,
@@ -504,6 +524,11 @@ def _unsettled(connection: sa.Connection) -> None:
     connection.execute(unsettled.insert().from_select(["prediction", "decision", "doubt"], every))
 
 
+def _jobs(connection: sa.Connection) -> None:
+    """Make room for bulk jobs."""
+    METADATA.create_all(connection, [jobs])
+
+
 MIGRATIONS: Mapping[int, Migration] = {
     2: _pictures,
     3: _history,
@@ -512,6 +537,7 @@ MIGRATIONS: Mapping[int, Migration] = {
     6: _access,
     7: _leases,
     8: _unsettled,
+    9: _jobs,
 }
 """Migration n turns a store of version n - 1 into version n. A new store is made at VERSION by `migrate` itself."""
 

@@ -82,7 +82,7 @@ def classify_table(
     columns = (*(column for column in source.columns if column not in ADDED), *ADDED)
     with open_table(out, columns, own=ADDED) as write:
         for chunk in batches(rows or iter(source), CHUNK):
-            table = [_cells(row, answer, guesses) for row, answer in answered(chunk, classify)]
+            table = [answered_cells(row, answer, guesses) for row, answer in answered(chunk, classify)]
             write(table)
             tally.read += len(table)
             tally.decisions.update(cells["aisle_decision"] for cells in table)
@@ -166,7 +166,8 @@ def inert(rows: Sequence[Cells], columns: Collection[str]) -> list[Cells]:
     ]
 
 
-def _cells(row: Row, answer: Answer | str, guesses: Sequence[Candidate]) -> Cells:
+def answered_cells(row: Row, answer: Answer | str, guesses: Sequence[Candidate] = ()) -> Cells:
+    """Return the columns of a row with those of ADDED beside them, for its answer or for why there is none."""
     cells: Cells = {name: text for name, text in row.fields.items() if name not in ADDED}
     if isinstance(answer, Answer):
         return cells | answer_cells(answer)

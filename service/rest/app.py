@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from service.access.access import Access
+from service.jobs.runner import Runner
 from service.mapping.known import Known
 from service.plane.atlas import Atlas
 from service.rest import (
@@ -33,6 +34,7 @@ from service.rest import (
     duplicate_groups,
     facts,
     figures,
+    jobs,
     maps,
     predictions,
     products,
@@ -80,8 +82,10 @@ def create_app(settings: ServiceSettings, serving: Serving | None = None) -> Fas
         app.state.access = Access(opened.live.records, settings)
         app.state.atlas = Atlas(settings.index)
         app.state.serving = opened
+        app.state.jobs = Runner(opened, app.state.worker)
         yield
         app.state.serving = app.state.access = None
+        await run_in_threadpool(app.state.jobs.close)
         await run_in_threadpool(app.state.worker.close)
         await run_in_threadpool(app.state.writer.close)
         if serving is None:
@@ -118,6 +122,7 @@ def create_app(settings: ServiceSettings, serving: Serving | None = None) -> Fas
     app.include_router(predictions.router)
     app.include_router(review.router)
     app.include_router(thumbnails.router)
+    app.include_router(jobs.router)
     app.include_router(session.router)
     app.include_router(keys.router)
     app.include_router(desk_router())

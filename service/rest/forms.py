@@ -39,20 +39,26 @@ async def read_form(headers: Headers, body: AsyncGenerator[bytes, None], image_b
 
     Raises MalformedForm, InvalidField, TooManyItems, ImageTooLarge, and whatever `body` raises.
     """
+    form = await parsed(_Parser(headers, body, image_bytes), headers)
+    try:
+        return _document(form)
+    finally:
+        await form.close()
+
+
+async def parsed(parser: WholeParser, headers: Headers) -> FormData:
+    """Return the form that a parser reads, open; raises MalformedForm, and what the parser and its body raise."""
     charset = _CHARSET.search(headers.get("content-type", ""))
     if charset and charset[1].lower() not in CHARSETS:  # any codec otherwise, those that take for ever among them
         raise MalformedForm(f"the form is in {charset[1][:40]!r}; write it in UTF-8")
-    parser = _Parser(headers, body, image_bytes)
     try:
         form = await parser.parse()
     except MultiPartException as error:
         raise MalformedForm(f"the form cannot be read: {error.message}") from error
-    try:
-        if not parser.whole:
-            raise MalformedForm("the form is cut off before its closing boundary; send it whole")
-        return _document(form)
-    finally:
+    if not parser.whole:
         await form.close()
+        raise MalformedForm("the form is cut off before its closing boundary; send it whole")
+    return form
 
 
 def form_schema(model: type[BaseModel]) -> dict[str, Any]:
@@ -78,14 +84,23 @@ def form_schema(model: type[BaseModel]) -> dict[str, Any]:
     }
 
 
-class _Parser(MultiPartParser):
+class WholeParser(MultiPartParser):
+    """Starlette's reader of forms, which knows whether it came to the end of one."""
+
+    whole = False
+
+    def on_end(self) -> None:
+        """Note the end."""
+        self.whole = True
+
+
+class _Parser(WholeParser):
     """Starlette's reader of forms, with limits on files and parts instead of its own, and without a disk."""
 
     spool_max_size = 0  # of a SpooledTemporaryFile: never roll over to a real one
 
     def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None], image_bytes: int) -> None:
         super().__init__(headers, stream, max_files=math.inf, max_fields=math.inf, max_part_size=2**62)
-        self.whole = False
         self._image_bytes = image_bytes
         self._parts = self._size = 0
 
@@ -102,9 +117,6 @@ class _Parser(MultiPartParser):
         if part.file is not None and self._size > self._image_bytes:
             raise too_large(part.file.filename or "", self._image_bytes, f"/{part.field_name}")
         super().on_part_data(data, start, end)
-
-    def on_end(self) -> None:
-        self.whole = True
 
 
 def too_large(name: str, limit: int, pointer: str) -> ImageTooLarge:

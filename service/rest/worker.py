@@ -2,8 +2,9 @@
 
 A step takes what is waiting, up to a limit of items and of time, and answers it with one call; it never waits for a
 full batch. Jobs take turns: each gets an equal share of a step, so that a single product does not stand behind a batch
-of a thousand. Short steps cost next to nothing: MiniLM takes the same time for a text in steps of 4 and of 64.
-Reads from the record store need no encoder and do not come here.
+of a thousand. What is patient waits until nothing else does, and takes steps of PATIENT_SECONDS or of a single item, so
+that whoever comes meanwhile waits no longer than for one more product. Short steps cost next to nothing: MiniLM takes
+the same time for a text in steps of 4 and of 64. Reads from the record store need no encoder and do not come here.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ R = TypeVar("R")
 
 STEP_SECONDS = 0.1
 """How long a step may take, by the pace of those before it: about the longest that a newcomer waits for its turn."""
+
+PATIENT_SECONDS = 0.005
+"""The same of a step of what is patient."""
 
 PACE_KEPT = 0.8
 """A step faster than the pace (seconds for one item) lowers it to this share at most; a slower one sets it."""
@@ -55,6 +59,7 @@ class _Job:
     call: Callable[[Sequence[Any]], Sequence[Any]]
     items: Sequence[Any]
     queued: float
+    patient: bool = False
     answer: Future[Ran[Any]] = field(default_factory=Future)
     results: list[Any] = field(default_factory=list)
     taken: int = 0
@@ -103,18 +108,27 @@ class Worker:
         """
         if not items:
             return Ran([], 0.0, 0.0)
-        job = _Job(call, items, time.perf_counter())
+        ran: Ran[R] = await asyncio.wrap_future(self.submit(call, items))
+        return ran
+
+    def submit(
+        self, call: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T], *, patient: bool = False
+    ) -> Future[Ran[R]]:
+        """Take a job, at least one item, and return what will hold what comes of it; otherwise as `run`.
+
+        patient: it waits until nothing else does, and is not counted as waiting.
+        """
+        job = _Job(call, items, time.perf_counter(), patient)
         with self._changed:
             if self._closed:
                 raise Closed("the service is shutting down; try again elsewhere or later")
             waiting = self._waiting()
             # A batch larger than the whole queue is taken when nothing else waits: else it could never be.
-            if waiting and waiting + len(items) > self._queue_items:
+            if not patient and waiting and waiting + len(items) > self._queue_items:
                 raise Overloaded(waiting, self._queue_items, max(1, math.ceil(waiting * self._pace)))
             self._jobs.append(job)
             self._changed.notify()
-        ran: Ran[R] = await asyncio.wrap_future(job.answer)
-        return ran
+        return job.answer
 
     def close(self) -> None:
         """Finish what was accepted, then end the thread; takes as long as that takes."""
@@ -124,7 +138,7 @@ class Worker:
         self._thread.join()
 
     def _waiting(self) -> int:
-        return sum(len(job.items) - job.taken for job in self._jobs if not job.answer.cancelled())
+        return sum(len(job.items) - job.taken for job in self._jobs if not (job.patient or job.answer.cancelled()))
 
     def _run(self) -> None:
         while step := self._next_step():
@@ -142,14 +156,19 @@ class Worker:
                 self._changed.wait()
 
     def _share_out(self) -> _Step:
-        size = int(min(self._step_items, max(1.0, self._step_seconds / self._pace))) if self._pace else self._step_items
-        alike = [job for job in self._jobs if job.call == self._jobs[0].call][:size]
+        first = next((job for job in self._jobs if not job.patient), self._jobs[0])
+        size = self._size(PATIENT_SECONDS) if first.patient else self._size(self._step_seconds)
+        alike = [job for job in self._jobs if job.call == first.call and job.patient == first.patient][:size]
         share = size // len(alike)
         step = [(job, job.take(share)) for job in alike]
         served = set(map(id, alike))
         unfinished = [job for job in alike if job.taken < len(job.items)]
         self._jobs = deque([*(job for job in self._jobs if id(job) not in served), *unfinished])
         return step
+
+    def _size(self, seconds: float) -> int:
+        """Return how many items a step of so many seconds takes, by the pace of those before it."""
+        return int(min(self._step_items, max(1.0, seconds / self._pace))) if self._pace else self._step_items
 
     def _perform(self, step: _Step) -> None:
         begun = time.perf_counter()

@@ -1,0 +1,165 @@
+"""A bulk job beside live traffic: what it does to the latency of questions, and whether kill -9 costs or doubles a row.
+
+    python -m benchmarks.jobs [--rows 50000] [--index INDEX] [--kills 2]
+
+The service runs in a process of its own (`aisle serve`) on a copy of the index. Questions (`POST /v1/categorize`) are due
+every EVERY seconds over one connection, and a latency counts from when a question was due: QUIET seconds without a job,
+then for as long as the job runs. The job's file repeats the products of flipkart_1050 with ids of their own; every
+hundredth row is bad. The service is killed while the job runs and started again. In the end every id must be in the
+result once, in order, and every bad row in the quarantine. Target: p95 beside the job at most twice that without.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import http.client
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.machine import DATA, ROOT, write
+from benchmarks.rest import PORT, connected
+from indexer.product import Product
+from indexer.sources import read
+
+EVERY, QUIET = 0.1, 60
+
+
+def main() -> None:
+    given = argparse.ArgumentParser()
+    given.add_argument("--rows", type=int, default=50_000)
+    given.add_argument("--index", type=Path, default=ROOT / "index" / "sample")
+    given.add_argument("--kills", type=int, default=2)
+    given.add_argument("--name", default="jobs")
+    asked = given.parse_args()
+    with read(DATA / "flipkart_1050", labelled=False) as rows:
+        products = [row.product for row in rows if row.product is not None]
+    with tempfile.TemporaryDirectory() as folder:
+        index = Path(shutil.copytree(asked.index, Path(folder) / "index"))
+        write(asked.name, {"index": asked.index.name, **_measured(index, products, asked.rows, asked.kills)})
+
+
+def _measured(index: Path, products: list[Product], rows: int, kills: int) -> dict[str, Any]:
+    server = _serve(index)
+    quiet = _asked(products, until=_after(QUIET))
+    began = time.monotonic()
+    job = _sent(_table(products, rows))
+    beside: list[float] = []
+    restarts = []
+    for kill in range(1, kills + 1):
+        beside += _asked(products, until=lambda kill=kill: _job(job)["progress"]["done"] >= kill * rows // (kills + 1))  # type: ignore[misc]
+        done = _job(job)["progress"]["done"]
+        server.kill()
+        server.wait()
+        begun = time.monotonic()
+        server = _serve(index)
+        restarts.append({"done": done, "found": _job(job)["progress"]["done"], "s": round(time.monotonic() - begun, 1)})
+    beside += _asked(products, until=lambda: _job(job)["state"] not in {"queued", "running"})
+    seconds = time.monotonic() - began
+    told = _job(job)
+    found = [row["sku"] for row in csv.DictReader(io.StringIO(_get(told["result_url"]).decode()))]
+    refused = [json.loads(line)["id"] for line in _get(told["quarantine_url"]).splitlines()]
+    server.terminate()
+    server.wait(60)
+    p95 = [float(np.percentile(each, 95)) for each in (quiet, beside)]
+    return {
+        "rows": rows,
+        "seconds": round(seconds, 1),
+        "rows_per_second": round(rows / seconds, 1),
+        "kills": restarts,
+        "questions": [len(quiet), len(beside)],
+        "median_ms": [round(float(np.median(each)), 1) for each in (quiet, beside)],
+        "p95_ms": [round(each, 1) for each in p95],
+        "p95_ratio": round(p95[1] / p95[0], 2),
+        "state": told["state"],
+        "each_row_once": found == [f"N{number}" for number in range(rows)],
+        "bad_rows_quarantined": refused == [f"N{number}" for number in range(0, rows, 100)],
+        "counts": told["counts"],
+    }
+
+
+def _serve(index: Path) -> subprocess.Popen[bytes]:
+    aisle = Path(sys.executable).with_name("aisle")
+    environment = os.environ | {"AISLE_UPKEEP": "false"}
+    server = subprocess.Popen([aisle, "serve", "--index", str(index), "--port", str(PORT)], env=environment)
+    connected().close()
+    return server
+
+
+def _asked(products: list[Product], until: Callable[[], bool]) -> list[float]:
+    """Return the milliseconds of each question, from when it was due, until something holds; that is asked aside."""
+    over = threading.Event()
+
+    def look() -> None:
+        while not until():
+            time.sleep(0.5)
+        over.set()
+
+    threading.Thread(target=look, daemon=True).start()
+    connection, took = connected(), []
+    due = time.perf_counter()
+    for product in cycle(products):
+        if over.is_set():
+            return took
+        time.sleep(max(0.0, due - time.perf_counter()))
+        body = json.dumps({"title": product.title, "description": product.description, "specs": dict(product.specs)})
+        connection.request("POST", "/v1/categorize", body, {"Content-Type": "application/json"})
+        connection.getresponse().read()
+        took.append(1_000 * (time.perf_counter() - due))
+        due = max(due + EVERY, time.perf_counter())  # what fell due meanwhile is left out
+    return took
+
+
+def _after(seconds: float) -> Callable[[], bool]:
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() >= end
+
+
+def _table(products: list[Product], rows: int) -> bytes:
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(["sku", "title", "description"])
+    for number, product in enumerate(islice(cycle(products), rows)):
+        bad = number % 100 == 0
+        writer.writerow([f"N{number}", "" if bad else product.title, "" if bad else product.description])
+    return file.getvalue().encode()
+
+
+def _sent(table: bytes) -> str:
+    mark = uuid.uuid4().hex
+    head = f'--{mark}\r\nContent-Disposition: form-data; name="kind"\r\n\r\ncategorize\r\n'
+    head += f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="feed.csv"\r\n\r\n'
+    body = head.encode() + table + f"\r\n--{mark}--\r\n".encode()
+    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=600)
+    connection.request("POST", "/v1/jobs", body, {"Content-Type": f"multipart/form-data; boundary={mark}"})
+    told = json.loads(connection.getresponse().read())
+    return str(told["id"])
+
+
+def _job(job: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(_get(f"/v1/jobs/{job}"))
+    return found
+
+
+def _get(path: str) -> bytes:
+    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=600)
+    connection.request("GET", path)
+    return connection.getresponse().read()
+
+
+if __name__ == "__main__":
+    main()
