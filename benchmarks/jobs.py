@@ -2,7 +2,7 @@
 
     python -m benchmarks.jobs [--rows 50000] [--index INDEX] [--kills 2]
 
-The service runs in a process of its own (`aisle serve`) on a copy of the index. Questions (`POST /v1/categorize`) are due
+The service runs in a process of its own (`aisle serve`) on a copy of the index. `POST /v1/categorize` questions are due
 every EVERY seconds over one connection, and a latency counts from when a question was due: QUIET seconds without a job,
 then for as long as the job runs. The job's file repeats the products of flipkart_1050 with ids of their own; every
 hundredth row is bad. The service is killed while the job runs and started again. In the end every id must be in the
@@ -110,7 +110,8 @@ def _asked(products: list[Product], until: Callable[[], bool]) -> list[float]:
         over.set()
 
     threading.Thread(target=look, daemon=True).start()
-    connection, took = connected(), []
+    connection = connected()
+    took: list[float] = []
     due = time.perf_counter()
     for product in cycle(products):
         if over.is_set():

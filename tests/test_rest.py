@@ -106,6 +106,10 @@ def client(built_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def prepared(client: TestClient, call: Call) -> Call:
     """Return a call about snapshots, with those in place that it needs, and the id of one that is there."""
     index: Path = client.app.state.settings.index  # type: ignore[attr-defined]  # typed as any ASGI application
+    if JOB in call.path or (call.method, call.path) == ("GET", "/v1/jobs"):
+        call = replace(call, path=call.path.replace(JOB, job_of(client, endless=call.path.endswith(":cancel"))))
+    if KEY in call.path:
+        call = replace(call, path=call.path.replace(KEY, client.get("/v1/keys").json()["items"][0]["id"]))
     if call.path == "/v1/index:publish":
         client.post("/v1/index:cancel")
         rebuild(index, settings=IndexSettings(encoder="hashing:64"))
@@ -113,10 +117,6 @@ def prepared(client: TestClient, call: Call) -> Call:
     if (call.method, call.path) == ("POST", "/v1/session"):
         serving: Serving = client.app.state.serving  # type: ignore[attr-defined]  # typed as any ASGI application
         serving.live.records.accounts.put("Ann", hashed("four words are enough"), ["admin"])
-    if JOB in call.path or (call.method, call.path) == ("GET", "/v1/jobs"):
-        return replace(call, path=call.path.replace(JOB, job_of(client, endless=call.path.endswith(":cancel"))))
-    if KEY in call.path:
-        return replace(call, path=call.path.replace(KEY, client.get("/v1/keys").json()["items"][0]["id"]))
     if call.path.startswith("/v1/duplicate-groups"):
         store_again(client)
     if call.path.startswith("/v1/audit"):

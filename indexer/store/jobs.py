@@ -82,7 +82,7 @@ class Jobs:
         """Say how far a job is, and return it as it is now, cancelled perhaps; raises JobNotFound."""
         with self._changing() as connection:
             found = _of_id(connection, job_id)
-            new = {"done": done, "counts": dict(counts), "seconds": seconds, "total": total}
+            new: dict[str, Any] = {"done": done, "counts": dict(counts), "seconds": seconds, "total": total}
             new |= {"started_at": found.started_at or now_text()}
             new |= {"state": RUNNING} if found.open else {}
             connection.execute(jobs.update().where(jobs.c.id == job_id).values(new))
@@ -92,7 +92,7 @@ class Jobs:
         """Let an open job come to its end; one that is at its end stays as it is. Raises JobNotFound."""
         with self._changing() as connection:
             its = (jobs.c.id == job_id) & jobs.c.state.in_(OPEN)
-            new = {"state": state, "error": error, "finished_at": now_text()}
+            new: dict[str, Any] = {"state": state, "error": error, "finished_at": now_text()}
             new |= {} if total is None else {"total": total}
             connection.execute(jobs.update().where(its).values(new))
             return _of_id(connection, job_id)
