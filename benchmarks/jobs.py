@@ -1,9 +1,9 @@
 """A bulk job beside live traffic: what it does to the latency of questions, and whether kill -9 costs or doubles a row.
 
-    python -m benchmarks.jobs [--rows 50000] [--index INDEX] [--kills 2]
+    python -m benchmarks.jobs [--rows 50000] [--index INDEX] [--kills 2] [--quiet 60]
 
 The service runs in a process of its own (`aisle serve`) on a copy of the index. `POST /v1/categorize` questions are due
-every EVERY seconds over one connection, and a latency counts from when a question was due: QUIET seconds without a job,
+every EVERY seconds over one connection, and a latency counts from when a question was due: --quiet seconds without job,
 then for as long as the job runs. The job's file repeats the products of flipkart_1050 with ids of their own; every
 hundredth row is bad. The service is killed while the job runs and started again. In the end every id must be in the
 result once, in order, and every bad row in the quarantine. Target: p95 beside the job at most twice that without.
@@ -36,7 +36,7 @@ from benchmarks.rest import PORT, connected
 from indexer.product import Product
 from indexer.sources import read
 
-EVERY, QUIET = 0.1, 60
+EVERY = 0.1
 
 
 def main() -> None:
@@ -44,18 +44,20 @@ def main() -> None:
     given.add_argument("--rows", type=int, default=50_000)
     given.add_argument("--index", type=Path, default=ROOT / "index" / "sample")
     given.add_argument("--kills", type=int, default=2)
-    given.add_argument("--name", default="jobs")
+    given.add_argument("--quiet", type=float, default=60)
     asked = given.parse_args()
     with read(DATA / "flipkart_1050", labelled=False) as rows:
         products = [row.product for row in rows if row.product is not None]
     with tempfile.TemporaryDirectory() as folder:
         index = Path(shutil.copytree(asked.index, Path(folder) / "index"))
-        write(asked.name, {"index": asked.index.name, **_measured(index, products, asked.rows, asked.kills)})
+        told = _measured(index, products, asked)
+        write("jobs", {"index": asked.index.name, **told})
 
 
-def _measured(index: Path, products: list[Product], rows: int, kills: int) -> dict[str, Any]:
+def _measured(index: Path, products: list[Product], asked: argparse.Namespace) -> dict[str, Any]:
+    rows, kills = asked.rows, asked.kills
     server = _serve(index)
-    quiet = _asked(products, until=_after(QUIET))
+    quiet = _asked(products, until=_after(asked.quiet))
     began = time.monotonic()
     job = _sent(_table(products, rows))
     beside: list[float] = []
