@@ -183,6 +183,9 @@ def test_items_are_decided_about_one_after_the_other(client: TestClient) -> None
         seen.append(item["prediction"]["id"])
         assert item["why"] == "doubt"
         assert item["until"] > datetime.now(UTC).isoformat()
+        assert [each["id"] for each in item["near"]] == [each["id"] for each in item["prediction"]["neighbours"]]
+        stored = client.get(f"/v1/products/{item['near'][0]['id']}").json()
+        assert item["near"][0] == {"id": stored["id"], "title": stored["title"], "picture": None}
         score = item["chosen"]
         assert score["score"] == pytest.approx(score["doubt"] * score["weight"] * (1 - score["likeness"]), abs=1e-5)
         body = {"decision": "correct", "category": "Pets > Dogs > Leads", "author": "Ann"}

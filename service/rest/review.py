@@ -5,11 +5,14 @@ They are plain `def`s, which the server runs in its thread pool.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
+from indexer.product import Product
+from indexer.store.records import Records
 from service.feedback.telling import told
 from service.rest.access.callers import author_of
 from service.rest.api import BODY, Json, refusals
@@ -48,6 +51,14 @@ class Why(BaseModel):
     likeness: float = Field(description="Share of neighbours in common with one that was looked at lately.")
 
 
+class NearShown(BaseModel):
+    """A neighbour of an answer as it is stored now."""
+
+    id: str
+    title: str
+    picture: str | None = Field(description="Hash of its first picture.")
+
+
 class ReviewItem(BaseModel):
     """A prediction to decide about by `POST /v1/predictions/{prediction_id}/decision`; nobody else has it `until` then.
 
@@ -58,6 +69,7 @@ class ReviewItem(BaseModel):
     until: str
     why: Literal["doubt", "sample", "held"]
     chosen: Why | None = Field(description="Of one that comes for its doubt.")
+    near: list[NearShown] = Field(description="Its neighbours, in their order, without those that are stored no more.")
 
 
 class ReviewItems(BaseModel):
@@ -97,7 +109,8 @@ def next_reviews(  # noqa: PLR0917 - each is a parameter of the query
     """Give somebody what to look at next; what he has already comes first, and nobody else is given any of it."""
     serving_of(request).predictions.flush()
     items = _queue(request).next(Looking(_reviewer(request, reviewer, "?reviewer"), filtered, queue, weigh, limit))
-    return Json({"items": [_item(each) for each in items]})
+    near = _near(serving_of(request).live.records, items)
+    return Json({"items": [_item(each, near) for each in items]})
 
 
 @router.post("/{prediction_id}:release", response_model=Released, responses=refusals(*BODY, 404, 507))
@@ -119,8 +132,15 @@ def _queue(request: Request) -> Queue:
     return Queue(settings_of(request), serving_of(request).live.records)
 
 
-def _item(item: Item) -> dict[str, Any]:
+def _near(records: Records, items: Sequence[Item]) -> dict[str, Product]:
+    """Return the stored products that are neighbours of items, by their ids."""
+    ids = {each[0] for item in items for each in item.kept.prediction.answer["neighbours"]}
+    return {product_id: stored.record.product for product_id, stored in records.get(ids).items()}
+
+
+def _item(item: Item, near: Mapping[str, Product]) -> dict[str, Any]:
     chosen = item.chosen
+    ids = [each[0] for each in item.kept.prediction.answer["neighbours"] if each[0] in near]
     return {
         "prediction": told(item.kept),
         "until": item.until,
@@ -132,4 +152,10 @@ def _item(item: Item) -> dict[str, Any]:
             "weight": round(chosen.weight, 6),
             "likeness": round(chosen.likeness, 6),
         },
+        "near": [_near_shown(near[each]) for each in ids],
     }
+
+
+def _near_shown(product: Product) -> dict[str, Any]:
+    picture = product.main_picture
+    return {"id": product.id, "title": product.title, "picture": picture.hash if picture else None}

@@ -52,9 +52,11 @@ def served(settings: ServiceSettings) -> Iterator[str]:
     while not server.started and thread.is_alive():
         time.sleep(0.05)
     [port] = [each.getsockname()[1] for part in server.servers for each in part.sockets]
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,9 @@ import { picker } from "./picker.js";
 
 /**
  * Show a dialog with content and two ways out; returns whether it was confirmed. `ready(confirm)` may hold the button
- * that confirms back until there is something to confirm.
+ * that confirms back until there is something to confirm. With `no` empty there is one way out, of what only tells.
  */
-export function asked(title, content, yes, ready = () => {}) {
+export function asked(title, content, yes, ready = () => {}, no = "Cancel") {
   const heading = el("h2", "", title);
   heading.id = "asked";
   const form = el("form", "question");
@@ -14,7 +14,7 @@ export function asked(title, content, yes, ready = () => {}) {
   confirm.type = "submit";
   const made = el("dialog", "", form);
   made.setAttribute("aria-labelledby", heading.id);
-  form.append(heading, ...content, el("div", "does", confirm, button("quiet", "Cancel", () => made.close(""))));
+  form.append(heading, ...content, el("div", "does", confirm, no && button("quiet", no, () => made.close(""))));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     if (!confirm.disabled) made.close("yes");
