@@ -139,7 +139,11 @@ def prepared(client: TestClient, call: Call) -> Call:
 def named(client: TestClient, call: Call, title: str, **asked: float) -> Call:
     """Ask about a product, and return the call with the prediction in place of the one of the document."""
     product = {"id": "PAN-30", "title": title, "facts": {"supplier": "ACME", "price": "24.90 EUR"}}
-    prediction = client.post("/v1/categorize", json=product, params=asked).json()["prediction_id"]
+    if call.path.endswith("/thumbnail"):
+        answer = client.post("/v1/categorize", data={"title": title}, files={"image": PICTURE})
+    else:
+        answer = client.post("/v1/categorize", json=product, params=asked)
+    prediction = answer.json()["prediction_id"]
     return replace(call, path=re.sub("/p[0-9a-f]{20}", f"/{prediction}", call.path))
 
 

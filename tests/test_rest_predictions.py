@@ -220,15 +220,21 @@ def test_a_decision_is_made_once_however_often_it_is_sent(client: TestClient) ->
 
 
 def test_a_product_with_a_picture_is_stored_with_it(client: TestClient) -> None:
-    """As a small copy, like that of any stored product."""
+    """As a small copy, like that of any stored product; it is shown before, too."""
     file = BytesIO()
     Image.new("RGB", (300, 200), (200, 30, 30)).save(file, "PNG")
     answer = client.post("/v1/categorize", data={"title": PAN["title"], "id": "N9"}, files={"image": file.getvalue()})
+    kept = client.get(f"{P}/{answer.json()['prediction_id']}").json()
+    small = f"{P}/{kept['id']}/pictures/{kept['product']['pictures'][0]['hash']}/thumbnail"
+    shown = client.get(small)
+    assert (shown.status_code, shown.headers["content-type"]) == (200, "image/jpeg")
+    assert Image.open(BytesIO(shown.content)).size == (192, 128)
+    assert client.get(small, headers={"If-None-Match": shown.headers["etag"]}).status_code == 304
+    assert client.get(small.replace(kept["product"]["pictures"][0]["hash"], "0" * 32)).status_code == 404
     said(client, answer.json()["prediction_id"], decision="accept")
     (picture,) = client.get("/v1/products/N9").json()["pictures"]
     assert (picture["width"], picture["height"], picture["problem"]) == (300, 200, "")
-    assert client.get(f"/v1/pictures/{picture['hash']}/thumbnail").status_code == 200
-    kept = client.get(f"{P}/{answer.json()['prediction_id']}").json()
+    assert client.get(f"/v1/pictures/{picture['hash']}/thumbnail").content == shown.content
     assert kept["product"]["pictures"] == [{"hash": picture["hash"], "problem": ""}]
 
 

@@ -63,6 +63,7 @@ SCOPES: Mapping[str, Scope | None] = {
     "GET /v1/predictions": "read",
     "GET /v1/predictions:figures": "read",
     "GET /v1/predictions/{prediction_id}": "read",
+    "GET /v1/predictions/{prediction_id}/pictures/{picture_hash}/thumbnail": "read",
     "POST /v1/predictions/{prediction_id}/decision": "review",
     "GET /v1/review/next": "review",
     "POST /v1/review/{prediction_id}:release": "review",

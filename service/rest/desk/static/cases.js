@@ -95,7 +95,7 @@ function fill(place, prediction, known) {
   const facts = Object.entries(FACTS).map(([fact, name]) => [name, known.facts?.[fact]]);
   const rows = [["Brand", known.brand], ...(known.specs || []).map((spec) => [spec.name, spec.value]), ...facts].filter(([, value]) => value);
   place.replaceChildren(
-    pictures.length ? el("div", "photos", ...pictures.map((each) => photo(each.hash, title))) : "",
+    pictures.length ? el("div", "photos", ...pictures.map((each) => photo(prediction, each.hash, title))) : "",
     el("h2", "", title),
     el("p", "hint", prediction.product_id || "asked about without an id", ` · asked by ${prediction.caller || "nobody known"}`),
     prediction.product || !("title" in known) ? "" : el("p", "hint", "What was asked about was not kept; this is what is stored."),
@@ -104,10 +104,10 @@ function fill(place, prediction, known) {
   );
 }
 
-/** A photo; one of a product that is not stored is not there. */
-function photo(hash, title) {
+/** A photo, of the product as it was asked about where that was kept. */
+function photo(prediction, hash, title) {
   const made = thumbnail(hash, title);
-  made.addEventListener("error", () => made.remove());
+  if (prediction.product) made.src = `/v1/predictions/${prediction.id}/pictures/${hash}/thumbnail`;
   return made;
 }
 
