@@ -156,7 +156,8 @@ def _out_of_sample(vectors: Floats, labels: Numbers, seed: int) -> Iterator[tupl
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of convergence, and of categories with fewer products than folds
             folds = StratifiedKFold(5, shuffle=True, random_state=seed)
-            yield name, cross_val_predict(model, vectors, labels, cv=folds, method="predict_proba")
+            likely = cross_val_predict(model, vectors.astype(np.float32), labels, cv=folds, method="predict_proba")
+            yield name, likely.astype(np.float64)
 
 
 def vectors_of(data: Set, products: Sequence[Product]) -> Floats:
