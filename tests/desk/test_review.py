@@ -6,11 +6,13 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from PIL import Image
+from playwright.sync_api import Browser, FilePayload, Locator, Page, Route, expect
 
 from indexer.store.place import open_store
 from service.access.issue import issue
@@ -215,6 +217,22 @@ def test_all_keys_are_told_and_can_be_turned_off(page: Page, looked_over: Look) 
     assert title(page) == before
     page.get_by_role("button", name="Accept").click()
     assert title(page) != before
+
+
+def test_a_photo_that_was_asked_about_is_shown(page: Page) -> None:
+    """Before the product is stored; what has none beside it keeps its place."""
+    file = BytesIO()
+    Image.new("RGB", (300, 200), (200, 30, 30)).save(file, "PNG")
+    asked = "planter mug stoneware saucer"
+    photo = FilePayload(name="front.png", mimeType="image/png", buffer=file.getvalue())
+    page.request.post("/v1/categorize?precision=0.9999", multipart={"title": asked, "id": "pictured", "image": photo})
+    for _ in range(13):
+        if title(page) == asked:
+            break
+        page.keyboard.press("s")
+    picture = page.get_by_role("img", name="Photo of planter mug stoneware saucer")
+    expect(picture).to_be_visible()
+    page.wait_for_function("document.querySelector('.photos img').naturalWidth === 192")
 
 
 def test_what_a_supplier_writes_is_text(page: Page) -> None:
