@@ -20,6 +20,7 @@ from service.commands.evaluating import evaluate
 from service.commands.indexes import build, calibrate, info
 from service.commands.keeping import backup, export, restore, verify
 from service.commands.keys import accounts, keys
+from service.commands.labelstudio import labelstudio
 from service.commands.models import models
 from service.commands.planting import COMMANDS
 from service.commands.predictions import predictions
@@ -66,7 +67,7 @@ for command in (
     *(build, add, remove, sync, calibrate, info),
     *(rebuild, publish, rollback, discard),
     *(classify, similar, evaluate, tags, taxonomy),
-    *(audit, duplicates, decisions, predictions),
+    *(audit, duplicates, decisions, predictions, labelstudio),
     *(serve, export, backup, restore, verify, models),
     *(keys, accounts),
 ):

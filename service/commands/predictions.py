@@ -22,7 +22,7 @@ _DECISIONS = ("auto", "suggest", "abstain")
 _DAY = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 
 
-def _wanted(command: Callable[..., Any]) -> Callable[..., Any]:
+def wanted_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say which predictions are meant; the command gets them as Wanted."""
 
     @wraps(command)
@@ -48,7 +48,7 @@ def _wanted(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, metavar="N", help="The N latest."
 )
-@_wanted
+@wanted_options
 @json_option
 @index_option
 @click.pass_context
@@ -70,7 +70,7 @@ def predictions(context: click.Context, *, wanted: Wanted, limit: int, index: Pa
 
 @predictions.command("export")
 @click.option("-o", "--out", type=FILE, required=True, help="Table to write: .csv, .tsv, .jsonl or .parquet.")
-@_wanted
+@wanted_options
 @index_option
 def predictions_export(*, out: Path, wanted: Wanted, index: Path) -> None:
     """Write predictions, each with the decision about it; as .jsonl all that was answered."""
@@ -88,7 +88,7 @@ def predictions_export(*, out: Path, wanted: Wanted, index: Path) -> None:
 
 
 @predictions.command("figures")
-@_wanted
+@wanted_options
 @json_option
 @index_option
 def predictions_figures(*, wanted: Wanted, index: Path, as_json: bool) -> None:

@@ -71,7 +71,7 @@ def decide_prediction(changing: Changing, kept: Kept, verdict: Verdict, author: 
     node = None if verdict.action == "tags" else _node(live.tree, kept, verdict)
     product_id = _product_id(kept, verdict)
     stored = live.records.get([product_id]).get(product_id)
-    _check_unchanged(kept, stored, product_id)
+    check_unchanged(kept, stored)
     label: dict[str, Any] = {"tags": _tags(live.vocabulary, kept, verdict, stored), **BY_HAND}
     said = Review(verdict.action, product_id)
     if node is not None:
@@ -160,15 +160,15 @@ def _product_id(kept: Kept, verdict: Verdict) -> str:
     return asked or verdict.product_id
 
 
-def _check_unchanged(kept: Kept, stored: Stored | None, product_id: str) -> None:
-    """Refuse a label for a product that was stored or changed since, and says something else by now."""
+def check_unchanged(kept: Kept, stored: Stored | None) -> None:
+    """Raise DecisionConflict for a label of a product that was stored or changed since and says something else."""
     prediction = kept.prediction
     if stored is None or stored.record.content_hash == prediction.content_hash:
         return
     if stored.updated_at > prediction.at or not prediction.product_id:
         raise DecisionConflict(
-            f"product {product_id[:80]!r} says something else than was asked about in prediction {prediction.id}; "
-            "nothing was changed: ask about it again, or patch its category"
+            f"product {stored.record.product.id[:80]!r} says something else than was asked about in prediction "
+            f"{prediction.id}; nothing was changed: ask about it again, or patch its category"
         )
 
 

@@ -1,0 +1,283 @@
+"""aisle labelstudio: products are labelled in Label Studio, and what people said there becomes labels here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Literal
+
+import click
+from click.core import ParameterSource
+
+from service.commands.predictions import wanted_options
+from service.console.options import FILE, index_option, json_option, open_engine, print_json, service_settings
+
+if TYPE_CHECKING:
+    from indexer.sources.formats.streams import ByteStream
+    from indexer.sources.rows import Problem
+    from indexer.store.predictions import Wanted
+    from indexer.store.records import Records
+    from service.console.progress import Progress
+    from service.engine import Engine
+    from service.labelstudio.importing import Tally
+    from service.labelstudio.interface import Interface
+    from service.labelstudio.reading import Task
+    from service.labelstudio.sources import Found
+
+What = Literal["review", "predictions", "audit", "products"]
+
+REFUSALS = "labelstudio.refused.csv"
+REFUSED_COLUMNS = ("task", "prediction", "product_id", "code", "reason")
+CHOSEN_MOST = 50_000
+"""Of the review queue so many are exported at most: what is chosen among is held in memory."""
+FITTING = {
+    "review": {"decision", "category", "supplier", "since", "until"},
+    "predictions": {"decided", "decision", "category", "supplier", "since", "until"},
+    "audit": {"category", "least"},
+    "products": {"category", "unlabelled"},
+}
+"""Which options say what is exported."""
+
+_tags_option = click.option(
+    "--tags",
+    "tags",
+    type=click.IntRange(0, 10_000),
+    default=200,
+    show_default=True,
+    metavar="N",
+    help="Offer the N commonest tags; as many in `config` as in `export`.",
+)
+
+
+@click.group()
+def labelstudio() -> None:
+    """Label products in Label Studio: its labelling interface, tasks for it, and what was labelled there."""
+
+
+@labelstudio.command("config")
+@click.option("-o", "--out", type=FILE, help="XML file to write. Default: print it.")
+@click.option("--category", default="", metavar="PATH", help="Offer this category and those below it alone.")
+@_tags_option
+@click.option("--images", is_flag=True, help="Show the picture of each product, too.")
+@index_option
+def labelstudio_config(*, out: Path | None, category: str, tags: int, images: bool, index: Path) -> None:
+    """Write the labelling interface: a product, the taxonomy of the index, and its tags."""
+    from indexer.store.place import open_store
+    from service.console.words import counted
+    from service.labelstudio.interface import LARGE
+
+    with closing(open_store(index)) as records:
+        interface = _interface(index, records, tags, category)
+    lines = interface.xml(images=images)
+    if out is None:
+        for line in lines:
+            click.echo(line, nl=False)
+    else:
+        with _whole(out) as file:
+            file.writelines(line.encode() for line in lines)
+    many = interface.categories
+    click.echo(f"{many:,} categories and {counted(len(interface.tags), 'tag')} can be chosen", err=True)
+    if many > LARGE:
+        click.echo("so many load slowly in a browser: a project for each branch (--category) is quicker", err=True)
+    if misread := interface.misread:
+        told = ", ".join(map(repr, misread[:3]))
+        click.echo(f"Label Studio takes what follows $ for a field of the task; rename {told}", err=True)
+
+
+@labelstudio.command("export")
+@click.argument("what", type=click.Choice(tuple(FITTING)), default="review", metavar="[WHAT]")
+@click.option("-o", "--out", type=FILE, required=True, help="JSON file of tasks to write.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1_000_000), default=1_000, show_default=True, metavar="N", help="N tasks at most."
+)
+@_tags_option
+@wanted_options
+@click.option(
+    "--least",
+    type=click.FloatRange(0, 1),
+    default=0.05,
+    show_default=True,
+    metavar="P",
+    help="audit: probability from which a label is doubted.",
+)
+@click.option("--unlabelled", is_flag=True, help="products: those without a category alone.")
+@index_option
+@click.pass_context
+def labelstudio_export(
+    context: click.Context,
+    *,
+    what: What,
+    out: Path,
+    limit: int,
+    tags: int,
+    wanted: Wanted,
+    least: float,
+    unlabelled: bool,
+    index: Path,
+) -> None:
+    """Write tasks: answers to review (the default), predictions, doubted labels (audit) or stored products."""
+    _check_fitting(context, what)
+    if what == "review" and limit > CHOSEN_MOST:
+        raise click.BadParameter(f"{limit:,} is over {CHOSEN_MOST:,}, the most of a review queue", param_hint="--limit")
+    from indexer.snapshots.snapshot import read_manifest
+    from indexer.store.place import open_store
+    from service.console.progress import Progress
+    from service.console.words import counted
+    from service.labelstudio import sources
+
+    if what == "products":
+        with closing(open_engine(service_settings(index=index))) as engine, Progress() as progress:
+            records = engine.live.records
+            found = sources.products(records, wanted.branch, engine.classify, unlabelled=unlabelled)
+            done, left_out = _export(found, out, limit, _interface(index, records, tags), progress)
+    else:
+        with closing(open_store(index)) as records, Progress() as progress:
+            if what == "audit":
+                found = sources.doubted_labels(records, least, wanted.branch, read_manifest(index).id)
+            elif what == "review":
+                found = sources.doubted_answers(records, wanted, limit)
+            else:
+                found = sources.answers(records, wanted)
+            done, left_out = _export(found, out, limit, _interface(index, records, tags), progress)
+    click.echo(f"{counted(done, 'task')} written to {out}", err=True)
+    if left_out:
+        click.echo(f"{counted(left_out, 'answer')} left out: the product has no id, or was not kept", err=True)
+
+
+@labelstudio.command("import")
+@click.argument("file", type=FILE)
+@click.option(
+    "--several",
+    type=click.Choice(("agree", "latest")),
+    default="agree",
+    show_default=True,
+    help="Of several annotators of a task: all say the same, or the latest is right.",
+)
+@click.option("--author", default="Label Studio", metavar="NAME", help="Who decides, where no annotator is told.")
+@click.option("--refusals", type=FILE, help=f"Table of what was refused. Default: {REFUSALS} in the index.")
+@json_option
+@index_option
+def labelstudio_import(
+    *, file: Path, several: Literal["agree", "latest"], author: str, refusals: Path | None, index: Path, as_json: bool
+) -> None:
+    """Make labels of what was annotated: FILE is an export of Label Studio, JSON or JSON-MIN."""
+    from indexer.sources.formats.streams import ByteStream
+    from service.console.progress import Progress
+    from service.console.table import check_output
+
+    refused = refusals or index / REFUSALS
+    check_output(refused)
+    with Progress() as progress:
+        for _ in _tasks(ByteStream(file), progress, "check"):  # a file that breaks off changes nothing
+            pass
+    with closing(open_engine(service_settings(index=index))) as engine, Progress() as progress:
+        tally = _import(_tasks(ByteStream(file), progress, "import"), refused, engine, several, author)
+    if as_json:
+        print_json(_told(tally))
+        return
+    click.echo(_report(tally, refused), err=True)
+
+
+def _import(
+    tasks: Iterator[Task], refused: Path, engine: Engine, several: Literal["agree", "latest"], author: str
+) -> Tally:
+    from service.console.table import open_table
+    from service.labelstudio.importing import Importer
+
+    with open_table(refused, REFUSED_COLUMNS) as write:
+
+        def refuse(task: Task, why: Problem) -> None:
+            cells = (task.number, task.prediction, task.product, why.code, why.reason)
+            write([dict(zip(REFUSED_COLUMNS, cells, strict=True))])
+
+        return Importer(engine, several, author).take(tasks, refuse)
+
+
+def _tasks(stream: ByteStream, progress: Progress, name: str) -> Iterator[Task]:
+    from service.labelstudio.reading import Export
+
+    progress.start(name, stream.total, "bytes")
+    for task in Export(stream):
+        yield task
+        progress.at(stream.position)
+
+
+def _interface(index: Path, records: Records, tags: int, category: str = "") -> Interface:
+    from indexer.snapshots.publication import folder_of
+    from indexer.snapshots.snapshot import VOCABULARY, read_manifest
+    from service.labelstudio.interface import Interface
+    from taxonomy.vocabulary import Vocabulary
+
+    words = Vocabulary.from_json((folder_of(index, read_manifest(index).id) / VOCABULARY).read_bytes())
+    return Interface.of(records.taxonomies.standing().tree, words, records.tags(), tags, category)
+
+
+def _export(found: Found, out: Path, limit: int, interface: Interface, progress: Progress) -> tuple[int, int]:
+    """Write tasks as one array, and return how many there are and how many answers were left out."""
+    import orjson
+
+    from service.labelstudio.tasks import task_of
+
+    done = left_out = 0
+    progress.start("export", None, "tasks")
+    with _whole(out) as file:
+        file.write(b"[")
+        for shown in found:
+            if shown is None:
+                left_out += 1
+                continue
+            file.write((b",\n" if done else b"\n") + orjson.dumps(task_of(shown, interface)))
+            done += 1
+            progress.at(done)
+            if done == limit:
+                break
+        file.write(b"\n]\n")
+    return done, left_out
+
+
+@contextmanager
+def _whole(out: Path) -> Iterator[BinaryIO]:
+    """Yield a file that is written aside and gets its name when it is whole."""
+    aside = out.with_name(f".{out.name}.writing")
+    try:
+        with aside.open("wb") as file:
+            yield file
+        aside.replace(out)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _check_fitting(context: click.Context, what: What) -> None:
+    """Raise UsageError for an option that says nothing of what is exported."""
+    for name in sorted(set().union(*FITTING.values()) - FITTING[what]):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            fits = ", ".join(each for each, names in FITTING.items() if name in names)
+            raise click.UsageError(f"--{name} says nothing of {what}; it goes with {fits}")
+
+
+def _told(tally: Tally) -> dict[str, object]:
+    return {
+        **{name: getattr(tally, name) for name in ("read", "labelled", "unchanged", "skipped", "refused", "cancelled")},
+        "actions": dict(tally.actions),
+        "problems": dict(tally.problems),
+        "decisions": list(tally.decisions),
+    }
+
+
+def _report(tally: Tally, refused: Path) -> str:
+    from service.console.words import counted, fact
+
+    said = [f"{many:,} {name}" for name, many in tally.actions.most_common()]
+    lines = [
+        f"{counted(tally.read, 'task')} read",
+        fact("labelled", f"{tally.labelled:,}" + (f": {', '.join(said)}" if said else "")),
+        fact("unchanged", f"{tally.unchanged:,}"),
+        fact("skipped", f"{tally.skipped:,} without a choice ({counted(tally.cancelled, 'cancelled annotation')})"),
+        fact("refused", f"{tally.refused:,}" + (f", told in {refused}" if tally.refused else "")),
+        *(fact("", f"{many:,} {code.replace('_', ' ')}") for code, many in tally.problems.most_common()),
+    ]
+    if tally.labelled:
+        first, last = tally.decisions
+        lines.append(fact("decisions", f"{first:,} to {last:,}; each is taken back by `aisle audit undo NUMBER`"))
+    return "\n".join(lines)
