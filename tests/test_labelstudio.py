@@ -228,7 +228,8 @@ def test_what_is_pre_annotated_and_not_chosen_is_no_tag(index: Path, tmp_path: P
 
 def test_several_annotations_of_one_task_have_to_agree(index: Path, tmp_path: Path) -> None:
     """The latest of each annotator; a ground truth alone counts; the latest of all where that is asked for."""
-    early, late = {"created_at": "2026-11-27T08:00:00Z"}, {"created_at": "2026-11-27T10:00:00Z"}
+    early: dict[str, Any] = {"created_at": "2026-11-27T08:00:00Z"}
+    late: dict[str, Any] = {"created_at": "2026-11-27T10:00:00Z"}
     tasks = exported(index, "predictions")
     done = annotated(
         tasks,
