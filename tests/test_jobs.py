@@ -187,17 +187,22 @@ def test_images_come_in_a_zip(client: TestClient, photos: Path) -> None:
 def test_a_preview_says_how_a_file_would_be_read(client: TestClient) -> None:
     """Its columns, which of them are recognised, its first rows; columns can be mapped by hand; nothing is kept."""
     odd = csv_of([{"Nr": "1", "Was": "Brewmont french press", "Sonst": "x"}])
-    refused = client.post("/v1/jobs:preview", files={"file": ("feed.csv", odd)})
-    assert (refused.status_code, refused.json()["code"]) == (422, "unreadable_source")
-    assert "no column holds a title" in refused.json()["detail"]
+    unread = client.post("/v1/jobs:preview", files={"file": ("feed.csv", odd)}).json()
+    assert unread["missing"].startswith("no column holds a title, text or image among 'Nr', 'Was', 'Sonst'; name it")
+    assert (unread["columns"], unread["recognised"]) == (["Nr", "Was", "Sonst"], {})
+    assert (unread["unused"], unread["sample"][0]["cells"]["Was"]) == (unread["columns"], "Brewmont french press")
     mapped = {"profile": '{"columns": {"title": "Was", "id": "Nr"}}'}
     told = client.post("/v1/jobs:preview", files={"file": ("feed.csv", odd)}, data=mapped).json()
-    assert (told["format"], told["delimiter"], told["rows"]) == ("delimited", ",", 1)
+    assert (told["missing"], told["format"], told["delimiter"], told["rows"]) == ("", "delimited", ",", 1)
     assert (told["columns"], told["unused"]) == (["Nr", "Was", "Sonst"], ["Sonst"])
     assert {name: told["recognised"][name] for name in ("id", "title")} == {"id": ["Nr"], "title": ["Was"]}
     assert told["sample"] == [
         {"line": 2, "id": "1", "cells": {"Nr": "1", "Was": "Brewmont french press", "Sonst": "x"}, "problem": ""}
     ]
+    nameless = {"kind": "index", "profile": '{"columns": {"title": "Was"}}'}
+    told = client.post("/v1/jobs:preview", files={"file": ("feed.csv", odd)}, data=nameless).json()
+    assert told["missing"].startswith("no column holds the id among 'Nr', 'Was', 'Sonst'")
+    assert told["recognised"] == {"title": ["Was"]}
     assert client.get("/v1/jobs").json() == {"items": [], "next": None}
     job = ended(client, send(client, odd, profile=mapped["profile"]))
     assert result_of(client, job)[0]["aisle_path"] == "Kitchen > Coffee > French Presses"

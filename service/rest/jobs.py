@@ -15,8 +15,9 @@ from pydantic import BaseModel, Field, TypeAdapter
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
-from indexer.errors import JobConflict, SourceError
-from indexer.sources.profile import FIELDS
+from indexer.errors import JobConflict, MissingColumn, SourceError
+from indexer.sources import Source
+from indexer.sources.profile import FIELDS, WRITTEN
 from indexer.store.jobs import DONE, Job
 from indexer.store.requests import Answered, settle
 from service.calibration.dial import Policy
@@ -122,6 +123,7 @@ class PreviewRow(BaseModel):
 class Preview(BaseModel):
     """How a file would be read."""
 
+    missing: str = Field(description="The column without which a job would be refused, and what helps; map one.")
     format: str
     encoding: str
     delimiter: str
@@ -282,14 +284,16 @@ def _previewed(serving: Serving, upload: Upload, asked: PreviewBody) -> dict[str
     with scratch() as place:
         file = JobFolder(FilePath(place)).place_for(upload.name)
         save(upload.file, file)
-        with open_upload(serving, asked.kind, file, {"profile": asked.profile or {}}, upload.name) as source:
-            used = {column for columns in source.profile.columns.values() for column in columns}
+        source, recognised, missing = _looked_at(serving, asked, file, upload.name)
+        with source:
+            used = {column for columns in recognised.values() for column in columns}
             return {
+                "missing": missing,
                 "format": source.format,
                 "encoding": source.encoding,
                 "delimiter": source.delimiter,
                 "columns": source.columns,
-                "recognised": {name: list(columns) for name, columns in source.profile.columns.items() if columns},
+                "recognised": recognised,
                 "fields": FIELDS,
                 "unused": [column for column in source.columns if column not in used],
                 "rows": source.expected(),
@@ -303,6 +307,24 @@ def _previewed(serving: Serving, upload: Upload, asked: PreviewBody) -> dict[str
                     for row in islice(source, SAMPLE)
                 ],
             }
+
+
+def _looked_at(
+    serving: Serving, asked: PreviewBody, file: FilePath, name: str
+) -> tuple[Source, dict[str, list[str]], str]:
+    """Return a file opened whatever is missing, the columns of each field, and what is missing for the job."""
+    profile = asked.profile or {}
+    missing = ""
+    for kind in (asked.kind, "categorize"):  # which needs no id
+        try:
+            source = open_upload(serving, kind, file, {"profile": profile}, name)
+        except MissingColumn as error:
+            missing = missing or str(error)
+        else:
+            found = source.profile.columns
+            return source, {field: list(columns) for field, columns in found.items() if columns}, missing
+    anything = {each: profile[each] for each in WRITTEN if each in profile} | {"columns": {"description": ["*"]}}
+    return open_upload(serving, "categorize", file, {"profile": anything}, name), {}, missing
 
 
 def _shown(job: Job) -> dict[str, Any]:

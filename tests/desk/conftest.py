@@ -39,7 +39,7 @@ expect.set_options(timeout=10_000)  # a busy machine is no fault of the page
 def address(doubtful: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the address of a service with the catalogue of tests/doubtful.py, which the tests of pages share."""
     index = Path(shutil.copytree(doubtful, tmp_path_factory.mktemp("desk") / "index"))
-    with served(ServiceSettings(index=index, reach_seconds=60, upkeep=False)) as address:
+    with served(ServiceSettings(index=index, reach_seconds=60, upkeep=False, job_rows=4)) as address:
         yield address
 
 

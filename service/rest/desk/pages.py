@@ -36,6 +36,7 @@ class Page:
 
 PAGES = (
     Page("/", "Try", "try", "Where does a product belong, and is it in the catalogue already?"),
+    Page("/import", "Import", "import", "A supplier's file, every row of it answered while others go on working."),
     Page("/review", "Review", "review", "Doubtful answers, one after the other: a decision is one key."),
     Page("/duplicates", "Duplicates", "duplicates", "What seems to be stored twice, side by side."),
     Page("/audit", "Wrong shelf", "audit", "Labels that are probably wrong, the worst first."),

@@ -11,8 +11,8 @@ export class Trouble extends Error {
   }
 }
 
-/** Send a request and return what was answered; throws Trouble. A body that is no form is sent as JSON. */
-export async function send(method, path, body, { headers = {}, signal, keepalive = false } = {}) {
+/** Send a request and return what was answered; throws Trouble. A body that is no form is sent as JSON. `heard` is told the headers. */
+export async function send(method, path, body, { headers = {}, signal, keepalive = false, heard } = {}) {
   const json = body !== undefined && !(body instanceof FormData);
   const all = json ? { "Content-Type": "application/json", ...headers } : headers;
   let response, told;
@@ -21,12 +21,46 @@ export async function send(method, path, body, { headers = {}, signal, keepalive
     told = await response.json();
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Trouble({ title: "No answer", detail: "the service cannot be reached; check that it runs and try again" });
+    throw unreached();
   }
-  if (response.status === 401 && location.pathname !== SIGN_IN) {
-    location.assign(`${SIGN_IN}?next=${encodeURIComponent(location.pathname)}`); // the session has ended meanwhile
+  heard?.(response.headers);
+  return taken(response.status, told);
+}
+
+/**
+ * Upload a form, telling which share of it is sent, and return what was answered; throws Trouble. fetch does not tell
+ * how far it is.
+ */
+export function upload(path, form, { headers = {}, signal, sent } = {}) {
+  return new Promise((answer, fail) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", path);
+    request.responseType = "json";
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    request.upload.addEventListener("progress", (event) => event.lengthComputable && sent?.(event.loaded / event.total));
+    request.addEventListener("abort", () => fail(new DOMException("stopped", "AbortError")));
+    request.addEventListener("error", () => fail(unreached()));
+    request.addEventListener("load", () => {
+      try {
+        answer(taken(request.status, request.response));
+      } catch (error) {
+        fail(error);
+      }
+    });
+    signal?.addEventListener("abort", () => request.abort());
+    request.send(form);
+  });
+}
+
+const unreached = () => new Trouble({ title: "No answer", detail: "the service cannot be reached; check that it runs and try again" });
+
+/** Return what was answered; throws Trouble when that is a refusal, and leads to signing in where the session has ended. */
+function taken(status, told) {
+  if (told === null) throw unreached(); // something before the service answered
+  if (status === 401 && location.pathname !== SIGN_IN) {
+    location.assign(`${SIGN_IN}?next=${encodeURIComponent(location.pathname)}`);
   }
-  if (!response.ok) throw new Trouble(told);
+  if (status < 200 || status > 299) throw new Trouble(told);
   return told;
 }
 
@@ -44,7 +78,7 @@ export function post(path, body, options = {}) {
 }
 
 /** A key of a request: `randomUUID` is there on https and on this machine alone. */
-function key() {
+export function key() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
