@@ -30,12 +30,12 @@ SAYS_MORE = (
     *("/v1/audit/patterns/{pattern_id}/decision", "/v1/audit/tags/{product_id}/decision"),
     *("/v1/duplicate-groups", "/v1/decisions", "/v1/predictions", "/v1/predictions/{prediction_id}/decision"),
     *("/v1/review/next", "/v1/review/{prediction_id}:release"),
-    *("/v1/session", "/v1/keys", "/v1/keys/{key_id}:rotate"),
+    *("/v1/session", "/v1/keys", "/v1/keys/{key_id}:rotate", "/v1/jobs", "/v1/jobs:preview"),
     *("/v1/duplicate-groups/{group_id}/decision", "/v1/duplicates:decide", "/v1/decisions/{number}:undo"),
 )
 """What keeps to the description may still be refused here: a product of nothing but markup, a category that is no path,
 a rule without a letter, a cursor that was never given, a version that no product has, a key that stands for another
-request or has expired already, a sign-in by two ways at once, a place that the journal has yet to reach (503)."""
+request or has expired already, a sign-in by two ways at once, a file without a row, a place that the journal has yet to reach (503)."""
 
 REFUSED = {"expected-statuses": ["2xx", "401", "404", "409", "412", "422", "503"]}
 LATE = {"expected-statuses": ["2xx", "4xx", "503"]}
