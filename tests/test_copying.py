@@ -14,6 +14,7 @@ from indexer.errors import RecordError
 from indexer.picture import Picture
 from indexer.product import Product, content_hash
 from indexer.store import copying, engines
+from indexer.store.jobs import Job
 from indexer.store.records import Answered, RawVectors, Receipt, Record, Records
 from indexer.store.schema import METADATA
 from indexer.store.suspects import Suspect
@@ -78,6 +79,7 @@ def furnish(records: Records) -> None:
     records.write([record("a", "Cup")], RawVectors("toy", [record("a", "Cup").content_hash], encoded))
     records.delete(["1199"])
     records.set_fact("vocabulary", "{}")
+    records.jobs.add(Job("j", "categorize", "products.csv", {"format": "csv"}, counts={"auto": 1}))
     records.taxonomies.change([Rename(records.taxonomies.standing().tree.ids[0], "Ö")], "somebody")
     records.suspects.replace([2], [Suspect(2, "n1", "n2", 0.9, 0.5, "slip", "", (3,), (("blue", "missing", 0.7),))])
     with records._changing() as connection:

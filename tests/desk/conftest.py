@@ -59,7 +59,7 @@ def served(settings: ServiceSettings) -> Iterator[str]:
         thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Return the browser; without one the test is skipped, and fails when CI=true."""
     program = os.environ.get("AISLE_TEST_CHROMIUM") or shutil.which("chromium")
