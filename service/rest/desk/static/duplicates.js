@@ -1,8 +1,9 @@
 // Duplicates: groups of products that are one, side by side; what people decide about them, and taking it back.
 import { author } from "./author.js";
+import { carryOut } from "./cards.js";
 import { button, counted, el, empty, find, listed, percent } from "./dom.js";
-import { decidedIn, undo } from "./decided.js";
-import { notice, refused, say } from "./notices.js";
+import { decidedIn } from "./decided.js";
+import { refused, say } from "./notices.js";
 import { pagesIn, remove, typing, walkable } from "./pages.js";
 import { get, idPath, post, send } from "./rest.js";
 import { sides } from "./sides.js";
@@ -130,20 +131,13 @@ async function decide(made, group, action) {
   }
   const body = { action, ids, author: author() };
   if (action === "merge") Object.assign(body, { survivor, fill: made.querySelector("[name=fill]").checked });
-  made.setAttribute("aria-busy", "true");
-  try {
-    const { number } = await post(`/v1/duplicate-groups/${group.id}/decision`, body);
-    await settle(made, group);
-    notice(`${listed(ids.length > 3 ? [...ids.slice(0, 3), `${ids.length - 3} more`] : ids)}: ${DONE[action]}.`, async () => {
-      await undo(number);
-      await reload();
-    });
-    decided();
-  } catch (error) {
-    refused(error);
-  } finally {
-    made.removeAttribute("aria-busy");
-  }
+  await carryOut(made, {
+    send: () => post(`/v1/duplicate-groups/${group.id}/decision`, body),
+    settle: () => settle(made, group),
+    said: `${listed(ids.length > 3 ? [...ids.slice(0, 3), `${ids.length - 3} more`] : ids)}: ${DONE[action]}.`,
+    reload,
+    changed: decided,
+  });
 }
 
 /** Show what is left of a group, or that it is settled. */

@@ -1,10 +1,9 @@
 // Labels that are probably wrong, the worst first; put right, or found right.
 import { author } from "./author.js";
-import { undo } from "./decided.js";
+import { card, carryOut, keyed } from "./cards.js";
 import { chosenCategory } from "./dialogs.js";
 import { button, counted, el, empty, find, path, percent, thumbnail } from "./dom.js";
-import { notice, refused } from "./notices.js";
-import { pagesIn, remove, typing } from "./pages.js";
+import { pagesIn, remove } from "./pages.js";
 import { get, idPath, post, trouble } from "./rest.js";
 import { FACTS } from "./sides.js";
 
@@ -26,22 +25,15 @@ export function labelsIn(place, { wanted, changed }) {
   async function decide(made, item, decision, category = null) {
     const body = { decision, stored: item.stored.id, author: author() };
     if (decision === "fix") body.category = (category || item.suggested).id;
-    made.setAttribute("aria-busy", "true");
-    try {
-      const options = { headers: { "If-Match": `"${item.version}"` } };
-      const { number } = await post(`/v1/audit/labels/${idPath(item.id)}/decision`, body, options);
-      remove(made, nothing);
-      const said = decision === "fix" ? `now in ${(category || item.suggested).path}` : `right in ${item.stored.path}`;
-      notice(`${item.title || item.id}: ${said}.`, async () => {
-        await undo(number);
-        await reload();
-      });
-      changed();
-    } catch (error) {
-      refused(error);
-    } finally {
-      made.removeAttribute("aria-busy");
-    }
+    const options = { headers: { "If-Match": `"${item.version}"` } };
+    const said = decision === "fix" ? `now in ${(category || item.suggested).path}` : `right in ${item.stored.path}`;
+    await carryOut(made, {
+      send: () => post(`/v1/audit/labels/${idPath(item.id)}/decision`, body, options),
+      settle: () => remove(made, nothing),
+      said: `${item.title || item.id}: ${said}.`,
+      reload,
+      changed,
+    });
   }
 
   async function another(made, item) {
@@ -50,9 +42,7 @@ export function labelsIn(place, { wanted, changed }) {
   }
 
   function shown(item) {
-    const made = el("article", "card item");
-    made.tabIndex = -1;
-    made.setAttribute("aria-label", item.title || item.id);
+    const made = card(item.title || item.id);
     const act = (name, key, text, does) => {
       const made = button(name, text, does);
       made.setAttribute("aria-keyshortcuts", key);
@@ -76,11 +66,7 @@ export function labelsIn(place, { wanted, changed }) {
         "div", "does", act("main", "f", "As suggested", does.f), act("", "c", "Another category …", does.c), act("", "r", "Right as it is", does.r),
       ),
     );
-    made.addEventListener("keydown", (event) => {
-      if (typing(event) || !does[event.key]) return;
-      event.preventDefault();
-      does[event.key]();
-    });
+    keyed(made, does);
     return made;
   }
 

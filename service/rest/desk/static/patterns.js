@@ -1,9 +1,8 @@
 // What the last sweep found beyond single labels: patterns, fixed in one go, and categories that are mixed up.
 import { author } from "./author.js";
-import { undo } from "./decided.js";
+import { card, carryOut, keyed } from "./cards.js";
 import { button, counted, el, empty, path, percent } from "./dom.js";
-import { notice, refused } from "./notices.js";
-import { pagesIn, remove, typing } from "./pages.js";
+import { pagesIn, remove } from "./pages.js";
 import { plant } from "./planting.js";
 import { get, post } from "./rest.js";
 
@@ -16,28 +15,16 @@ const noPair = () => empty("No categories are mixed up", "No two categories take
 export function patternsIn(place, { changed }) {
   const load = async () => ({ items: (await get("/v1/audit/patterns")).items, next: null });
 
-  async function decide(made, item, decision) {
-    made.setAttribute("aria-busy", "true");
-    try {
-      const { number } = await post(`/v1/audit/patterns/${item.id}/decision`, { decision, author: author() });
-      remove(made, noPattern);
-      const said = decision === "fix" ? "put right" : "found right";
-      notice(`${counted(item.left, "label")} of ${item.value}: ${said}.`, async () => {
-        await undo(number);
-        await reload();
-      });
-      changed();
-    } catch (error) {
-      refused(error);
-    } finally {
-      made.removeAttribute("aria-busy");
-    }
-  }
+  const decide = (made, item, decision) => carryOut(made, {
+    send: () => post(`/v1/audit/patterns/${item.id}/decision`, { decision, author: author() }),
+    settle: () => remove(made, noPattern),
+    said: `${counted(item.left, "label")} of ${item.value}: ${decision === "fix" ? "put right" : "found right"}.`,
+    reload,
+    changed,
+  });
 
   function shown(item) {
-    const made = el("article", "card item");
-    made.tabIndex = -1;
-    made.setAttribute("aria-label", `${ATTRIBUTES[item.attribute]} ${item.value}`);
+    const made = card(`${ATTRIBUTES[item.attribute]} ${item.value}`);
     const list = el("a", "", `Show ${counted(item.left, "label")}`);
     list.href = `#labels?pattern=${item.id}`;
     made.append(
@@ -50,10 +37,7 @@ export function patternsIn(place, { changed }) {
         "div", "does", button("main", `Put ${item.left} right`, () => decide(made, item, "fix")), button("", "All are right", () => decide(made, item, "keep")), list,
       ),
     );
-    const does = { f: "fix", r: "keep" };
-    made.addEventListener("keydown", (event) => {
-      if (!typing(event) && does[event.key]) decide(made, item, does[event.key]);
-    });
+    keyed(made, { f: () => decide(made, item, "fix"), r: () => decide(made, item, "keep") });
     return made;
   }
 
@@ -66,9 +50,7 @@ export function pairsIn(place) {
   const load = async () => ({ items: (await get("/v1/audit/patterns")).ambiguous, next: null });
 
   function shown(pair) {
-    const made = el("article", "card item");
-    made.tabIndex = -1;
-    made.setAttribute("aria-label", `${pair.one.path} and ${pair.other.path}`);
+    const made = card(`${pair.one.path} and ${pair.other.path}`);
     const [merged, into] = pair.remedy.into === pair.other.id ? [pair.one, pair.other] : [pair.other, pair.one];
     const title = `Merge ${merged.path} into ${into.path}`;
     made.append(

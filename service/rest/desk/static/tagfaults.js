@@ -1,9 +1,9 @@
 // Tags that products probably lack, or should not have.
 import { author } from "./author.js";
-import { undo } from "./decided.js";
+import { card, carryOut, keyed } from "./cards.js";
 import { button, counted, el, empty, path, percent } from "./dom.js";
-import { notice, refused, say } from "./notices.js";
-import { pagesIn, remove, typing } from "./pages.js";
+import { say } from "./notices.js";
+import { pagesIn, remove } from "./pages.js";
 import { get, idPath, post } from "./rest.js";
 
 const nothing = () => empty("No tag is doubted", "Every tag looks right, as far as these filters go.");
@@ -18,22 +18,14 @@ export function tagsIn(place, { wanted, changed }) {
   async function decide(made, item, action) {
     const tags = [...made.querySelectorAll(":checked")].map((each) => each.value);
     if (!tags.length) return say("Choose a tag first.");
-    made.setAttribute("aria-busy", "true");
-    try {
-      const options = { headers: { "If-Match": `"${item.version}"` } };
-      const { number } = await post(`/v1/audit/tags/${idPath(item.id)}/decision`, { action, tags, author: author() }, options);
-      if (tags.length === item.faults.length) remove(made, nothing);
-      else await reload();
-      notice(`${item.title || item.id}: ${counted(tags.length, "tag")} ${action === "fix" ? "put right" : "found right"}.`, async () => {
-        await undo(number);
-        await reload();
-      });
-      changed();
-    } catch (error) {
-      refused(error);
-    } finally {
-      made.removeAttribute("aria-busy");
-    }
+    const options = { headers: { "If-Match": `"${item.version}"` } };
+    await carryOut(made, {
+      send: () => post(`/v1/audit/tags/${idPath(item.id)}/decision`, { action, tags, author: author() }, options),
+      settle: () => (tags.length === item.faults.length ? remove(made, nothing) : reload()),
+      said: `${item.title || item.id}: ${counted(tags.length, "tag")} ${action === "fix" ? "put right" : "found right"}.`,
+      reload,
+      changed,
+    });
   }
 
   function fault(each) {
@@ -44,18 +36,13 @@ export function tagsIn(place, { wanted, changed }) {
   }
 
   function shown(item) {
-    const made = el("article", "card item");
-    made.tabIndex = -1;
-    made.setAttribute("aria-label", item.title || item.id);
+    const made = card(item.title || item.id);
     made.append(
       el("h2", "", item.title || item.id), el("p", "hint", `${item.id} · `, path(item.path)),
       el("ul", "faults", ...item.faults.map(fault)),
       el("div", "does", button("main", "Add and remove these", () => decide(made, item, "fix")), button("", "Right as they are", () => decide(made, item, "keep"))),
     );
-    const does = { f: "fix", r: "keep" };
-    made.addEventListener("keydown", (event) => {
-      if (!typing(event) && does[event.key]) decide(made, item, does[event.key]);
-    });
+    keyed(made, { f: () => decide(made, item, "fix"), r: () => decide(made, item, "keep") });
     return made;
   }
 
