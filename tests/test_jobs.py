@@ -33,8 +33,8 @@ from indexer.store.place import open_store
 from service.jobs.folder import JobFolder
 from service.jobs.kinds import own_columns
 from service.rest.app import create_app
-from service.rest.worker import Worker
 from service.settings import ServiceSettings
+from service.worker import Worker
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = [

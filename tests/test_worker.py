@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from service.rest.worker import Closed, Overloaded, Ran, Worker
+from service.worker import Closed, Overloaded, Ran, Worker
 
 
 @dataclass

@@ -21,8 +21,8 @@ from indexer.store.place import STORE
 from service.engine import Engine
 from service.rest import writing
 from service.rest.app import create_app
-from service.rest.worker import Closed, Overloaded
 from service.settings import ServiceSettings
+from service.worker import Closed, Overloaded
 
 LEAD = {
     "title": "Dog lead",

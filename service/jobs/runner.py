@@ -19,8 +19,8 @@ from indexer.errors import AisleError, RecordError
 from indexer.store.jobs import FAILED
 from service.jobs.folder import JOBS, JobFolder
 from service.jobs.running import Running
-from service.rest.worker import Closed, Worker
 from service.serving import Serving
+from service.worker import Closed, Worker
 
 LOOK_SECONDS = 1.0
 """Seconds between two looks for jobs that another process took in, or left."""

@@ -51,10 +51,10 @@ from service.rest.edge import Edge
 from service.rest.problems import problem_response
 from service.rest.schemas import CategorizeBatch, DeleteItem, PatchItem, ProductsBatch, PutItem
 from service.rest.uploads import Looking
-from service.rest.worker import Worker
 from service.rest.writing import Writer
 from service.serving import Serving
 from service.settings import ServiceSettings
+from service.worker import Worker
 
 UNSEEN: list[tuple[type[BaseModel], Literal["validation"]]] = [
     (CategorizeBatch, "validation"),

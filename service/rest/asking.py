@@ -11,9 +11,9 @@ from starlette.requests import ClientDisconnect, Request
 
 from service.mapping.known import Known
 from service.rest.problems import NotReady
-from service.rest.worker import Overloaded, Ran, Worker
 from service.serving import Serving
 from service.settings import ServiceSettings
+from service.worker import Overloaded, Ran, Worker
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -30,8 +30,8 @@ from service.rest.problems import ImageTooLarge, InvalidField, MalformedJson, To
 from service.rest.replies import answer_shown, change_shown
 from service.rest.schemas import DeleteItem, PatchItem, ProductBody, PutItem
 from service.rest.uploads import Listing, images_of, listing, looked_at
-from service.rest.worker import Overloaded, Ran
 from service.rest.writing import write, write_once
+from service.worker import Overloaded, Ran
 
 T = TypeVar("T")
 Shown = dict[str, Any]

@@ -49,7 +49,7 @@ from indexer.errors import (
     TaxonomyVersionNotFound,
     VersionConflict,
 )
-from service.rest.worker import Closed, Overloaded
+from service.worker import Closed, Overloaded
 from taxonomy.changes import ChangeRefused, InvalidChange
 from taxonomy.planting import NameTaken
 from taxonomy.tree import TaxonomyError

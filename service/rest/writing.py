@@ -29,7 +29,7 @@ from indexer.store.records import ANY, Answered, Receipt, Records, Written
 from service.duplicates.screening import OnDuplicate
 from service.rest.asking import aside, serving_of
 from service.rest.keys import RENEWED_SECONDS, REPLAYED, as_it_is, claimed, name_of
-from service.rest.worker import Closed, Overloaded
+from service.worker import Closed, Overloaded
 
 T = TypeVar("T")
 Answer = Callable[[Sequence[Written | Exception]], Answered]
