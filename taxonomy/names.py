@@ -42,6 +42,13 @@ def name_key(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", clean_name(text)).casefold()).split())
 
 
+def without_accents(text: str) -> str:
+    """Return text without the marks above and below its letters: NFKD, combining characters left out."""
+    if text.isascii():
+        return text
+    return "".join(each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each))
+
+
 def plain_id(text: str) -> str:
     """Return a node id without surrounding space and without Shopify's prefix: "ap-1" of "gid://shopify/.../ap-1"."""
     return clean_name(text.rpartition("gid://shopify/TaxonomyCategory/")[2])

@@ -7,12 +7,11 @@ the text is needed, so an answer from a tree of 10,000 categories takes some mil
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
 from taxonomy.mapping import CategoryMapper, Unmapped
-from taxonomy.names import name_key
+from taxonomy.names import name_key, without_accents
 from taxonomy.tree import Tree
 
 _MARKS = re.compile(r"[^\w]+")
@@ -75,6 +74,4 @@ def search_of(tree: Tree) -> CategorySearch:
 
 def _plain(text: str) -> str:
     """Return words as they are compared, a space before each: without case, accents and punctuation."""
-    decomposed = unicodedata.normalize("NFKD", name_key(text))
-    letters = "".join(each for each in decomposed if not unicodedata.combining(each))
-    return "".join(f" {word}" for word in _MARKS.split(letters) if word)
+    return "".join(f" {word}" for word in _MARKS.split(without_accents(name_key(text))) if word)

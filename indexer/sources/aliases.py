@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from functools import cache
+
+from taxonomy.names import without_accents
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "id": (
@@ -140,8 +141,7 @@ _PREFIXED = re.compile(rf"(?:{'|'.join(SPEC_PREFIXES)})\s*[_.:\-/]\s*(.*[^\W\d_]
 
 def column_key(name: str) -> str:
     """Return what the spellings of a column have in common: `Product-ID`, `product_id` and `productId` are one."""
-    letters = (char for char in unicodedata.normalize("NFKD", name) if not unicodedata.combining(char))
-    return _NOISE.sub("", "".join(letters)).casefold()
+    return _NOISE.sub("", without_accents(name)).casefold()
 
 
 def spec_name(column: str) -> str:

@@ -15,6 +15,7 @@ from service.console.options import (
     by_itself,
     index_option,
     json_option,
+    least_option,
     open_engine,
     print_json,
     service_settings,
@@ -28,14 +29,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--out", type=FILE, help="Table to write: .csv, .tsv, .jsonl or .parquet. Default: print the worst."
 )
-@click.option(
-    "--least",
-    type=click.FloatRange(0, 1),
-    default=0.05,
-    show_default=True,
-    metavar="P",
-    help="Probability from which a label is written.",
-)
+@least_option(0.05, "Probability from which a label is written.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Write the N worst only.")
 @click.option("--tags", "tags", type=FILE, help="Table of missing and wrong tags to write.")
 @click.option("--patterns", "patterns", type=FILE, help="Table of systematic errors and ambiguous pairs to write.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from service.commands.decisions import author_option, undo
-from service.console.options import FILE, by_itself, index_option, open_engine, service_settings
+from service.console.options import FILE, by_itself, index_option, least_option, open_engine, service_settings
 
 if TYPE_CHECKING:
     from service.duplicates.standing.deciding import Verb
@@ -21,14 +21,7 @@ VERBS = ("different", "same", "variant", "merge")
 @click.option("-o", "--out", type=FILE, help="Table of pairs: .csv, .tsv, .jsonl or .parquet; - is stdout, as CSV.")
 @click.option("--pairs", "given", type=FILE, help="Judge the pairs left_id, right_id of this table instead.")
 @click.option("--groups", type=FILE, help="Table to write: who is in which group and family, and which one to keep.")
-@click.option(
-    "--least",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    show_default=True,
-    metavar="P",
-    help="Leave out pairs that are less likely the same product.",
-)
+@least_option(0.0, "Leave out pairs that are less likely the same product.")
 @click.option("--train", is_flag=True, help="Learn from all that people decided about pairs, and keep it in the index.")
 @index_option
 @click.pass_context

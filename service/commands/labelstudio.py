@@ -11,7 +11,15 @@ import click
 from click.core import ParameterSource
 
 from service.commands.predictions import wanted_options
-from service.console.options import FILE, index_option, json_option, open_engine, print_json, service_settings
+from service.console.options import (
+    FILE,
+    index_option,
+    json_option,
+    least_option,
+    open_engine,
+    print_json,
+    service_settings,
+)
 
 if TYPE_CHECKING:
     from indexer.sources.formats.streams import ByteStream
@@ -93,14 +101,7 @@ def labelstudio_config(*, out: Path | None, category: str, tags: int, images: bo
 )
 @_tags_option
 @wanted_options
-@click.option(
-    "--least",
-    type=click.FloatRange(0, 1),
-    default=0.05,
-    show_default=True,
-    metavar="P",
-    help="audit: probability from which a label is doubted.",
-)
+@least_option(0.05, "audit: probability from which a label is doubted.")
 @click.option("--unlabelled", is_flag=True, help="products: those without a category alone.")
 @index_option
 @click.pass_context

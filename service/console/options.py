@@ -63,6 +63,13 @@ def by_itself(context: click.Context) -> bool:
     return False
 
 
+def least_option(default: float, help_: str) -> Callable[[_Command], _Command]:
+    """Return what adds `--least P`, a probability from which something counts."""
+    return click.option(
+        "--least", type=click.FloatRange(0, 1), default=default, show_default=True, metavar="P", help=help_
+    )
+
+
 def print_json(value: object) -> None:
     """Print what a command found as JSON."""
     import orjson

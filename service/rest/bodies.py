@@ -87,18 +87,25 @@ async def read_bytes(request: Request) -> bytes:
     return bytes(body)
 
 
-async def _pieces(request: Request) -> AsyncGenerator[bytes, None]:
-    """Yield the body as it arrives, up to the limit."""
-    limit = settings_of(request).body_bytes
+async def pieces(request: Request, limit: int, setting: str, what: str) -> AsyncGenerator[bytes, None]:
+    """Yield a body as it arrives; raises BodyTooLarge as soon as it is known to have more bytes than the limit.
+
+    setting, what: where the limit is set and what the body is, for the error.
+    """
+    too_large = BodyTooLarge(f"the {what} has more than {limit:,} bytes; send it in parts or raise {setting}")
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
-        raise _too_large(limit)
+        raise too_large
     size = 0
     async for some in request.stream():
         size += len(some)
         if size > limit:
-            raise _too_large(limit)
+            raise too_large
         yield some
+
+
+def _pieces(request: Request) -> AsyncGenerator[bytes, None]:
+    return pieces(request, settings_of(request).body_bytes, "AISLE_BODY_BYTES", "body")
 
 
 def parse(body: bytes) -> Any:  # noqa: ANN401 - JSON is anything until it is validated
@@ -122,7 +129,3 @@ def check_media_type(request: Request, taken: tuple[str, ...]) -> str:
 def media_type(request: Request) -> str:
     """Return the media type of the body, without parameters, in lower case; "" when there is none."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-def _too_large(limit: int) -> BodyTooLarge:
-    return BodyTooLarge(f"the body has more than {limit:,} bytes; send it in parts or raise AISLE_BODY_BYTES")

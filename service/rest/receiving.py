@@ -6,7 +6,6 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,9 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from service.rest.asking import settings_of
-from service.rest.bodies import FORM, check_media_type
+from service.rest.bodies import FORM, check_media_type, pieces
 from service.rest.forms import WholeParser, parsed
-from service.rest.problems import BodyTooLarge, InvalidField
+from service.rest.problems import InvalidField
 
 FIELDS = ("kind", "format", "profile", "precision", "policy")
 FILES = ("file", "images")
@@ -57,9 +56,8 @@ class Upload:
 async def receive(request: Request) -> Upload:
     """Return the form of a request; raises WrongMediaType, MalformedForm, BodyTooLarge and InvalidField."""
     check_media_type(request, (FORM,))
-    parser = WholeParser(
-        request.headers, _pieces(request), max_files=len(FILES), max_fields=len(FIELDS), max_part_size=FIELD_BYTES
-    )
+    body = pieces(request, settings_of(request).job_bytes, "AISLE_JOB_BYTES", "upload")
+    parser = WholeParser(request.headers, body, max_files=len(FILES), max_fields=len(FIELDS), max_part_size=FIELD_BYTES)
     form = await parsed(parser, request.headers)
     try:
         return _checked(form)
@@ -115,24 +113,6 @@ def _json(name: str, text: str) -> Any:  # noqa: ANN401 - JSON is anything until
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise InvalidField(f"it cannot be read as JSON: {error}", f"/{name}") from error
-
-
-async def _pieces(request: Request) -> AsyncGenerator[bytes, None]:
-    limit = settings_of(request).job_bytes
-    declared = request.headers.get("content-length", "")
-    size = int(declared) if declared.isdecimal() else 0
-    if size > limit:
-        raise _too_large(limit)
-    size = 0
-    async for some in request.stream():
-        size += len(some)
-        if size > limit:
-            raise _too_large(limit)
-        yield some
-
-
-def _too_large(limit: int) -> BodyTooLarge:
-    return BodyTooLarge(f"the upload has more than {limit:,} bytes; send it in parts or raise AISLE_JOB_BYTES")
 
 
 def scratch() -> tempfile.TemporaryDirectory[str]:

@@ -12,10 +12,7 @@ from indexer.live import Live
 from indexer.vectors import Keys
 from service.duplicates.groups.candidates import quiet
 from service.duplicates.groups.grouping import ALWAYS, NEVER, Scores
-from service.duplicates.verdicts.comparison import Side
-from service.duplicates.verdicts.evidence import evidence
 from service.duplicates.verdicts.judging import Judging
-from service.duplicates.verdicts.reading import Said
 from service.duplicates.verdicts.verdict import IDENTICAL, SAME, VARIANT, Codes, Floats
 
 SETTLED = "decided by a person"
@@ -115,25 +112,12 @@ class Book:
         told: list[tuple[str, ...]] = []
         for start in range(0, len(pairs), TOLD):
             left, right = pairs.left[start : start + TOLD], pairs.right[start : start + TOLD]
-            told += self._worded(left, right)
+            with self._live.reading():
+                compared = self._judging.beside(left, right)
+            told += self._judging.worded(left, right, compared)
         size = int(max(self._settled.right.max(initial=0), pairs.right.max(initial=0))) + 1
         said = np.isin(pairs.left * size + pairs.right, self._settled.left * size + self._settled.right)
         return [(SETTLED, *each) if by_person else each for each, by_person in zip(told, said.tolist(), strict=True)]
-
-    def _worded(self, left: Keys, right: Keys) -> list[tuple[str, ...]]:
-        """Return what decided pairs, without judging them again: evidence says nothing of rivals."""
-        said = self._judging.stock.said(np.unique(np.concatenate([left, right])))
-        sides = self._judging.stock.side(np.concatenate([left, right]))
-        ours, theirs = (Side(sides.traits, rows) for rows in np.split(sides.rows, 2))
-        with self._live.reading():
-            features = self._live.contents.features
-            asked = features.raw(left), features.words(left)
-            compared, equal = self._judging._compared(ours, theirs, asked, right)  # noqa: SLF001 - as it judges
-        rows = zip(left.tolist(), right.tolist(), compared, equal.tolist(), strict=True)
-        return [
-            evidence(said.get(one, Said()), said.get(other, Said()), some, equal=same)
-            for one, other, some, same in rows
-        ]
 
     def ask_same(self, left: Keys, right: Keys) -> Floats:
         """Return how likely pairs are the same product."""

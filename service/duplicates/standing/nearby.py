@@ -81,6 +81,7 @@ def _alike(live: Live, shelf: Shelf, keys: Keys) -> Iterator[tuple[Keys, Keys]]:
 
 
 def _pairs(left: Keys, right: Keys) -> Pairs:
-    """Return pairs of two products."""
-    low, high = np.minimum(left, right), np.maximum(left, right)
-    return set(zip(low.tolist(), high.tolist(), strict=True)) - set(zip(left.tolist(), left.tolist(), strict=True))
+    """Return pairs; of a product and itself none."""
+    two = left != right
+    low, high = np.minimum(left, right)[two], np.maximum(left, right)[two]
+    return set(zip(low.tolist(), high.tolist(), strict=True))

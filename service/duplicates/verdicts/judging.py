@@ -91,10 +91,8 @@ class Judging:
         def tell(rows: Sequence[int]) -> list[tuple[str, ...]]:
             some = list(rows)
             ours, theirs = left[some], right[some]
-            features, equal = self.compared(ours, theirs) if kept is None else (kept[0][some], kept[1][some])
-            said = self.stock.said(np.unique(np.concatenate([ours, theirs])))
-            one, other = ([said.get(key, Said()) for key in side.tolist()] for side in (ours, theirs))
-            return _worded(one, other, features, equal)
+            compared = self.compared(ours, theirs) if kept is None else (kept[0][some], kept[1][some])
+            return self.worded(ours, theirs, compared)
 
         return _judgements(decided, tell)
 
@@ -171,6 +169,19 @@ class Judging:
         made = [self._weighed(left[span], right[span], every=every)[:2] for span in spans]
         return np.concatenate([each for each, _ in made]), np.concatenate([each for _, each in made])
 
+    def beside(self, left: Keys, right: Keys) -> Compared:
+        """Return the same but for what rivals say, which costs no search: of `marks.AT_ONCE` pairs at most."""
+        features = self.live.contents.features
+        sides = self.stock.side(np.concatenate([left, right]))
+        ours, theirs = (Side(sides.traits, rows) for rows in np.split(sides.rows, 2))
+        return self._compared(ours, theirs, (features.raw(left), features.words(left)), right)
+
+    def worded(self, left: Keys, right: Keys, compared: Compared) -> list[tuple[str, ...]]:
+        """Return what decided pairs of stored products, in words, of which rivals are no part."""
+        said = self.stock.said(np.unique(np.concatenate([left, right])))
+        one, other = ([said.get(key, Said()) for key in side.tolist()] for side in (left, right))
+        return _worded(one, other, *compared)
+
     def _add_rivals(self, features: Floats, rows: Keys, left: tuple[Keys, Near], right: Keys) -> None:
         """Fill in what rivals say of some rows. left, right: of these rows, the left side's nearest found already."""
         alike = np.nan_to_num(features[rows][:, [COLUMN["text"], COLUMN["words"]]]).mean(axis=1).clip(0, 1)
@@ -178,10 +189,7 @@ class Judging:
 
     def _weighed(self, left: Keys, right: Keys, *, every: bool = False) -> Weighed:
         """Compare stored products; a forest is asked again only of pairs that have rivals now."""
-        features = self.live.contents.features
-        sides = self.stock.side(np.concatenate([left, right]))
-        ours, theirs = (Side(sides.traits, rows) for rows in np.split(sides.rows, 2))
-        made, equal = self._compared(ours, theirs, (features.raw(left), features.words(left)), right)
+        made, equal = self.beside(left, right)
         logits = self.decider.same.logits(made)
         rows = np.arange(len(left)) if every else np.flatnonzero(sigmoid(logits) >= PLAUSIBLE)
         if len(rows):

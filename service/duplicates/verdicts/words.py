@@ -6,20 +6,28 @@ what shops of any trade use; words of a trade itself come with the labelled prod
 
 from __future__ import annotations
 
-import unicodedata
 from functools import lru_cache
 
 from service.duplicates.verdicts.colours import one_colour
 from service.duplicates.verdicts.editions import one_term
+from taxonomy.names import without_accents
 
-NOTHING = frozenset(
-    (  # noqa: SIM905  # a list of words
-        "an and at by from in of on or the to with und mit für fur von der die das den dem ein eine im am aus zu "
-        "zum zur auf et avec pour de du des la le les un une en au aux new neu neuf neue neuer neues original "
-        "originale genuine official offiziell shipping versand gratis sale angebot bestseller delivery quality "
-        "qualität neuware ovp sealed boxed verpackung uk eu size größe grosse taille gr colour color farbe "
-        "couleur ref nr no vol model modell type typ "
-    ).split()
+
+def _folded(word: str) -> str:
+    return without_accents(word).replace("ß", "ss")
+
+
+_NOTHING = frozenset(
+    map(
+        _folded,
+        (  # noqa: SIM905  # a list of words
+            "an and at by from in of on or the to with und mit für fur von der die das den dem ein eine im am aus "
+            "zu zum zur auf et avec pour de du des la le les un une en au aux new neu neuf neue neuer neues "
+            "original originale genuine official offiziell shipping versand gratis sale angebot bestseller "
+            "delivery quality qualität neuware ovp sealed boxed verpackung uk eu size größe grosse taille gr "
+            "colour color farbe couleur ref nr no vol model modell type typ "
+        ).split(),
+    )
 )
 """Words that name no article: they are not compared."""
 
@@ -155,7 +163,7 @@ _GROUPS = (
     "tap faucet armatur wasserhahn robinet mitigeur",
     "basin waschbecken lavabo waschtisch",
     "shower dusche douche",
-    "year years jahre jahr ans année  old",
+    "year years jahre jahr ans année old",
     "pieces stück pièces",
     "hours stunden heures",
     "warm warmweiß warmwhite chaud",
@@ -181,16 +189,7 @@ _GROUPS = (
 )
 
 
-def _folded(word: str) -> str:
-    if word.isascii():
-        return word
-    return "".join(each for each in unicodedata.normalize("NFKD", word) if not unicodedata.combining(each)).replace(
-        "ß", "ss"
-    )
-
-
 _ONE = {_folded(word): some.split()[0] for some in _GROUPS for word in some.split()}
-_NOTHING = frozenset(map(_folded, NOTHING))
 
 
 @lru_cache(65_536)
