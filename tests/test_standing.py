@@ -18,11 +18,11 @@ from indexer.store.twins import DUPLICATES
 from service.duplicates.groups import scan
 from service.duplicates.groups.book import Book
 from service.duplicates.groups.candidates import Nearest
+from service.duplicates.standing.loaded import Loaded
 from service.duplicates.standing.naming import named
 from service.duplicates.standing.nearby import Near, nearby
 from service.duplicates.standing.regrouping import Regrouping
 from service.duplicates.standing.said import settled_of
-from service.duplicates.standing.shelf import Shelf
 from service.duplicates.standing.standing import Standing
 from service.duplicates.verdicts.judging import Judging
 from service.duplicates.verdicts.surroundings import KEPT
@@ -313,7 +313,7 @@ def test_a_second_listing_that_is_known_by_its_title_is_found_without_a_scan(
         serving.put([first, *others])
         serving.put([again])
         key = {id_: key for some in serving.live.records.ids(10**9) for key, id_ in some.items()}
-        pair, shelf = (key["first"], key["again"]), Shelf(serving.live)
+        pair, shelf = (key["first"], key["again"]), Loaded(serving.live)
         assert pair not in nearby(serving.live, shelf, [pair[1]], Near(by_title=0))
         assert pair in nearby(serving.live, shelf, [pair[1]], Near())
         judged: list[tuple[int, int]] = []

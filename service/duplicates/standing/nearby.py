@@ -15,7 +15,7 @@ from indexer.live import Live
 from indexer.vectors import Keys
 from service.duplicates.groups.candidates import BITS, COMMON, LOOKALIKES
 from service.duplicates.groups.titles import SIMILAR, UNLIKE
-from service.duplicates.standing.shelf import Shelf
+from service.duplicates.standing.loaded import Loaded
 
 AT_ONCE = 8
 """Products that are searched for at a time, while changes wait."""
@@ -33,10 +33,10 @@ class Near:
     by_title: int = 4
 
 
-def nearby(live: Live, shelf: Shelf, keys: Collection[int], near: Near) -> Pairs:
+def nearby(live: Live, loaded: Loaded, keys: Collection[int], near: Near) -> Pairs:
     """Return pairs of which one is among `keys`; neighbours by vector or words whose titles are unlike are left out."""
     found = Pairs()
-    asked = sorted(shelf.get(sorted(keys)))
+    asked = sorted(loaded.get(sorted(keys)))
     for start in range(0, len(asked), AT_ONCE):
         some = np.array(asked[start : start + AT_ONCE], np.int64)
         with live.reading():
@@ -48,7 +48,7 @@ def nearby(live: Live, shelf: Shelf, keys: Collection[int], near: Near) -> Pairs
                 found |= _pairs(left[~unlike], right[~unlike])
             for key, others in zip(some.tolist(), titles.near(some, size, near.by_title, SIMILAR), strict=True):
                 found |= _pairs(np.full(len(others), key), others)
-            for left, right in _alike(live, shelf, some):
+            for left, right in _alike(live, loaded, some):
                 found |= _pairs(left, right)
     return found
 
@@ -69,9 +69,9 @@ def _listed(keys: Keys, found: Keys) -> tuple[Keys, Keys]:
     return left[right >= 0], right[right >= 0]
 
 
-def _alike(live: Live, shelf: Shelf, keys: Keys) -> Iterator[tuple[Keys, Keys]]:
+def _alike(live: Live, loaded: Loaded, keys: Keys) -> Iterator[tuple[Keys, Keys]]:
     """Yield keys, and who has an article number or a picture in common with each, (n,) each."""
-    products = [stored.record.product for stored in shelf.get(keys.tolist()).values()]
+    products = [stored.record.product for stored in loaded.get(keys.tolist()).values()]
     at, sharing = live.contents.codes.search(codes_of(products), COMMON)
     yield keys[at], sharing
     for key, product in zip(keys.tolist(), products, strict=True):

@@ -14,10 +14,10 @@ from indexer.vectors import Keys
 from service.duplicates.groups.families import between, of_members, with_copies
 from service.duplicates.groups.grouping import ALWAYS, NEVER, Floats, Linkage, Scores, grouped
 from service.duplicates.groups.survivor import MEASURES
+from service.duplicates.standing.loaded import Loaded
 from service.duplicates.standing.members import members_of
 from service.duplicates.standing.nearby import Near, nearby
 from service.duplicates.standing.said import COPY, Pair, Said, by_key, settled_twin, twin_of
-from service.duplicates.standing.shelf import Shelf
 from service.duplicates.verdicts.judging import Judging
 from service.duplicates.verdicts.stock import Known, Stock
 from service.duplicates.verdicts.verdict import DIFFERENT, IDENTICAL, SAME, VARIANT, VERDICTS
@@ -32,16 +32,16 @@ class Regrouping:
     def __init__(self, live: Live, near: Near, groups: Linkage, families: Linkage, known: Known | None = None) -> None:
         self.live, self.near, self.groups, self.families = live, near, groups, families
         self.twins = live.records.twins
-        self.shelf = Shelf(live)
+        self.loaded = Loaded(live)
         self._known = known
         self._settled: dict[Pair, int] = {}
         self._asked_of = set[int]()
 
     @cached_property
     def judging(self) -> Judging:
-        """What judges pairs, from products as the shelf has read them."""
+        """What judges pairs, from products as they were loaded."""
         made = Judging.of(self.live)
-        made.stock = Stock(self.live.records, self.shelf.get, self._known)
+        made.stock = Stock(self.live.records, self.loaded.get, self._known)
         return made
 
     def copies(self, touched: set[int]) -> Regrouped | None:
@@ -50,11 +50,11 @@ class Regrouping:
         They join it, and nobody else of it is read. None where more may come of what changed: then see `of`. A copy
         whose label counts for more, or less, may change who survives.
         """
-        first = self.shelf.represent(sorted(touched))
+        first = self.loaded.represent(sorted(touched))
         stands = set(first.values())
         if not touched or touched != first.keys() or stands & touched or self.twins.of(touched):
             return None
-        there, stored = self.twins.memberships(touched | stands), self.shelf.get(sorted(touched | stands))
+        there, stored = self.twins.memberships(touched | stands), self.loaded.get(sorted(touched | stands))
         if there.keys() & touched or not all(key in there and there[key].group for key in stands):
             return None
         weighed = {
@@ -72,7 +72,7 @@ class Regrouping:
         asked, copied = self._asked(touched)
         judged = touched | asked
         before = {(twin.left, twin.right) for twin in self.twins.of(judged)}
-        pairs = self._standing_for(nearby(self.live, self.shelf, asked, self.near) | before)
+        pairs = self._standing_for(nearby(self.live, self.loaded, asked, self.near) | before)
         new = self._linked(self._judge(pairs | set(self._said(judged))))
         new |= {pair: twin_of(*pair, IDENTICAL, 1.0, 0.0, (COPY,)) for pair in copied}
         around = {key for pair in (*before, *new) for key in pair} | judged
@@ -83,8 +83,8 @@ class Regrouping:
 
     def _newly_copies(self, touched: set[int]) -> set[int]:
         """Return who stood for itself, and is a copy now of one that changed."""
-        self.shelf.represent(sorted(touched))
-        stands = {copy: key for key in touched for copy in self.shelf.copies(key)}
+        self.loaded.represent(sorted(touched))
+        stands = {copy: key for key in touched for copy in self.loaded.copies(key)}
         pairs = [(twin.left, twin.right) for twin in self.twins.of(stands)]
         own = {key for pair in pairs for key in pair if key in stands and set(pair) != {key, stands[key]}}
         return own | (stands.keys() - {key for pair in pairs for key in pair})
@@ -97,7 +97,7 @@ class Regrouping:
         stars = [
             twin for twin in self.twins.of(touched) if twin.verdict == VERDICTS[IDENTICAL] and twin.left in touched
         ]
-        first = self.shelf.represent(sorted(touched | {twin.right for twin in stars}))
+        first = self.loaded.represent(sorted(touched | {twin.right for twin in stars}))
         copied = {(min(key, stands), max(key, stands)) for key, stands in first.items() if key != stands}
         asked = {key for key in touched if first.get(key) == key}
         orphans = {first[twin.right] for twin in stars if first.get(twin.right, twin.left) != twin.left}
@@ -106,7 +106,7 @@ class Regrouping:
     def _standing_for(self, pairs: Iterable[Pair]) -> set[Pair]:
         """Return pairs of those who stand for all of their content."""
         pairs = list(pairs)
-        first = self.shelf.represent(sorted({key for pair in pairs for key in pair}))
+        first = self.loaded.represent(sorted({key for pair in pairs for key in pair}))
         named = ((first[left], first[right]) for left, right in pairs if left in first and right in first)
         return {(min(pair), max(pair)) for pair in named if pair[0] != pair[1]}
 
@@ -114,7 +114,7 @@ class Regrouping:
         """Return what people said of pairs in which one of `keys` is, where both are stored."""
         asked = set(keys)
         if new := asked - self._asked_of:
-            ids = [stored.record.product.id for stored in self.shelf.get(sorted(new)).values()]
+            ids = [stored.record.product.id for stored in self.loaded.get(sorted(new)).values()]
             self._settled.update(by_key(self.live, self.twins.settled(ids)) if ids else {})
             self._asked_of |= new
         return {pair: verdict for pair, verdict in self._settled.items() if not asked.isdisjoint(pair)}
@@ -172,7 +172,7 @@ class Regrouping:
     ) -> tuple[list[Member], dict[Pair, Twin]]:
         """Return the members of all groups among `keys`, and pairs that were judged on the way."""
         every = sorted({key for pair in known for key in pair}.union(keys))
-        first, said = self.shelf.represent(every), self._said(every)
+        first, said = self.loaded.represent(every), self._said(every)
         pairs = {pair: twin for pair, twin in known.items() if all(first.get(key) == key for key in pair)}
         said = {pair: verdict for pair, verdict in said.items() if all(first.get(key) == key for key in pair)}
         more: dict[Pair, Twin] = {}
@@ -189,7 +189,7 @@ class Regrouping:
         families = grouped(between(groups, related, self.families.least), partial(judge, _related), self.families)
         columns = _columns(first)
         found = with_copies(groups, *columns), of_members(families, groups, *columns)
-        return list(members_of(self.live, *found, former, self.shelf.get)), more
+        return list(members_of(self.live, *found, former, self.loaded.get)), more
 
 
 _KINDS: tuple[tuple[Kind, Callable[[Member], str]], ...] = (

@@ -20,7 +20,7 @@ COPIES = 16
 """Products of one content that are looked at to find the first of them."""
 
 
-class Shelf:
+class Loaded:
     """Stored products as they are needed, each read once; it holds them all, so let go of it soon."""
 
     def __init__(self, live: Live) -> None:
