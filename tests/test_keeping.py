@@ -156,6 +156,11 @@ def test_keeping_never_waits_for_the_store(
     assert records.predictions.count() == 20 - keeper.lost
 
 
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what aisle itself has logged: a driver may have a word of its own about a broken connection."""
+    return [each.getMessage() for each in caplog.records if each.name.startswith("aisle")]
+
+
 def test_a_store_that_refuses_is_tried_again(database: Database, caplog: pytest.LogCaptureFixture) -> None:
     """The trouble is told once, without what was asked; what waited is there when the store takes it again."""
     with closing(Records.open(database.where)) as records, caplog.at_level(logging.WARNING):
@@ -166,7 +171,7 @@ def test_a_store_that_refuses_is_tried_again(database: Database, caplog: pytest.
             keeper.flush()
         keeper.keep([named(2)], "ann")
         for _ in range(100):
-            if caplog.records:
+            if told(caplog):
                 break
             threading.Event().wait(0.05)
         name, table = ("full", "") if database.engine == "sqlite" else ("full_up", " ON predictions")
@@ -174,7 +179,7 @@ def test_a_store_that_refuses_is_tried_again(database: Database, caplog: pytest.
         keeper.flush()
         assert records.predictions.count() == 2
         keeper.close(60)
-    assert len(caplog.records) == 1
+    assert len(told(caplog)) == 1
     assert "Stoneware" not in caplog.text
 
 
