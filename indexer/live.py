@@ -25,9 +25,10 @@ from indexer.encoders import Encoded, Encoder, given_parts, sound, stacked
 from indexer.errors import ProductError, ProductNotFound, SnapshotMismatch, StoreMismatch, VersionConflict
 from indexer.intake.patch import Change, Patch, resolved
 from indexer.intake.placement import Placement
-from indexer.intake.screen import Encodings, Screen, Screened
+from indexer.intake.screen import Screen, Screened
 from indexer.intake.update import completed, labels_of, named, path_of, prepare, store
 from indexer.memory.labels import Labels
+from indexer.memory.recent import recent_of
 from indexer.memory.replanting import places_of, replanted
 from indexer.memory.sharing import SharedLock, take_short_turns
 from indexer.memory.tuning import Tuner
@@ -90,6 +91,7 @@ class Live:
         """Whether a change broke off half-way in memory; open the snapshot anew then."""
         self._turn = threading.RLock()  # one change at a time
         self._encoding = turns_of(encoder)  # encoders serve one thread at a time
+        self._recent = recent_of(encoder)
         self._lock = SharedLock()  # searches share what is in memory, a change has it alone
         self._tuner = Tuner(self.reading)
 
@@ -117,19 +119,25 @@ class Live:
         return self._lock.changing()
 
     def encode(self, products: Sequence[Product]) -> Encoded:
-        """Return the raw vectors of normalised products; callers take turns."""
-        with self._encoding:
-            return sound(self.encoder.encode(products))
+        """Return the raw vectors of normalised products, new ones encoded; callers take turns."""
+        return self._recent.encoded(products, self._encode)
 
     def encode_in_pieces(self, products: Sequence[Product]) -> Encoded:
         """Return the same, letting others take their turns every PIECE_SECONDS or so: for what is not asked about."""
+        return self._recent.encoded(products, self._encode_in_pieces)
+
+    def _encode(self, products: Sequence[Product]) -> Encoded:
+        with self._encoding:
+            return sound(self.encoder.encode(products))
+
+    def _encode_in_pieces(self, products: Sequence[Product]) -> Encoded:
         pieces: list[Encoded] = []
         start, size = 0, PIECE_LEAST
         while start < len(products) or not pieces:
             some = products[start : start + size]
             with self._encoding:
                 begun = time.perf_counter()
-                pieces.append(self.encoder.encode(some))
+                pieces.append(sound(self.encoder.encode(some)))
                 seconds = time.perf_counter() - begun
             start += len(some)
             size = max(PIECE_LEAST, min(2 * size, int(len(some) * PIECE_SECONDS / max(seconds, 1e-6))))
@@ -175,13 +183,13 @@ class Live:
         screen: looks at what is put before it is stored, and nobody changes the store between the two: it looks again
         when somebody did, and when that was OVERTAKEN_MOST times nobody else may until it has.
         """
-        encode, overtaken = Encodings(self.encode_in_pieces) if screen else self.encode_in_pieces, 0
+        overtaken = 0
         while True:
             with self._alone() if overtaken >= OVERTAKEN_MOST else nullcontext():
                 with self._turn:
                     planted = self._placement.number
                     ready = resolved(self.records, self.encoder, changes, self._ready)
-                seen = screen(changes, ready.changes, encode) if screen else Screened(ready.changes)
+                seen = screen(changes, ready.changes, self.encode_in_pieces) if screen else Screened(ready.changes)
                 good = [each for each in seen.changes if isinstance(each, Record | str)]
                 if decision is not None:
                     _check_whole(seen)
@@ -192,7 +200,7 @@ class Live:
                         self.records,
                         self.encoder,
                         good,
-                        encode,
+                        self.encode_in_pieces,
                         expected=versions,
                         receipt=told,
                         planted=planted,

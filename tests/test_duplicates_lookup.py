@@ -268,13 +268,13 @@ def test_a_change_is_screened_anew_where_others_write_meanwhile(
         return Screened(ready, seq)
 
     counted: list[int] = []
-    encoding = engine.live.encode_in_pieces
+    encoding = engine.live.encoder.encode
 
     def counting(products: Sequence[Product]) -> Encoded:
         counted.extend(each.id == KETTLE.id for each in products)
         return encoding(products)
 
-    monkeypatch.setattr(engine.live, "encode_in_pieces", counting)
+    monkeypatch.setattr(engine.live.encoder, "encode", counting)
     writer = threading.Thread(target=write)
     writer.start()
     (done,) = engine.live.change([KETTLE], screen=screen)

@@ -238,6 +238,24 @@ def test_a_product_with_a_picture_is_stored_with_it(client: TestClient) -> None:
     assert kept["product"]["pictures"] == [{"hash": picture["hash"], "problem": ""}]
 
 
+def test_no_decision_waits_for_the_encoder(own_index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What somebody was given to look at is encoded by then, however long ago it was asked about."""
+    settings = ServiceSettings(index=own_index, upkeep=False, review_sample=0)
+    with TestClient(create_app(settings)) as client:
+        client.post("/v1/categorize", params={"precision": 0.9999}, json=PAN)
+    with TestClient(create_app(settings)) as client:
+        (item,) = client.get("/v1/review/next", params={"reviewer": "Ann"}).json()["items"]
+        serving: Serving = client.app.state.serving  # type: ignore[attr-defined]
+        monkeypatch.setattr(serving.live.encoder, "encode", refuse)
+        decided = said(client, item["prediction"]["id"], decision="correct", category=PRESSES)
+        assert decided["items"] == [{"id": "N1", "outcome": "created", "version": 1}]
+
+
+def refuse(*_: object) -> None:
+    """Encode nothing."""
+    raise AssertionError("nothing is new")
+
+
 def test_figures_say_how_answers_were_received(client: TestClient) -> None:
     """Accepted and overruled, by category, confidence, supplier and day; skipped ones are in no rate."""
     answers = [asked(client, PAN | {"id": f"F{n}", "title": f"Hollin frying pan {n}0 cm"}) for n in range(1, 5)]

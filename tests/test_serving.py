@@ -122,17 +122,18 @@ def test_a_damaged_snapshot_takes_nothing_over(serving: Serving, own_index: Path
 
 
 def test_engines_that_share_an_encoder_take_turns(serving: Serving, own_index: Path) -> None:
-    """An encoder serves one thread at a time: a snapshot that is loaded aside waits for questions to be encoded."""
-    made, encoder, before = rebuild(own_index, settings=SETTINGS), serving.live.encoder, serving.live
-    with before._encoding, ThreadPoolExecutor() as pool:
-        swap = pool.submit(serving.swap, made.id)
-        with pytest.raises(TimeoutError):
-            swap.result(0.5)
-        assert serving.live is before
-        before._encoding.__exit__(None, None, None)
-        swap.result(WAIT)
-        before._encoding.__enter__()
+    """An encoder serves one thread at a time: a question waits until the engine before has encoded its own."""
+    encoder, before = serving.live.encoder, serving.live
+    serving.swap(rebuild(own_index, settings=SETTINGS).id)
+    assert serving.live is not before
     assert serving.live.encoder is encoder
+    with before._encoding, ThreadPoolExecutor() as pool:
+        asked = pool.submit(serving.classify, [Product("q", "a question that is new")])
+        with pytest.raises(TimeoutError):
+            asked.result(0.5)
+        before._encoding.__exit__(None, None, None)
+        assert isinstance(asked.result(WAIT)[0], Answer)
+        before._encoding.__enter__()
 
 
 def test_equal_askings_are_joined_across_a_swap(serving: Serving, own_index: Path) -> None:

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,9 @@ from indexer.errors import ProductDuplicate, ProductError
 from indexer.images.gallery import Gallery
 from indexer.intake.differences import Differences
 from indexer.intake.placement import CANONICAL, Placement
-from indexer.intake.screen import Encodings, Screen, Screened
+from indexer.intake.screen import Screen, Screened
 from indexer.intake.update import prepare, store
+from indexer.memory.recent import Recent
 from indexer.product import Product
 from indexer.sources import Counts, Problem, Quarantine, Row
 from indexer.sources.pictured import batches, pictured
@@ -149,7 +151,7 @@ class Ingest:
         def encode(products: Sequence[Product]) -> Encoded:
             return self._encode(products, tell)
 
-        once = Encodings(encode) if self._screen else encode
+        once = partial(Recent().encoded, encode=encode) if self._screen else encode
         while True:
             seen = self._screen([each.product for each in new], new, once) if self._screen else Screened(new)
             done = [each for each in seen.changes if isinstance(each, Record | ProductError)]

@@ -11,10 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from indexer.encoders import Encoded, stacked
 from indexer.intake.patch import Change, Refused
 from indexer.intake.update import Encode
-from indexer.product import Product, content_hash
 from indexer.store.records import Record
 
 
@@ -32,30 +30,3 @@ class Screened:
 
 Screen = Callable[[Sequence[Change], Sequence[Record | str | Refused], Encode], Screened]
 """Looks at changes as they were asked for, and as the store would take them."""
-
-
-class Encodings:
-    """Encodes each content once, however often it is asked for: by a screen, and by the store."""
-
-    def __init__(self, encode: Encode) -> None:
-        self._encode = encode
-        self._known: dict[str, Encoded] = {}
-
-    def __call__(self, products: Sequence[Product]) -> Encoded:
-        """Return the raw vectors of products, in order."""
-        hashes = [content_hash(each) for each in products]
-        new = {name: each for name, each in zip(hashes, products, strict=True) if name not in self._known}
-        if new or not hashes:
-            made = self._encode(list(new.values()))
-            if not hashes:
-                return made
-            self._known.update((name, _row(made, row)) for row, name in enumerate(new))
-        return stacked([self._known[name] for name in hashes])
-
-
-def _row(encoded: Encoded, row: int) -> Encoded:
-    some = slice(row, row + 1)
-    return Encoded(
-        {part: matrix[some] for part, matrix in encoded.parts.items()},
-        {part: mask[some] for part, mask in encoded.mask.items()},
-    )

@@ -15,11 +15,13 @@ that the product itself names do.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from indexer.errors import DecisionConflict
-from indexer.intake.update import path_of
+from indexer.encoders import given_parts
+from indexer.errors import AisleError, DecisionConflict
+from indexer.intake.update import clean, path_of
 from indexer.live import Change, Live, Patch
 from indexer.picture import Picture
 from indexer.product import Product
@@ -81,6 +83,21 @@ def decide_prediction(changing: Changing, kept: Kept, verdict: Verdict, author: 
     change = _put(live, kept, product_id, label) if stored is None else Patch(product_id, label)
     decision = _decision(kept, verdict, said, author)
     return carried_out(changing, decision, [change], {product_id: version}, seen=verdict.version)
+
+
+def encode_ahead(live: Live, asked: Sequence[Kept]) -> None:
+    """Encode the products that somebody is about to decide about and that are not stored, so that no decision waits."""
+    new = {each.prediction.content_hash: each.prediction.product for each in asked if each.prediction.product}
+    known, given = live.records.known(new, live.encoder.name), given_parts(live.encoder)
+    cleaned = [
+        clean(_seen(live.encoder.side, product_from(product, content)), given)
+        for content, product in new.items()
+        if content not in known
+    ]
+    products = [each for each in cleaned if isinstance(each, Product)]
+    if products:
+        with suppress(AisleError):  # the decision will say what is wrong
+            live.encode_in_pieces(products)
 
 
 def _node(tree: Tree, kept: Kept, verdict: Verdict) -> int:

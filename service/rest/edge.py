@@ -33,12 +33,12 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun, status = time.perf_counter(), 0
+        begun, ended, status = time.perf_counter(), 0.0, 0
         request_id = _request_id(Headers(scope=scope))
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_marked(message: Message) -> None:
-            nonlocal status
+            nonlocal status, ended
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
@@ -46,6 +46,7 @@ class Edge:
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers.update(scope["state"].get("headers", {}))
             await send(message)
+            ended = time.perf_counter()  # what is done behind an answer keeps nobody waiting
 
         try:
             await self._app(scope, receive, send_marked)
@@ -58,7 +59,7 @@ class Edge:
                 raise  # the answer has begun: the server cuts it off, so that nobody takes it for whole
             await problem_response(error, scope["path"], request_id)(scope, receive, send_marked)
         finally:
-            milliseconds = (time.perf_counter() - begun) * 1000
+            milliseconds = ((ended or time.perf_counter()) - begun) * 1000
             path = scope["path"].encode("unicode_escape").decode()
             caller = scope["state"].get("caller")
             who = f" caller={caller.id}" if caller and caller.id else ""

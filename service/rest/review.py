@@ -10,9 +10,11 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
+from starlette.background import BackgroundTask
 
 from indexer.product import Product
 from indexer.store.records import Records
+from service.feedback.deciding import encode_ahead
 from service.feedback.telling import told
 from service.rest.access.callers import author_of
 from service.rest.api import BODY, Json, refusals
@@ -109,8 +111,10 @@ def next_reviews(  # noqa: PLR0917 - each is a parameter of the query
     """Give somebody what to look at next; what he has already comes first, and nobody else is given any of it."""
     serving_of(request).predictions.flush()
     items = _queue(request).next(Looking(_reviewer(request, reviewer, "?reviewer"), filtered, queue, weigh, limit))
-    near = _near(serving_of(request).live.records, items)
-    return Json({"items": [_item(each, near) for each in items]})
+    live = serving_of(request).live
+    near = _near(live.records, items)
+    ahead = BackgroundTask(encode_ahead, live, [each.kept for each in items])
+    return Json({"items": [_item(each, near) for each in items]}, background=ahead)
 
 
 @router.post("/{prediction_id}:release", response_model=Released, responses=refusals(*BODY, 404, 507))
