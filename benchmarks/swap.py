@@ -77,7 +77,7 @@ class Client(threading.Thread):
             number += 1
             product = self.products[number % len(self.products)]
             began, now = time.perf_counter(), Client.now
-            status, _ = _call(connection, "POST", "/v1/categorize", {"title": product.title})
+            status, _ = _call(connection, "POST", "/v1/categorize", {"title": f"{product.title} {number}"})
             self.times.setdefault(now, []).append(1000 * (time.perf_counter() - began))
             self.failed += status != 200
             if self.writes:

@@ -5,8 +5,9 @@
 An index of the first products of flipkart_1050; the others are asked about, and decided about on the page *Review* in
 chromium, a key each: accept where a category was answered and the likeliest where none was, every fifth time another
 category, every seventh a level coarser. `decision_ms` is what the browser waits for the answer to a decision, from the
-request being sent to the first byte; `shown_ms` from the key to the next item on the page. After each decision the same
-product is asked about without its id: `known` counts how often it is among its own neighbours then.
+request being sent to the first byte; `shown_ms` from the key to the next item on the page. The service begins anew
+between the questions and the decisions. After each decision the same product is asked about without its id: `known`
+counts how often it is among its own neighbours then.
 
 Needs Playwright (`make dev`) and Debian's chromium, or the one that AISLE_TEST_CHROMIUM names.
 """
@@ -21,6 +22,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -61,17 +64,23 @@ def main() -> None:
     questions = products[-asked.decisions - SPARE :]
     with tempfile.TemporaryDirectory() as name:
         index = built(Path(name), products[: -len(questions)], asked.encoder)
-        aisle = Path(sys.executable).with_name("aisle")
-        environment = os.environ | {"AISLE_UPKEEP": "false"}
-        server = subprocess.Popen([aisle, "serve", "--index", str(index), "--port", str(PORT)], env=environment)
-        try:
-            connection = connected()
+        with served(index) as connection:
             ask(connection, questions)
+        with served(index) as connection:  # what was encoded for the questions is forgotten, as it is in a long queue
             result = triage(connection, asked.decisions)
-        finally:
-            server.terminate()
-            server.wait(30)
     write("triage", {"set": SET, "encoder": asked.encoder, "stored": len(products) - len(questions), **result})
+
+
+@contextmanager
+def served(index: Path) -> Iterator[http.client.HTTPConnection]:
+    """Serve an index by a process of its own."""
+    aisle, environment = Path(sys.executable).with_name("aisle"), os.environ | {"AISLE_UPKEEP": "false"}
+    server = subprocess.Popen([aisle, "serve", "--index", str(index), "--port", str(PORT)], env=environment)
+    try:
+        yield connected()
+    finally:
+        server.terminate()
+        server.wait(30)
 
 
 def built(folder: Path, products: list[Product], encoder: str) -> Path:
