@@ -26,8 +26,7 @@ from benchmarks.data import Set, Split, loaded, splits, unlabelled
 from benchmarks.fusion import index_of, right
 from benchmarks.machine import write
 from indexer.encoders import DEFAULT
-from indexer.errors import ProductError
-from indexer.intake.update import path_of
+from indexer.intake.update import clean, path_of
 from indexer.product import Product
 from indexer.settings import IndexSettings
 from service.engine import Engine
@@ -118,11 +117,13 @@ def accuracy(engine: Engine, start: Start) -> float:
 
 def chosen(engine: Engine, waiting: Sequence[Product], size: int, lately: list[frozenset[str]]) -> list[int]:
     """Return the places of the `size` products that the queue would give, IN_HAND at a time; lately grows by them."""
-    answers = engine.classify(unlabelled(waiting))
+    cleaned = [clean(each) for each in unlabelled(waiting)]
+    good = {at: each for at, each in enumerate(cleaned) if isinstance(each, Product)}
+    products = list(good.values())
+    answers = engine.answer(products, engine.encode(products), looks_up=False)
     cases = {
         at: Case(at, doubts_of(each).score, frozenset(near.id for near in each.neighbours))
-        for at, each in enumerate(answers)
-        if not isinstance(each, ProductError)
+        for at, each in zip(good, answers, strict=True)
     }
     order = sorted(cases, key=lambda at: -cases[at].doubt)
     taken: list[int] = []

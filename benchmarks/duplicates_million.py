@@ -3,7 +3,7 @@
     python -m benchmarks.duplicates_million [--products 1000000] [store] [build] [scan] [join]
 
 store   products with vectors of 384 dimensions and texts of 20 words, as in `benchmarks.live`, of which every fifth is
-        the one before it listed once more: a vector turned a little, and one word exchanged; a third of all have a GTIN
+        the one before it listed once more: a vector turned a little, and a word more; a third of all have a GTIN
         and another third a model number in their title, which a second listing mostly keeps; and one product is there
         10,000 times over
 build   an index from the store, with vectors in lists; not calibrated
@@ -81,7 +81,7 @@ def _numbered(product: Product, number: int) -> Product:
 
 def _again(product: Product, other: Product, rng: np.random.Generator) -> Product:
     words = product.title.split()
-    words[int(rng.integers(len(words) - 1))] = other.title.split()[0]
+    words.insert(int(rng.integers(len(words))), other.title.split()[0])
     turned = rng.standard_normal(len(product.vectors["text"])).astype(np.float32)
     vector = product.vectors["text"] + turned * np.float32(TURNED / np.linalg.norm(turned))
     made = vector / np.linalg.norm(vector)
