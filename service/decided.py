@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-AboutWhat = Literal["duplicates", "label", "tags", "prediction"]
+AboutWhat = Literal["duplicates", "label", "tags", "prediction", "nomination"]
 KINDS: tuple[AboutWhat, ...] = get_args(AboutWhat)

@@ -161,6 +161,15 @@ class Engine:
             otherwise = Otherwise(answer.decision, answer.category, changed=named[0] != named[1])
             answers[row] = replace(answers[row], without_image=otherwise)
 
+    def answer_stored(self, some: Sequence[Stored], dial: Dial = SERVICE) -> list[Answer]:
+        """Answer for stored products, each without its own vote, as it was encoded; those that are gone are left out.
+
+        In the order of their keys.
+        """
+        by_key = {each.key: each.record.product for each in some}
+        keys, asked = self._kept(list(by_key))
+        return self.answer([by_key[key] for key in keys.tolist()], asked, dial) if len(keys) else []
+
     def think(
         self, products: Sequence[Product], asked: Projected, dial: Dial = SERVICE
     ) -> list[tuple[list[int], Thought]]:
@@ -210,18 +219,18 @@ class Engine:
         """Return a product as the index sees it, or the stored one with that id."""
         if isinstance(query, str):
             stored = self.get(query)
-            return stored.record.product, self._kept(stored)
+            return stored.record.product, self._kept([stored.key])[1]
         cleaned = clean(query, given_parts(self.live.encoder))
         if isinstance(cleaned, ProductError):
             raise cleaned
         return cleaned, self.encode([cleaned])
 
-    def _kept(self, stored: Stored) -> Projected:
-        """Return a stored product as it was encoded, pictures and vectors that came with it included."""
+    def _kept(self, keys: Sequence[int]) -> tuple[Keys, Projected]:
+        """Return those of `keys` that are stored, ascending, as they were encoded, with pictures and given vectors."""
         live = self.live
-        found = live.records.read([stored.key], live.encoder.name, live.encoder.parts)
+        found = live.records.read(keys, live.encoder.name, live.encoder.parts)
         found = completed(live.records, live.encoder, found, live.encode)
-        return live.space.project(found.encoded, found.texts)
+        return found.keys, live.space.project(found.encoded, found.texts)
 
     def commonest(self, limit: int) -> list[Candidate]:
         """Return the `limit` categories with the most products: the best guess about what cannot be asked about."""

@@ -57,6 +57,7 @@ FOUND: dict[str, dict[str, Any]] = {
     "sessions": {"digest": "d", "kind": "key", "holder": "k", "created_at": "", "expires_at": ""},
     "unsettled": {"prediction": 1, "decision": "auto", "doubt": 0.25},
     "leases": {"prediction": 1, "reviewer": "ann", "at": "", "place": 0, "until": ""},
+    "nominated": {"prediction": 1, "nomination": 1},
     "groups": {"key": 1, "group_id": "g1", "family_id": "", "survivor": True, "reasons": ["it has a picture"]},
 }
 """A row of each table that holds what was found and decided."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from starlette.testclient import TestClient
+
+from service.rest.app import create_app
+from service.settings import ServiceSettings
 
 MAP = "/v1/map"
 
@@ -37,6 +41,18 @@ def test_points_are_nine_bytes_each_and_name_their_products(client: TestClient) 
     assert (asked[1]["id"], asked[1]["doubt"]) == ("P001", 0.0)
     for each in asked:
         assert told["categories"][nodes[each["point"]]]["path"] == each["path"]
+
+
+def test_the_map_says_how_far_the_audit_is(own_index: Path) -> None:
+    """Null before anybody looked at the labels; then when that was, and how many changes it is behind."""
+    with TestClient(create_app(ServiceSettings(index=own_index, upkeep=False))) as client:
+        assert drawn(client)["audited"] is None
+        client.post("/v1/audit:sweep")
+        while (swept := client.get("/v1/audit/patterns").json())["swept_at"] is None:
+            time.sleep(0.02)
+        assert drawn(client)["audited"] == {"at": swept["swept_at"], "behind": 0}
+        client.delete("/v1/products/P001")
+        assert drawn(client)["audited"]["behind"] == 1
 
 
 def test_what_is_gone_is_told(client: TestClient) -> None:

@@ -100,7 +100,7 @@ def test_the_most_doubted_come_first_and_no_copies_of_them(database: Database) -
         records.predictions.keep([*some, *again, *nameless, sure])
         given = Queue(DOUBTED, records).next(Looking("ann", limit=3))
         assert ids(given) == ["p1", "p5", "p7"]
-        assert [(item.why, item.chosen and item.chosen.score) for item in given] == [
+        assert [(item.came.why, item.came.chosen and item.came.chosen.score) for item in given] == [
             ("doubt", 0.9),
             ("doubt", 0.3),
             ("doubt", 0.2),
@@ -138,7 +138,7 @@ def test_every_fifth_item_is_one_of_the_sample(database: Database) -> None:
         whys = []
         for _ in range(8):
             (item,) = Queue(settings, records).next(Looking("ann"))
-            whys.append(item.why)
+            whys.append(item.came.why)
             decided(records, item.kept.prediction.id, "accept")
         assert whys == ["doubt"] * 4 + ["sample"] + ["doubt"] * 2 + ["sample"]
         (item,) = Queue(settings, records).next(Looking("ann", kind="sample"))

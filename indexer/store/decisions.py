@@ -1,4 +1,4 @@
-"""What people decide about duplicates, labels and answers: recorded with what it does, told in order, and taken back.
+"""What people decide about duplicates, labels and answers, and want looked at: recorded, told in order, taken back.
 
 A decision is written in the transaction of the changes that it makes, so that both are there or neither. Taking one
 back is a decision of its own, which puts back what the other changed, as further changes that every index follows.
@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from indexer.errors import DecisionConflict, DecisionNotFound
-from indexer.store import reviews, settlements, tagfaults, upheld
+from indexer.store import nominations, reviews, settlements, tagfaults, upheld
 from indexer.store.kept import KEPT, bring_back
 from indexer.store.moment import now_text
 from indexer.store.putback import undone
@@ -150,6 +150,7 @@ class Decisions:
             connection.execute(decisions.update().where(decisions.c.number == number).values(undone_at=now))
             upheld.take_back(connection, number)
             reviews.take_back(connection, number)
+            nominations.take_back(connection, number)
             detail["pairs"] = settlements.take_back(connection, number, row.detail.get(BEFORE, ()))
             new = last_number(connection) + 1
             _insert(connection, new, Decision(row.kind, UNDO, row.subject, author), detail, now)

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from indexer.errors import PredictionNotFound
 from indexer.store.reviews import SETTLES, SETTLING, Review, await_decisions, of_row
-from indexer.store.schema import chunks, insert_new, predictions, reviews
+from indexer.store.schema import chunks, insert_new, nominated, predictions, reviews
 from taxonomy.names import SEPARATOR
 
 Connecting = Callable[[], AbstractContextManager[sa.Connection]]
@@ -76,7 +76,8 @@ class Wanted:
     decided: whether somebody settled it. named: whether a category was answered. action: what somebody decided.
     decision: auto, suggest or abstain. branch: path of a category, as it was when it was answered; it and those below.
     since, until: of the answer, as the store writes times; `until` itself is not in it. least, most: of the
-    probability. sample: this share of all, always the same ones, as if by chance; a smaller one is a part of it.
+    probability. nomination: those that it put into the review queue. sample: this share of all that nobody put there,
+    always the same ones, as if by chance; a smaller one is a part of it.
     """
 
     decided: bool | None = None
@@ -89,6 +90,7 @@ class Wanted:
     until: str = ""
     least: float = 0.0
     most: float = 1.0
+    nomination: int | None = None
     sample: float | None = None
 
 
@@ -105,13 +107,9 @@ class Predictions:
 
     def keep(self, some: Sequence[Prediction]) -> None:
         """Keep predictions in one transaction; of an id that is there, what was kept first stays."""
-        if not some:
-            return
-        with self._changing() as connection:
-            last = connection.scalar(sa.select(sa.func.max(predictions.c.number))) or 0
-            rows = [{"number": n, **_row(each)} for n, each in enumerate(some, start=last + 1)]
-            connection.execute(insert_new(connection, predictions), rows)
-            await_decisions(connection, predictions.c.number > last)
+        if some:
+            with self._changing() as connection:
+                insert(connection, some)
 
     def get(self, prediction_id: str) -> Kept:
         """Return one prediction; raises PredictionNotFound."""
@@ -166,6 +164,19 @@ class Predictions:
         return len(old)
 
 
+def insert(connection: sa.Connection, some: Sequence[Prediction]) -> range:
+    """Keep predictions inside a transaction, and let them wait to be decided about; return the numbers they get.
+
+    Of an id that is there, what was kept first stays, and the number is nobody's.
+    """
+    last = connection.scalar(sa.select(sa.func.max(predictions.c.number))) or 0
+    rows = [{"number": n, **_row(each)} for n, each in enumerate(some, start=last + 1)]
+    if rows:
+        connection.execute(insert_new(connection, predictions), rows)
+        await_decisions(connection, predictions.c.number > last)
+    return range(last + 1, last + 1 + len(rows))
+
+
 _CLASS = sa.case(
     *((predictions.c.probability >= edge, place) for place, edge in reversed([*enumerate(EDGES, start=1)])), else_=0
 )
@@ -180,6 +191,7 @@ _VALUES: Mapping[Group, sa.ColumnElement[Any]] = {
 def conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
     """Return what holds for the predictions that are wanted."""
     its = sa.select(reviews.c.decision).where(reviews.c.prediction == predictions.c.number).correlate(predictions)
+    put = sa.select(nominated.c.nomination).where(nominated.c.prediction == predictions.c.number).correlate(predictions)
     below = wanted.branch + SEPARATOR
     every: list[tuple[object, sa.ColumnElement[bool]]] = [
         (wanted.decided is True, sa.exists(its.where(SETTLES))),
@@ -198,6 +210,8 @@ def conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
         (wanted.until, predictions.c.at < wanted.until),
         (wanted.least > 0, predictions.c.probability >= wanted.least),
         (wanted.most < 1, predictions.c.probability <= wanted.most),
+        (wanted.nomination is not None, sa.exists(put.where(nominated.c.nomination == wanted.nomination))),
+        (wanted.sample is not None, ~sa.exists(put)),
         (wanted.sample is not None and wanted.sample < 1, predictions.c.id < _bound(wanted.sample or 0.0)),
     ]
     return [condition for asked, condition in every if asked]

@@ -43,6 +43,7 @@ from indexer.store.findings import Findings
 from indexer.store.history import TakenBack
 from indexer.store.jobs import Jobs
 from indexer.store.moment import Moment, now_text
+from indexer.store.nominations import Nominations
 from indexer.store.predictions import Predictions
 from indexer.store.raw import RawVectors, Slice
 from indexer.store.refusals import refusal
@@ -348,6 +349,11 @@ class Records:
     def waiting(self) -> Waiting:
         """Predictions that wait to be decided about."""
         return Waiting(self._reading, self._changing)
+
+    @property
+    def nominations(self) -> Nominations:
+        """Stored products that people want looked at."""
+        return Nominations(self._reading)
 
     @property
     def keys(self) -> Keys:

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from indexer.errors import SchemaMismatch
 
-VERSION = 9
+VERSION = 10
 METADATA = sa.MetaData()
 
 _T = TypeVar("_T")
@@ -190,9 +190,13 @@ decisions = sa.Table(
     _column("at", sa.Text(), "When it was made, ISO 8601 in UTC."),
     _column("author", sa.Text(), "Who made it; empty when nobody said."),
     sa.Column(
-        "kind", sa.Text, nullable=False, index=True, comment="What it is about: duplicates, label, tags or prediction."
+        "kind",
+        sa.Text,
+        nullable=False,
+        index=True,
+        comment="What it is about: duplicates, label, tags, prediction or nomination.",
     ),
-    _column("action", sa.Text(), "What was decided: merge, different, variant, same, fix, keep, ..."),
+    _column("action", sa.Text(), "What was decided: merge, different, variant, same, fix, keep, nominate, ..."),
     _column("subject", sa.Text(), "The group, pair, product or prediction that it is about."),
     _column("detail", sa.JSON(), "What it did, and all that is needed to take it back."),
     sa.Column("undone_at", sa.Text, comment="When it was taken back; null while it stands."),
@@ -443,6 +447,28 @@ leases = sa.Table(
     comment="One row per prediction that somebody has before him to decide about.",
 )
 
+nominated = sa.Table(
+    "nominated",
+    METADATA,
+    sa.Column(
+        "prediction",
+        _NUMBER,
+        sa.ForeignKey("predictions.number", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+        comment="The prediction, which was made for this; the row goes with it.",
+    ),
+    sa.Column(
+        "nomination",
+        _NUMBER,
+        primary_key=True,
+        autoincrement=False,
+        index=True,
+        comment="The decision by which somebody put it into the review queue, by its number.",
+    ),
+    comment="One row per stored product, as a prediction about it, and time that somebody wanted people to look at it.",
+)
+
 jobs = sa.Table(
     "jobs",
     METADATA,
@@ -529,6 +555,11 @@ def _jobs(connection: sa.Connection) -> None:
     METADATA.create_all(connection, [jobs])
 
 
+def _nominated(connection: sa.Connection) -> None:
+    """Make room for what people put into the review queue."""
+    METADATA.create_all(connection, [nominated])
+
+
 MIGRATIONS: Mapping[int, Migration] = {
     2: _pictures,
     3: _history,
@@ -538,6 +569,7 @@ MIGRATIONS: Mapping[int, Migration] = {
     7: _leases,
     8: _unsettled,
     9: _jobs,
+    10: _nominated,
 }
 """Migration n turns a store of version n - 1 into version n. A new store is made at VERSION by `migrate` itself."""
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from indexer.store.predictions import Kept, Wanted, conditions, kept_rows
 from indexer.store.reviews import SETTLES
-from indexer.store.schema import chunks, leases, predictions, reviews, unsettled
+from indexer.store.schema import chunks, decisions, leases, nominated, predictions, products, reviews, unsettled
 
 DOUBTED = ("suggest", "abstain")
 """What an answer decides that people look at without being asked to."""
@@ -76,6 +76,24 @@ class Waiting:
             rows = sorted(rows, key=lambda row: (-row.doubt, row.number))[:limit]
             last = _last_of(connection, rows)
         return [_waiter(row) for row in rows if last[_about(row)] == row.number]
+
+    def nominated(self, turn: Turn, wanted: Wanted, limit: int) -> list[int]:
+        """Return the `limit` predictions that come next for somebody of those that people want looked at.
+
+        His own first, then those that were nominated first, in the order in which their products were named. None of a
+        product that is not stored any more, that is settled or that anybody has, as `doubted`.
+        """
+        own = sa.func.max(sa.case((decisions.c.author == turn.reviewer, 1), else_=0))
+        stored = sa.exists(sa.select(products.c.key).where(products.c.id == predictions.c.product_id))
+        query = sa.select(predictions.c.number).join(nominated, nominated.c.prediction == predictions.c.number)
+        query = query.join(decisions, decisions.c.number == nominated.c.nomination)
+        query = query.join(unsettled, unsettled.c.prediction == predictions.c.number)
+        query = query.where(decisions.c.undone_at.is_(None), stored, *_free(turn, wanted)).group_by(
+            predictions.c.number
+        )
+        first = sa.func.min(nominated.c.nomination)
+        with self._reading() as connection:
+            return list(connection.scalars(query.order_by(own.desc(), first, predictions.c.number).limit(limit)))
 
     def sampled(self, turn: Turn, wanted: Wanted, limit: int) -> list[Waiter]:
         """Return `limit` predictions that may come next for somebody, in order of their ids, which is by chance.

@@ -1,4 +1,4 @@
-"""aisle predictions: what a service answered and what people said of it: listed, exported, counted, and taken back."""
+"""aisle predictions: what a service answered and what people said of it; and what they are to look at."""
 
 from __future__ import annotations
 
@@ -11,8 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.commands.decisions import undo
-from service.console.options import FILE, by_itself, index_option, json_option, print_json, service_settings
+from service.commands.decisions import author_option, undo
+from service.console.options import (
+    FILE,
+    by_itself,
+    index_option,
+    json_option,
+    open_engine,
+    print_json,
+    service_settings,
+)
 
 if TYPE_CHECKING:
     from indexer.store.predictions import Wanted
@@ -103,6 +111,25 @@ def predictions_figures(*, wanted: Wanted, index: Path, as_json: bool) -> None:
         print_json(found.told())
         return
     click.echo(figures_report(found))
+
+
+@predictions.command("nominate")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.option("--reason", default="", metavar="TEXT", help="Why people should look at them.")
+@author_option
+@index_option
+def predictions_nominate(ids: tuple[str, ...], reason: str, author: str, index: Path) -> None:
+    """Put stored products into the review queue, before all else that waits there; undo takes them out."""
+    from service.console.decisions import nomination_line
+    from service.review.nominating import LIMIT, REASON_CHARS, Wish, nominate
+
+    if len(ids) > LIMIT:
+        raise click.UsageError(f"{len(ids):,} ids are too many for one nomination; name {LIMIT} at most")
+    if len(reason) > REASON_CHARS:
+        raise click.UsageError(f"a reason of {len(reason):,} characters is too long; use {REASON_CHARS} at most")
+    with closing(open_engine(service_settings(index=index))) as engine:
+        settled = nominate(engine, engine, Wish(ids, reason, author))
+    click.echo(nomination_line(settled.decided), err=True)
 
 
 predictions.add_command(undo)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from indexer.store.decisions import Decided
+from indexer.store.nominations import WAITED
 from service.audit.audit import LABEL
 from service.audit.deciding import Settled
 from service.console.words import aligned, counted, minute, one_line
@@ -44,6 +45,14 @@ def pair_line(decided: Decided) -> str:
     spare = decided.detail["left_out"]
     left = f"; {counted(spare, 'spec')} left out, a product holds no more" if spare else ""
     return f"{line}, {kept}{filled}{left}"
+
+
+def nomination_line(decided: Decided) -> str:
+    """Return what was put into the review queue, what waited there already, and what is not stored."""
+    ids, waited, missing = (decided.detail[name] for name in ("ids", WAITED, "missing"))
+    line = f"decision {decided.number}: {counted(len(ids) - len(waited), 'product')} put into the review queue"
+    waiting = f", {len(waited):,} waited there already" if waited else ""
+    return line + waiting + (f"; not stored: {', '.join(map(one_line, missing))}" if missing else "")
 
 
 def audit_line(settled: Settled) -> str:

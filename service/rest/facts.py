@@ -38,6 +38,7 @@ from service.rest.replies import (
 )
 from service.rest.schemas import SIMILAR_LIMIT, MapBody
 from service.rest.uploads import REQUEST_IMAGES
+from service.review.nominating import LIMIT as NOMINATED_LIMIT
 from taxonomy.foreign import Meaning
 from taxonomy.mapping import RETIRED, CategoryMapper, Unmapped
 from taxonomy.tree import Tree
@@ -93,6 +94,7 @@ def limits(request: Request) -> Json:
             "batch_items": settings.batch_items,
             "queue_items": settings.queue_items,
             "page_items": PAGE_LIMIT,
+            "nominated_items": NOMINATED_LIMIT,
             "rate": {"requests": rate, "seconds": WINDOW} if rate else None,
             "similar_items": SIMILAR_LIMIT,
             "request_images": REQUEST_IMAGES,

@@ -40,6 +40,9 @@ def _filtered(  # noqa: PLR0917 - each is a parameter of the query
     until: Annotated[Time | None, Query(description="Answered before.")] = None,
     least: Annotated[float, Query(ge=0, le=1, description="As probable as that, or more.")] = 0,
     most: Annotated[float, Query(ge=0, le=1, description="As probable as that, or less.")] = 1,
+    nomination: Annotated[
+        int | None, Query(ge=1, le=2**53, description="Those that it put into the review queue, by its number.")
+    ] = None,
 ) -> Wanted:
     return Wanted(
         decision=decision or "",
@@ -49,6 +52,7 @@ def _filtered(  # noqa: PLR0917 - each is a parameter of the query
         until=_moment(until),
         least=least,
         most=most,
+        nomination=nomination,
     )
 
 

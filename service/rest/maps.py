@@ -9,6 +9,8 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, BeforeValidator, Field
 from starlette.responses import Response
 
+from indexer.store.records import Records
+from service.audit.audit import AUDIT, findings_of
 from service.plane.atlas import Atlas, Sheet
 from service.rest.api import BODY, PAGE_LIMIT, Json, refusals
 from service.rest.asking import serving_of
@@ -37,6 +39,13 @@ class DrawingShown(BaseModel):
     error: str = Field(description="Why it could not be drawn; empty when nothing is wrong. The next look tries again.")
 
 
+class AuditedShown(BaseModel):
+    """How far the audit of labels is, which says how likely each is wrong."""
+
+    at: str = Field(description="When all labels were looked at last.")
+    behind: int = Field(description="Changes of products since, that the audit has not followed.")
+
+
 class MapShown(BaseModel):
     """The map of the snapshot that answers, or how far it is drawn. `version` names its points as they are now."""
 
@@ -49,6 +58,7 @@ class MapShown(BaseModel):
     unseen: int | None = Field(description="Products that the view does not know.")
     left_out: int | None = Field(description="Products that it leaves out, where there are more than it shows.")
     kept: float | None = Field(description="Share of the neighbourhoods in the space that the map keeps.")
+    audited: AuditedShown | None = Field(description="Null when nobody has looked at the labels: all doubts are 0.")
     categories: list[MapCategory] | None
 
 
@@ -85,15 +95,25 @@ class MapProducts(BaseModel):
 @router.get("", response_model=MapShown, responses=refusals())
 def get_map(request: Request) -> Json:
     """Return the map of the products, or how far it is drawn: the first look after a build begins that."""
-    seen = _atlas(request).look(serving_of(request).live)
+    live = serving_of(request).live
+    seen = _atlas(request).look(live)
     if isinstance(seen, Sheet):
         shown: dict[str, Any] = {name: getattr(seen, name) for name in ("version", "view", "seq", "unseen", "left_out")}
         shown |= {"points": len(seen.keys), "kept": round(seen.kept, 4), "drawing": None}
+        shown["audited"] = _audited(live.records, seen.seq)
         shown["categories"] = [{"id": node_id, "path": path} for node_id, path in seen.categories]
     else:
-        shown = dict.fromkeys(("version", "view", "seq", "unseen", "left_out", "points", "kept", "categories"))
+        shown = dict.fromkeys(MapShown.model_fields)
         shown["drawing"] = {name: getattr(seen, name) for name in ("stage", "done", "total", "error")}
-    return Json({"snapshot": seen.snapshot} | shown)
+    return Json(shown | {"snapshot": seen.snapshot})
+
+
+def _audited(records: Records, seq: int) -> dict[str, Any] | None:
+    """Return how far the audit is beside a map of that place in the journal."""
+    findings, reached = findings_of(records), records.findings.reached(AUDIT)
+    if findings is None:
+        return None
+    return {"at": findings.at, "behind": max(0, seq - (findings.seq if reached is None else reached.seq))}
 
 
 _BYTES: dict[int | str, dict[str, Any]] = {

@@ -310,6 +310,7 @@ class Limits(BaseModel):
     queue_items: int
     page_items: int
     rate: RateLimit | None = Field(description="Of the key or account that asks; null for any number.")
+    nominated_items: int
     similar_items: int
     request_images: int
     form_parts: int

@@ -2,5 +2,6 @@
 
 choosing    which of many, one after the other: doubt, weight, and how unlike what was looked at lately
 queue       the record store -> candidates -> chosen -> leased to whoever asks
+nominating  stored products that somebody wants looked at -> asked about again -> waiting in the queue
 sample      how many of the `auto` answers are right, by the sample of them that people looked at
 """

@@ -1,6 +1,6 @@
-"""What somebody looks at next: chosen among the most doubted, and every few items one of the sample; leased to him.
+"""What somebody looks at next: what people put there, the most doubted, now and then one of the sample; leased to him.
 
-    record store -> POOL most doubted that are free -> choosing.choose -> leases, in one transaction
+    record store -> what was nominated, and of the POOL most doubted that are free choosing.choose -> leases
 
 Who asks again gets what he has already, and more where he wants more: nothing is lost by a page that is loaded anew.
 """
@@ -8,10 +8,12 @@ Who asks again gets what he has already, and more where he wants more: nothing i
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from indexer.store.nominations import Nomination
 from indexer.store.predictions import EVERY, Kept, Wanted
 from indexer.store.records import Records
 from indexer.store.waiting import Turn, Waiter
@@ -19,7 +21,8 @@ from service.review.choosing import Case, Chosen, choose
 from service.review.sample import AUTO
 from service.settings import ServiceSettings
 
-Kind = Literal["mixed", "doubt", "sample"]
+Kind = Literal["mixed", "nominated", "doubt", "sample"]
+How = Literal["nominated", "doubt", "sample", "held"]
 
 POOL = 100
 """Of the most doubted, so many are chosen among."""
@@ -38,8 +41,10 @@ _NUMBER = re.compile(r"\d+(?:[\s,]\d{3})*(?:\.\d+)?")
 
 @dataclass(frozen=True, slots=True)
 class Looking:
-    """Who looks, at what. kind: the most doubted, the sample of `auto` answers, or both in turns.
+    """Who looks, at what.
 
+    kind: what people put there, the most doubted, or the sample of `auto` answers; mixed: what people put there first,
+    and then both others in turns.
     weigh: what an item is worth: `price`, or the name of a spec that is a number; "" for all alike. limit: how many
     items he has before him, together with those that he has already.
     """
@@ -51,14 +56,21 @@ class Looking:
     limit: int = 1
 
 
+class Came(NamedTuple):
+    """How a prediction comes; chosen: its score, of one that comes for its doubt."""
+
+    why: How
+    chosen: Chosen | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A prediction that somebody has before him. chosen: why; None for one of the sample and one that he had."""
+    """A prediction that somebody has before him, and how it came. nominations: of those who want it looked at."""
 
     kept: Kept
     until: str
-    why: Literal["doubt", "sample", "held"]
-    chosen: Chosen | None = None
+    came: Came
+    nominations: Sequence[Nomination] = ()
 
 
 class Queue:
@@ -75,17 +87,18 @@ class Queue:
         """
         waiting, turn = self._records.waiting, self._turn(looking.reviewer)
         held = waiting.take(turn, waiting.held(turn)[: looking.limit])
-        new: dict[int, Chosen | None] = {}
+        new: dict[int, Came] = {}
         for _ in range(TRIES):
             before = len(held) + len(new)
             if before >= looking.limit or not (chosen := self._chosen(looking, turn, before)):
                 break
             new |= {number: chosen[number] for number in waiting.take(turn, list(chosen))}
-        items = [Item(kept, turn.until, "held") for kept in waiting.read(held)]
-        for kept in waiting.read(list(new)):
-            chosen_as = new[kept.number]
-            items.append(Item(kept, turn.until, "sample" if chosen_as is None else "doubt", chosen_as))
-        return items
+        came = dict.fromkeys(held, Came("held")) | new
+        wanted_by = self._records.nominations.of(came)
+        return [
+            Item(kept, turn.until, came[kept.number], wanted_by.get(kept.number, ()))
+            for kept in waiting.read(list(came))
+        ]
 
     def release(self, reviewer: str, prediction_id: str) -> bool:
         """Let others be given a prediction that somebody has; False when he had not. Raises PredictionNotFound."""
@@ -97,15 +110,26 @@ class Queue:
         until = now + timedelta(minutes=self._settings.review_minutes)
         return Turn(reviewer, _moment(now), _moment(until), _moment(now - timedelta(hours=SKIPPED_HOURS)))
 
-    def _chosen(self, looking: Looking, turn: Turn, before: int) -> dict[int, Chosen | None]:
-        """Return what comes next by its numbers, in order, where so many come before; of the sample without a score."""
-        lacking = looking.limit - before
+    def _chosen(self, looking: Looking, turn: Turn, before: int) -> dict[int, Came]:
+        """Return what comes next by its numbers, in order, where so many come before."""
+        limit = looking.limit - before
+        found = dict.fromkeys(self._nominated(looking, turn, limit), Came("nominated"))
+        lacking = limit - len(found)
+        if not lacking or looking.kind == "nominated":
+            return found
         doubted = [] if looking.kind == "sample" else self._doubted(looking, turn, lacking)
-        due = max(lacking - len(doubted), self._due(looking, before))
-        found: dict[int, Chosen | None] = dict.fromkeys(self._sampled(looking, turn, due))
+        due = max(lacking - len(doubted), self._due(looking, before + len(found)))
+        for number in self._sampled(looking, turn, due):
+            found.setdefault(number, Came("sample"))
         for each in doubted:
-            found.setdefault(each.number, each)
-        return dict(list(found.items())[:lacking])
+            found.setdefault(each.number, Came("doubt", each))
+        return dict(list(found.items())[:limit])
+
+    def _nominated(self, looking: Looking, turn: Turn, limit: int) -> list[int]:
+        """Return the numbers of what people want looked at."""
+        if looking.kind in {"doubt", "sample"}:
+            return []
+        return self._records.waiting.nominated(turn, looking.wanted, limit)
 
     def _due(self, looking: Looking, before: int) -> int:
         """Return how many of the next items of a mixed queue are of the sample: every SAMPLE_EVERY-th."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import FloatRect, Page, expect
+from playwright.sync_api import FloatRect, Page, Route, expect
 
 Look = Callable[[Page, str], None]
 MANY = 100_000
@@ -19,6 +19,9 @@ DRAWN = """() => {
     return painted ? painted.startTime + painted.duration : null;
 }"""
 PAINTED = "() => performance.getEntriesByName('painted').map((each) => each.duration)"
+
+
+SWEPT = "/v1/audit/patterns"
 
 
 def frame(page: Page) -> FloatRect:
@@ -37,8 +40,18 @@ def drawn(page: Page) -> Page:
     return page
 
 
+def audited(page: Page) -> None:
+    """Have all labels looked at, unless they were."""
+    if page.request.get(SWEPT).json()["swept_at"] is None:
+        page.request.post("/v1/audit:sweep")
+        while page.request.get(SWEPT).json()["swept_at"] is None:
+            page.wait_for_timeout(50)
+
+
 def test_products_are_seen_coloured_and_named(drawn: Page, looked_over: Look) -> None:
     """What the colours mean stands beside them; the pointer names a product; the honest words are there."""
+    audited(drawn)
+    drawn.reload()
     legend = drawn.locator("#legend li")
     expect(legend).to_contain_text(["Garden", "Kitchen", "no category"])
     expect(drawn.locator("#kept")).to_contain_text("are among its nearest in the space")
@@ -49,6 +62,7 @@ def test_products_are_seen_coloured_and_named(drawn: Page, looked_over: Look) ->
     )
     drawn.get_by_role("combobox", name="Colour").select_option("error")
     expect(legend).to_contain_text(["probably wrong", "not doubted"])
+    expect(drawn.locator("#audited")).to_contain_text("All labels were looked at")
     looked_over(drawn, "map-errors")
     tip = drawn.get_by_role("tooltip")
     box = frame(drawn)
@@ -94,13 +108,49 @@ def test_products_are_caught_with_a_lasso_and_exported(drawn: Page, tmp_path: Pa
     assert cells.removeprefix("\ufeff").split() == ["a", "'=1+1", "-5", '"\'@x,y"', "7"]
 
 
+def test_the_page_says_that_nobody_has_looked_at_labels(page: Page, looked_over: Look) -> None:
+    """Then no colour says that they are right, and it stands there what is to be done; changes since are told, too."""
+
+    def untold(route: Route, audit: dict[str, Any] | None) -> None:
+        route.fulfill(json=route.fetch().json() | {"audited": audit})
+
+    page.route("**/v1/map", lambda route: untold(route, None))
+    page.goto("/map")
+    expect(page.locator("#legend li").first).to_be_visible(timeout=60_000)
+    expect(page.locator("#audited")).to_be_hidden()
+    for colour in ("error", "confidence"):
+        page.get_by_role("combobox", name="Colour").select_option(colour)
+        expect(page.locator("#audited")).to_contain_text("No label has been looked at yet")
+        expect(page.locator("#audited").get_by_role("link", name="Wrong shelf")).to_have_attribute("href", "/audit")
+        expect(page.locator("#legend li")).to_contain_text(["nobody has looked at the label", "no category"])
+    looked_over(page, "map-unaudited")
+    page.unroute("**/v1/map")
+    page.route("**/v1/map", lambda route: untold(route, {"at": "2026-11-27T00:00:00.000+00:00", "behind": 3}))
+    page.reload()
+    page.get_by_role("combobox", name="Colour").select_option("confidence")
+    expect(page.locator("#audited")).to_contain_text("3 changes since are not in it yet")
+    expect(page.locator("#legend li")).to_contain_text(
+        ["sure of the label", "even chances", "sure that it is wrong", "no category"]
+    )
+
+
 def test_the_map_is_worked_by_keyboard(drawn: Page) -> None:
     """Keys zoom and move, a category is kept to, what is in sight is taken, and let go again."""
     canvas = drawn.locator("#canvas")
     taken = drawn.get_by_role("region", name="Selected")
     canvas.focus()
-    for key in ("+", "+", "ArrowLeft", "ArrowUp", "0"):
+    expect(drawn.locator("#inview")).to_have_text("80 of 80 products in view.")
+    for key in ("+", "+", "+", "+", "ArrowLeft", "ArrowUp"):
         canvas.press(key)
+    expect(drawn.locator("#inview")).not_to_have_text("80 of 80 products in view.")
+    expect(drawn.locator("#said")).to_contain_text("of 80 products in view.")
+    canvas.press("0")
+    expect(drawn.locator("#inview")).to_have_text("80 of 80 products in view.")
+    lasso = drawn.get_by_role("button", name="Lasso")
+    lasso.press("Enter")
+    expect(lasso).to_have_attribute("aria-pressed", "true")
+    drawn.keyboard.press("Escape")
+    expect(lasso).to_have_attribute("aria-pressed", "false")
     drawn.get_by_role("combobox", name="Only").fill("mugs")
     expect(drawn.locator(".options li")).to_have_count(1)
     drawn.get_by_role("combobox", name="Only").press("Enter")
@@ -110,6 +160,9 @@ def test_the_map_is_worked_by_keyboard(drawn: Page) -> None:
     expect(taken).to_contain_text("Nothing is selected.")
     drawn.locator("#legend").get_by_role("button", name="Kitchen").press("Enter")
     expect(taken.locator("b")).to_have_text("22 products")
+    drawn.get_by_role("combobox", name="Only").press("Escape")
+    drawn.locator("#legend").get_by_role("button", name="no category").press("Enter")
+    expect(taken.locator("b")).to_have_text("1 product")
 
 
 def test_a_hundred_thousand_points_are_drawn_in_time(page: Page) -> None:
@@ -123,7 +176,7 @@ def test_a_hundred_thousand_points_are_drawn_in_time(page: Page) -> None:
     )
     categories = [{"id": f"n{node}", "path": f"Department {node % 20} > Shelf {node}"} for node in range(2_000)]
     told: dict[str, Any] = {"snapshot": "s", "drawing": None, "version": "v", "view": "text", "seq": 1, "points": MANY}
-    told |= {"unseen": 0, "left_out": 0, "kept": 0.7, "categories": categories}
+    told |= {"unseen": 0, "left_out": 0, "kept": 0.7, "audited": None, "categories": categories}
     page.route("**/v1/map", lambda route: route.fulfill(json=told))
     page.route("**/v1/map/points?*", lambda route: route.fulfill(body=body, content_type="application/octet-stream"))
     first = []

@@ -1,9 +1,9 @@
 // An answer as somebody decides about it: the product, its path with what each level would be, other categories, tags,
 // and what the answer rests on.
 import { FACTS } from "./sides.js";
-import { bar, block, button, counted, el, listed, path, percent, thumbnail } from "./dom.js";
+import { bar, block, button, counted, el, listed, path, percent, thumbnail, when } from "./dom.js";
 import { picker } from "./picker.js";
-import { get, trouble } from "./rest.js";
+import { trouble } from "./rest.js";
 
 const ANSWERS = { auto: "Sure", suggest: "Suggestion", abstain: "Not sure" };
 const BADGES = { auto: "good", suggest: "warm", abstain: "" };
@@ -42,7 +42,10 @@ export function nextTo(prediction, verdict) {
   return verdict === "coarser" ? levels.at(-1) : levels[0];
 }
 
-export const titleOf = (prediction) => prediction.product?.title || prediction.product_id || "a product without a title";
+/** The product of an item: as it was asked about, or, where that was not kept, as it is stored. */
+const productOf = ({ prediction, stored }) => prediction.product || stored || {};
+
+export const titleOf = (item) => productOf(item).title || item.prediction.product_id || "a product without a title";
 
 /** What was answered, in a few words. */
 export function answerOf(prediction) {
@@ -63,42 +66,35 @@ export function keyed(name, keys, shown, text, act) {
   return made;
 }
 
-/** Show an item; `act` has what its parts do: choose(category), accept, coarser, finer, tags, skip, unsure, drop, undo. */
+/** Show an item; `act` has what its parts do: choose(category), accept, keep, coarser, finer, tags, skip, unsure, drop, undo. */
 export function shown(item, act) {
   const { prediction } = item;
   const made = el("article", `card case ${prediction.decision}`);
   made.tabIndex = -1;
-  made.setAttribute("aria-label", titleOf(prediction));
+  made.setAttribute("aria-label", titleOf(item));
   made.append(
     item.trouble ? el("div", "back", trouble(item.trouble), button("quiet", "Leave it to others", act.drop)) : "",
-    product(prediction),
-    el("div", "where", verdict(item), levels(prediction, act), others(prediction, act), another(act), tags(item, act), named(item)),
+    product(item),
+    el("div", "where", wantedBy(item), verdict(item), standing(item, act), levels(prediction, act), others(prediction, act), another(act), tags(item, act), named(item)),
     does(prediction, act),
     ground(item),
   );
   return made;
 }
 
-function product(prediction) {
-  const place = el("div", "what");
-  const asked = prediction.product;
-  fill(place, prediction, asked || {});
-  if (!asked && prediction.product_id) {
-    get(`/v1/products/${encodeURIComponent(prediction.product_id)}`).then((stored) => fill(place, prediction, stored)).catch(() => {});
-  }
-  return place;
-}
-
-function fill(place, prediction, known) {
+function product(item) {
+  const { prediction, stored, nominations } = item;
+  const known = productOf(item);
   const pictures = (known.pictures || []).filter((each) => each.hash).slice(0, 4);
-  const title = known.title || titleOf(prediction);
+  const title = titleOf(item);
   const facts = Object.entries(FACTS).map(([fact, name]) => [name, known.facts?.[fact]]);
   const rows = [["Brand", known.brand], ...(known.specs || []).map((spec) => [spec.name, spec.value]), ...facts].filter(([, value]) => value);
-  place.replaceChildren(
+  return el(
+    "div", "what",
     pictures.length ? el("div", "photos", ...pictures.map((each) => photo(prediction, each.hash, title))) : "",
     el("h2", "", title),
     el("p", "hint", prediction.product_id || "asked about without an id", ` · asked by ${prediction.caller || "nobody known"}`),
-    prediction.product || !("title" in known) ? "" : el("p", "hint", "What was asked about was not kept; this is what is stored."),
+    prediction.product || !stored || nominations.length ? "" : el("p", "hint", "What was asked about was not kept; this is what is stored."),
     text(known.description || ""),
     rows.length ? el("dl", "known", ...rows.flatMap(([name, value]) => [el("dt", "", name), el("dd", "", String(value))])) : "",
   );
@@ -117,6 +113,23 @@ function text(description) {
     "details", "more-text", el("summary", "", el("span", "excerpt", `${description.slice(0, EXCERPT).trimEnd()} …`), el("span", "all", "Whole description")),
     el("p", "", description),
   );
+}
+
+/** Who wants it looked at, and why. */
+function wantedBy({ nominations }) {
+  const said = nominations.map(({ author, at, reason }) => `${author || "Somebody"} put it here ${when(at)}${reason && `: ${reason}`}`);
+  return said.length ? el("p", "note wanted", [...new Set(said)].join("; ")) : "";
+}
+
+/** The category that the product is stored in, which may be right as it is. */
+function standing({ prediction, stored }, act) {
+  if (!stored) return "";
+  if (!stored.category) return el("p", "hint", "It is stored without a category.");
+  const said = stored.category === prediction.category?.path ? " the answer, too" : " right as it is";
+  const made = button("option kept", "", act.keep);
+  made.setAttribute("aria-keyshortcuts", "K");
+  made.append(key("K"), el("span", "", path(stored.category, "name"), el("span", "hint", said)), el("span", "hint", `by ${stored.provenance}`));
+  return block("Stored in", made);
 }
 
 function verdict(item) {

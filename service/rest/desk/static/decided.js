@@ -7,7 +7,7 @@ import { get, post, trouble } from "./rest.js";
 const WORDS = {
   merge: "merged", same: "same product, all kept", different: "not duplicates", variant: "variants",
   accept: "accepted", correct: "corrected", coarser: "made coarser", finer: "made finer", tags: "tags changed", skip: "skipped",
-  unsure: "not sure", fix: "put right", keep: "found right", undo: "taken back",
+  unsure: "not sure", fix: "put right", keep: "found right", nominate: "put into review", undo: "taken back",
 };
 const SHOWN = 20;
 
@@ -32,7 +32,8 @@ export function decidedIn(place, kind, changed) {
     });
     back.append(el("span", "unseen", ` decision ${each.number}`));
     const where = each.kind === "prediction" && each.detail.category ? ` · ${each.detail.category}` : "";
-    const what = ((each.detail.ids || []).join(", ") || each.subject) + where;
+    const about = each.kind === "nomination" ? [each.subject, each.detail.reason] : each.detail.ids || [];
+    const what = (about.filter(Boolean).join(", ") || each.subject) + where;
     return el(
       "tr", "", el("td", "number", String(each.number)), el("td", "", WORDS[each.action] || each.action),
       el("td", "", what), el("td", "", each.author || "nobody said"), el("td", "", when(each.at)),

@@ -3,6 +3,8 @@ import { author } from "./author.js";
 import { card, carryOut, keyed } from "./cards.js";
 import { chosenCategory } from "./dialogs.js";
 import { button, counted, el, empty, find, path, percent, thumbnail } from "./dom.js";
+import { nominate } from "./nominating.js";
+import { refused } from "./notices.js";
 import { pagesIn, remove } from "./pages.js";
 import { get, idPath, post, trouble } from "./rest.js";
 import { FACTS } from "./sides.js";
@@ -52,6 +54,7 @@ export function labelsIn(place, { wanted, changed }) {
       f: () => decide(made, item, "fix"),
       c: () => another(made, item),
       r: () => decide(made, item, "keep"),
+      p: () => nominate([item.id], `doubted label, perhaps ${item.suggested.path}`.slice(0, 200)).catch(refused),
     };
     made.append(
       el("div", "head", el("h2", "", item.title || item.id), el("span", `badge ${item.probability >= 0.9 ? "bad" : "warm"}`, `${percent(item.probability)} wrong`)),
@@ -64,6 +67,7 @@ export function labelsIn(place, { wanted, changed }) {
       more(item),
       el(
         "div", "does", act("main", "f", "As suggested", does.f), act("", "c", "Another category …", does.c), act("", "r", "Right as it is", does.r),
+        act("quiet", "p", "Leave it to Review", does.p),
       ),
     );
     keyed(made, does);

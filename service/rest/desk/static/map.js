@@ -1,10 +1,11 @@
-// Map: every product as a point, near to those that it is like; coloured, looked at, and caught with a lasso.
-import { button, counted, el, empty, find, path, percent } from "./dom.js";
+// Map: every product as a point, near to those that it is like; coloured, looked at, caught with a lasso, and put into
+// the review queue.
+import { button, counted, el, empty, find, path, percent, when } from "./dom.js";
 import { refused, say } from "./notices.js";
 import { picker } from "./picker.js";
 import { Trouble, get, send, trouble } from "./rest.js";
 import { rgba, scatter } from "./scatter.js";
-import { exported } from "./table.js";
+import { selectionIn } from "./selection.js";
 
 const filters = find("filters");
 const PALETTE = ["#1f77b4", "#e07b00", "#2a9d5c", "#c63d3d", "#8a5fc0", "#94623f", "#d45fa8", "#5c8a8a", "#a8a21a", "#17a2c0", "#5566cc", "#b0567a"];
@@ -12,11 +13,11 @@ const QUIET = "#9aa09b";
 const WRONG = "#d43d2f";
 const RAMP = ["#d43d2f", "#e0a02a", "#2a8f6d"]; // confidence from none to all
 const DOUBTED = 0.5;
+const BANDS = [["sure of the label", 0, 64], ["even chances", 64, 192], ["sure that it is wrong", 192, 256]]; // of 255
 const LOOK_AGAIN = 1000;
 const PAUSE = 60; // milliseconds that the pointer rests before a product is asked for
-const LISTED = 100;
-const AT_ONCE = 500;
-const EXPORTED = 20000;
+const STILL = 400; // milliseconds that the map rests before it is told what is in view
+const AT_ONCE = 500; // products that the service names in one go
 
 let map = null; // what GET /v1/map said
 let nodes = null; // category of each point, -1 for none
@@ -26,7 +27,7 @@ let taken = new Set();
 const known = new Map(); // products that were asked for, by point
 
 const paper = () => getComputedStyle(document.documentElement).getPropertyValue("--card").trim();
-const chart = scatter(find("canvas"), { hover, caught: take, moved: () => {} });
+const chart = scatter(find("canvas"), { hover, caught: (points) => take(points, "lasso on the map"), moved });
 
 async function load() {
   try {
@@ -95,6 +96,8 @@ function show() {
   }
   chart.colour(colours, Uint32Array.from(low.concat(loud)), background);
   find("legend").replaceChildren(...legend);
+  audited(colour === "confidence" || colour === "error");
+  inView();
   performance.mark("shown");
 }
 
@@ -115,12 +118,13 @@ function categories(level, quiet) {
   const hexes = new Map(sorted.slice(0, PALETTE.length).map(([name], at) => [name, PALETTE[at]]));
   const numbers = names.map((name) => (hexes.has(name) ? rgba(hexes.get(name)) : quiet));
   const rest = sorted.slice(PALETTE.length);
-  const unlabelled = nodes.reduce((sum, node) => sum + (node < 0), 0);
-  const legend = [...hexes].map(([name, hex], at) => entry(hex, path(name), sorted[at][1], () => {
-    take([...nodes.keys()].filter((i) => nodes[i] >= 0 && names[nodes[i]] === name && below(nodes[i])));
-  }));
-  if (rest.length) legend.push(entry(QUIET, counted(rest.length, "other", "others"), rest.reduce((sum, [, count]) => sum + count, 0)));
-  if (unlabelled) legend.push(entry(QUIET, "no category", unlabelled));
+  const legend = [...hexes].map(([name, hex], at) =>
+    entry(hex, path(name), sorted[at][1], () => those((i) => nodes[i] >= 0 && names[nodes[i]] === name, name)));
+  if (rest.length) {
+    const many = rest.reduce((sum, [, count]) => sum + count, 0);
+    legend.push(entry(QUIET, counted(rest.length, "other", "others"), many, () => those((i) => nodes[i] >= 0 && !hexes.has(names[nodes[i]]), "other categories")));
+  }
+  legend.push(...unlabelled());
   return [(i) => (nodes[i] < 0 ? quiet : numbers[nodes[i]]), legend];
 }
 
@@ -129,18 +133,49 @@ function confidence() {
     const at = (1 - doubt / 255) * 2;
     return at < 1 ? rgba(RAMP[0], RAMP[1], at) : rgba(RAMP[1], RAMP[2], at - 1);
   });
-  const legend = [entry(RAMP[2], "sure of the label", null), entry(RAMP[1], "even chances", null), entry(RAMP[0], "sure that it is wrong", null), entry(QUIET, "no category", null)];
   const none = rgba(QUIET);
-  return [(i) => (nodes[i] < 0 ? none : numbers[doubts[i]]), legend];
+  if (!map.audited) return [() => none, unlooked()];
+  const legend = BANDS.map(([name, from, to], at) => {
+    const inside = (i) => nodes[i] >= 0 && doubts[i] >= from && doubts[i] < to;
+    return entry(RAMP[2 - at], name, tally(inside), () => those(inside, name));
+  });
+  return [(i) => (nodes[i] < 0 ? none : numbers[doubts[i]]), [...legend, ...unlabelled()]];
+}
+
+const tally = (wanted) => nodes.reduce((sum, _, i) => sum + (wanted(i) ? 1 : 0), 0);
+
+/** Take the points that are wanted and in the category that the map is kept to. */
+const those = (wanted, how) => take([...nodes.keys()].filter((i) => wanted(i) && below(nodes[i])), how);
+
+function unlabelled() {
+  const bare = (i) => nodes[i] < 0;
+  const many = tally(bare);
+  return many ? [entry(QUIET, "no category", many, () => those(bare, "no category"))] : [];
+}
+
+const unlooked = () => [entry(QUIET, "nobody has looked at the label", map.points - tally((i) => nodes[i] < 0)), ...unlabelled()];
+
+/** Say how far the audit is that the colours rest on, and what to do where there was none. */
+function audited(asked) {
+  const place = find("audited");
+  place.hidden = !asked;
+  if (!asked) return;
+  if (!map.audited) {
+    const link = el("a", "", "Wrong shelf");
+    link.href = "/audit";
+    return place.replaceChildren("No label has been looked at yet, so nothing is known of how sure they are: press “Look at all labels anew” on ", link, ", or run ", el("code", "", "aisle audit"), ".");
+  }
+  const { at, behind } = map.audited;
+  place.replaceChildren(`All labels were looked at ${when(at)}${behind ? `; ${counted(behind, "change")} since ${behind === 1 ? "is" : "are"} not in it yet` : ""}.`);
 }
 
 function errors(quiet) {
+  if (!map.audited) return [() => quiet, unlooked()];
   const wrong = rgba(WRONG);
-  const all = [...doubts.keys()].filter((i) => nodes[i] >= 0 && doubts[i] / 255 >= DOUBTED);
-  const legend = [
-    entry(WRONG, "probably wrong", all.length, () => take(all.filter((i) => below(nodes[i])))), entry(QUIET, "not doubted, or no category", map.points - all.length),
-  ];
-  return [(i) => (nodes[i] >= 0 && doubts[i] / 255 >= DOUBTED ? wrong : quiet), legend];
+  const doubted = (i) => nodes[i] >= 0 && doubts[i] / 255 >= DOUBTED;
+  const all = tally(doubted);
+  const legend = [entry(WRONG, "probably wrong", all, () => those(doubted, "probably wrong")), entry(QUIET, "not doubted, or no category", map.points - all)];
+  return [(i) => (doubted(i) ? wrong : quiet), legend];
 }
 
 /** Ask for the products of points, those that are not known yet. */
@@ -153,13 +188,13 @@ async function asked(points) {
   return points.map((point) => known.get(point));
 }
 
-let resting = null;
+let pausing = null;
 function hover(point, x, y) {
   const tip = find("tip");
-  clearTimeout(resting);
+  clearTimeout(pausing);
   tip.hidden = true;
   if (point < 0) return;
-  resting = setTimeout(async () => {
+  pausing = setTimeout(async () => {
     const [item] = await asked([point]).catch(() => []);
     if (!item) return;
     const doubt = item.doubt >= 0.05 ? el("span", "badge warm", `${percent(item.doubt)} wrong`) : "";
@@ -171,35 +206,29 @@ function hover(point, x, y) {
   }, PAUSE);
 }
 
-/** Take some points: the others step back, and the products are listed. */
-function take(points) {
+let resting = null;
+/** Once the map rests, say how much of it is in view. */
+function moved() {
+  clearTimeout(resting);
+  resting = setTimeout(() => map && say(inView()), STILL);
+}
+
+function inView() {
+  const text = `${chart.seen().length.toLocaleString("en-GB")} of ${counted(map.points, "product")} in view.`;
+  find("inview").textContent = text;
+  return text;
+}
+
+const selected = selectionIn(find("list"), { asked, doubt: (point) => doubts[point], clear: () => take([]) });
+
+/** Take some points: the others step back, and the products are listed. how: in what way they were chosen. */
+function take(points, how = "") {
+  const had = ["legend", "list"].some((id) => find(id).contains(document.activeElement));
   taken = new Set(points);
-  find("lasso").setAttribute("aria-pressed", "false");
-  chart.roping(false);
+  roping(false);
   show();
-  list(points).catch(refused);
-}
-
-async function list(points) {
-  const place = find("list");
-  if (!points.length) return place.replaceChildren(el("p", "hint", "Nothing is selected."));
-  say(`${counted(points.length, "product")} selected`);
-  place.replaceChildren(el("p", "hint", "Loading …"));
-  const items = await asked(points.slice(0, LISTED));
-  const more = points.length - items.length;
-  place.replaceChildren(
-    el("p", "", el("b", "", counted(points.length, "product"))),
-    el("div", "does", button("", "Export as CSV", () => save(points).catch(refused)), button("quiet", "Clear", () => take([]))),
-    el("ol", "products", ...items.map((item) => el("li", "", item.title || item.id, " ", el("span", "hint", item.path || "no category")))),
-    more > 0 ? el("p", "hint", `and ${more.toLocaleString("en-GB")} more, all of which are exported`) : "",
-  );
-}
-
-async function save(points) {
-  if (points.length > EXPORTED) say(`The first ${EXPORTED.toLocaleString("en-GB")} are exported.`);
-  const items = (await asked(points.slice(0, EXPORTED))).filter((item) => item.id !== null);
-  exported("map.csv", ["id", "title", "category", "probability_wrong"], items.map((item) => [item.id, item.title, item.path, item.doubt]));
-  say(`${counted(items.length, "product")} exported`);
+  if (had) find("taken").focus({ preventScroll: true }); // what had the focus is made anew
+  selected(points, how).catch(refused);
 }
 
 picker(find("within"), (node) => {
@@ -211,11 +240,12 @@ filters.addEventListener("submit", (event) => event.preventDefault());
 find("closer").addEventListener("click", () => chart.zoom(1.6));
 find("farther").addEventListener("click", () => chart.zoom(1 / 1.6));
 find("whole").addEventListener("click", () => chart.whole());
-find("seen").addEventListener("click", () => map && take(chart.seen()));
-find("lasso").addEventListener("click", () => {
-  const on = find("lasso").getAttribute("aria-pressed") !== "true";
+find("seen").addEventListener("click", () => map && take(chart.seen(), "in view on the map"));
+function roping(on) {
   find("lasso").setAttribute("aria-pressed", String(on));
   chart.roping(on);
-});
+}
+find("lasso").addEventListener("click", () => roping(find("lasso").getAttribute("aria-pressed") !== "true"));
+addEventListener("keydown", (event) => event.key === "Escape" && roping(false));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => map && show());
 load();

@@ -11,9 +11,9 @@ export function say(text) {
   setTimeout(() => (said.textContent = text), 50); // the same words again are said again
 }
 
-/** Show what was done, with a button that takes it back where `undo` is given. */
-export function notice(text, undo = null) {
-  const shown = el("div", "notice", el("p", "", text));
+/** Show what was done, with a button that takes it back where `undo` is given, and a link where that leads on. */
+export function notice(text, undo = null, link = null) {
+  const shown = el("div", "notice", el("p", "", text, link && " ", link));
   const close = () => shown.remove();
   if (undo) {
     shown.append(button("", "Undo", async () => {

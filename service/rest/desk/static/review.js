@@ -1,13 +1,13 @@
 // Review: answers to decide about, one key each. What is decided is sent behind; the next item is there already.
 import { author } from "./author.js";
 import { answerOf, choicesOf, levelsOf, nextTo, shown, taggedOf, titleOf, verdictOf } from "./cases.js";
-import { decidedIn } from "./decided.js";
-import { el, empty, find, percent } from "./dom.js";
+import { decidedIn, undo } from "./decided.js";
+import { button, el, empty, find, percent, when } from "./dom.js";
 import { handOf } from "./hand.js";
 import { help, listen } from "./keys.js";
-import { refused, say } from "./notices.js";
+import { notice, refused, say } from "./notices.js";
 import { picker } from "./picker.js";
-import { trouble } from "./rest.js";
+import { get, trouble } from "./rest.js";
 import { progressIn } from "./progress.js";
 
 const place = find("case");
@@ -17,6 +17,7 @@ const TYPED = 400; // milliseconds of no typing after which a filter counts
 const DID = { accept: "Accepted", correct: "Corrected", coarser: "Made coarser", finer: "Made finer", tags: "Tags decided", skip: "Skipped", unsure: "Not sure" };
 const KEYS = [
   [["A"], "accept the category, with the tags as they are shown"],
+  [["K"], "the category that it is stored in is right"],
   [["1", "…", "9"], "one of the other categories is right"],
   [["⇧1", "…", "⇧9"], "that level of the path is right"],
   [["C"], "a level coarser"],
@@ -31,11 +32,12 @@ const KEYS = [
 ];
 
 let branch = null;
+let nomination = new URLSearchParams(location.search).get("nomination"); // what one put here is shown alone
 let before = null; // the item that is shown
 
 const wanted = () => ({
   queue: filters.queue.value, decision: filters.decision.value, category: branch?.id, supplier: filters.supplier.value.trim(),
-  least: filters.least.value, most: filters.most.value, weigh: filters.weigh.value.trim(),
+  least: filters.least.value, most: filters.most.value, weigh: filters.weigh.value.trim(), nomination,
 });
 
 const progress = progressIn(find("figures"), wanted);
@@ -45,7 +47,7 @@ const hand = handOf(wanted, {
   failed: (item) => {
     show(true);
     progress.undecided(item);
-    say(`It was not possible: ${titleOf(item.prediction)} is back. ${item.trouble.message}`);
+    say(`It was not possible: ${titleOf(item)} is back. ${item.trouble.message}`);
   },
   lost: (error) => {
     if (hand.items.length) return refused(error);
@@ -76,13 +78,13 @@ function nothing() {
   if (!author()) return empty("Who looks?", "Write your name above: nobody else is given the same items, and it stands beside what you decide.");
   if (!hand.loaded) return el("p", "hint", "Loading …");
   const filtered = find("filtered").textContent !== "none";
-  const what = filtered ? "Nothing waits that these filters let through." : "Answers come here as products are asked about, the most doubted first.";
+  const what = nomination ? "Nothing of it waits: what was put here is decided about, or before somebody else." : filtered ? "Nothing waits that these filters let through." : "Answers come here as products are asked about, the most doubted first.";
   return empty("Nothing to look at", what, hand.undoable ? "The last decisions can still be taken back with U." : "");
 }
 
 /** The titles of what comes next: they are there already. */
 function coming() {
-  const next = hand.items.slice(1, 5).map((item) => el("li", "", el("span", "", titleOf(item.prediction)), el("span", "hint", ` ${answerOf(item.prediction)}`)));
+  const next = hand.items.slice(1, 5).map((item) => el("li", "", el("span", "", titleOf(item)), el("span", "hint", ` ${answerOf(item.prediction)}`)));
   find("coming").replaceChildren(...(next.length ? [el("h3", "", "Then"), el("ol", "", ...next)] : []));
 }
 
@@ -96,7 +98,7 @@ function decide(action, said = {}, where = "") {
   progress.decided(entry);
   entry.sent.then((number) => number && decidedLately());
   const next = hand.items[0];
-  const then = next ? `Next: ${titleOf(next.prediction)}. ${answerOf(next.prediction)}` : "Nothing else is here.";
+  const then = next ? `Next: ${titleOf(next)}. ${answerOf(next.prediction)}` : "Nothing else is here.";
   say(`${DID[action]}${where ? `: ${where}` : ""}. ${then}`);
   return true;
 }
@@ -113,6 +115,10 @@ function choose(category) {
 const act = {
   choose,
   accept: () => (prediction()?.category ? choose(prediction().category) : say("No category was answered that could be accepted.")),
+  keep: () => {
+    const stored = hand.items[0]?.stored;
+    return stored?.category ? choose({ id: stored.category_id, path: stored.category }) : say("It is stored in no category.");
+  },
   coarser: () => prediction() && choose(nextTo(prediction(), "coarser")),
   finer: () => prediction() && choose(nextTo(prediction(), "finer")),
   tags: () => {
@@ -127,7 +133,7 @@ const act = {
     if (!entry) return say("There is nothing to take back.");
     progress.undecided(entry.item);
     show(true);
-    say(`Taken back: ${titleOf(entry.item.prediction)} is here again. ${answerOf(entry.item.prediction)}`);
+    say(`Taken back: ${titleOf(entry.item)} is here again. ${answerOf(entry.item.prediction)}`);
     entry.item.back.then(decidedLately);
     return true;
   },
@@ -145,7 +151,7 @@ const digits = Array.from({ length: 9 }, (_, at) => [
   [`Shift+${at + 1}`, somewhere(() => choose(levelsOf(prediction())[at]))],
 ]).flat();
 listen({
-  a: somewhere(act.accept), c: somewhere(act.coarser), f: somewhere(act.finer), s: somewhere(act.skip), n: somewhere(act.unsure),
+  a: somewhere(act.accept), k: somewhere(act.keep), c: somewhere(act.coarser), f: somewhere(act.finer), s: somewhere(act.skip), n: somewhere(act.unsure),
   g: somewhere(act.tags), p: somewhere(() => place.querySelector("#another").focus()), t: somewhere(toTags), u: act.undo, "?": () => void help(KEYS),
   ...Object.fromEntries(digits),
 });
@@ -153,7 +159,7 @@ find("help").addEventListener("click", () => help(KEYS));
 
 /** What the filters say, in a few words. */
 function filtered() {
-  const { queue, ...rest } = wanted();
+  const { queue, nomination: _nomination, ...rest } = wanted();
   const said = Object.entries({ ...rest, category: branch?.path }).filter(([, value]) => value);
   const words = {
     decision: () => filters.decision.selectedOptions[0].text, category: (value) => value, supplier: (value) => `of ${value}`,
@@ -170,6 +176,39 @@ function refilter() {
   place.setAttribute("aria-busy", "true");
   progress.load();
   return hand.restart();
+}
+
+/** Say what alone is shown, where that is what somebody put here; from there it is taken back, or all is shown. */
+async function only() {
+  const place = find("only");
+  place.hidden = !nomination;
+  if (!nomination) return;
+  try {
+    const { author: by, at, subject, detail, undone_at: undone } = await get(`/v1/decisions/${nomination}`);
+    const said = `Only what ${by || "somebody"} put here ${when(at)}, ${subject}${detail.reason ? `: ${detail.reason}` : ""}`;
+    const back = button("quiet", "Take it back", async () => {
+      try {
+        await undo(nomination);
+        notice("Taken back: what nobody had decided about waits no more.");
+        await all();
+      } catch (error) {
+        refused(error);
+      }
+    });
+    place.replaceChildren(
+      el("p", "", said, undone ? ` It was taken back ${when(undone)}.` : ""),
+      el("div", "does", button("", "All that waits", all), undone ? "" : back),
+    );
+  } catch (error) {
+    place.replaceChildren(trouble(error), el("div", "does", button("", "All that waits", all)));
+  }
+}
+
+function all() {
+  nomination = null;
+  history.replaceState(null, "", location.pathname);
+  only();
+  return refilter();
 }
 
 let typed = null;
@@ -200,6 +239,7 @@ const decidedLately = decidedIn(find("decided"), "prediction", () => {
   progress.load();
   return hand.fill();
 });
+only();
 progress.load();
 show(true);
 if (author()) hand.fill();

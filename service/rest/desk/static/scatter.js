@@ -82,6 +82,7 @@ export function scatter(canvas, on) {
     Object.assign(canvas, { width, height });
     image = context.createImageData(width, height);
     pixels = new Uint32Array(image.data.buffer);
+    on.moved();
     draw();
   }
 
@@ -227,8 +228,12 @@ export function scatter(canvas, on) {
       [colours, order, paper] = [numbers, sequence, background];
       draw();
     },
+    /** Let a drag draw a lasso, or not; one that is being drawn is given up. */
     roping(on) {
       roping = on;
+      if (!lasso) return;
+      lasso = null;
+      draw();
     },
     /** The points in sight. */
     seen() {
