@@ -18,11 +18,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from indexer.errors import SourceError
+from indexer.errors import SettingError, SourceError
 from indexer.sources.formats.streams import ByteStream
 from indexer.store.place import open_store
 from service.cli import aisle
-from service.labelstudio import reading
+from service.labelstudio import objects
 from service.labelstudio.interface import Interface
 from service.labelstudio.reading import Export, Task
 from service.rest.app import create_app
@@ -151,7 +151,7 @@ def test_what_is_annotated_is_a_label_for_the_next_question(index: Path, tmp_pat
     (prediction,) = tasks[0]["predictions"]
     assert prediction["result"][0]["value"] == {"taxonomy": [PANS.split(" > ")]}
     assert 0 < prediction["score"] <= 1
-    assert prediction["model_version"]
+    assert prediction["model_version"] == "aisle"
     done = annotated(
         tasks,
         choice(PANS, completed_by={"id": 4, "email": "ann@example.com"}),
@@ -194,7 +194,7 @@ def test_stored_products_are_relabelled(index: Path, tmp_path: Path) -> None:
     """A fix, a label found right, tags alone, and one that nobody relabelled since it was exported."""
     tasks = exported(index, "products", "--category", PANS, "--limit", 4)
     ids = [task["data"]["product_id"] for task in tasks]
-    assert tasks[0]["predictions"][0]["model_version"] == "stored"
+    assert tasks[0]["predictions"][0]["model_version"] == "aisle"
     own = stored(index, ids[3]).tags
     done = annotated(tasks, choice(PRESSES), choice(PANS), choice("", ("gift",)), choice(PRESSES))
     patched = [{**done[3]["data"]["aisle"], "category": "another"}]
@@ -244,6 +244,16 @@ def test_several_annotations_of_one_task_have_to_agree(index: Path, tmp_path: Pa
     assert decisions(index)[-1][1] == "annotator 8, annotator 7"
     assert tally(written(tmp_path, minimal(done[1:2])), index, "--several", "latest")["actions"] == {"correct": 1}
     assert stored(index, "N2").category == PRESSES
+
+
+def test_an_annotation_that_was_mended_is_later_than_one_that_was_made_after_it(index: Path, tmp_path: Path) -> None:
+    """When it was changed last counts, not when it was submitted."""
+    mended = choice(PRESSES, created_at="2026-11-27T08:00:00Z", updated_at="2026-11-27T10:00:00Z")
+    other = choice(PANS, completed_by=8, created_at="2026-11-27T09:00:00Z", updated_at="2026-11-27T09:00:00Z")
+    done = annotated(exported(index, "predictions", "--limit", 1), [mended, other])
+    tally(written(tmp_path, done), index, "--several", "latest")
+    assert stored(index, "N3").category == PRESSES
+    assert decisions(index) == [("correct", "annotator 7")]
 
 
 def test_what_cannot_be_a_label_is_told_and_the_others_are(index: Path, tmp_path: Path) -> None:
@@ -339,7 +349,30 @@ def test_the_interface_has_the_whole_tree_and_the_tags(index: Path, tmp_path: Pa
     assert root.find("Image") is None
     branch = ET.fromstring(ran("config", "--category", PRESSES, "--tags", 0, "--images", "--index", index))  # noqa: S314
     assert paths_of(branch) == ["Kitchen", "Kitchen > Coffee", PRESSES]
-    assert (branch.find("Choices"), branch.find("Image") is None) == (None, False)
+    assert branch.find("Choices") is None
+    assert branch[-1].tag == "Image"
+
+
+def test_only_what_an_interface_offers_is_pre_annotated(index: Path, tmp_path: Path) -> None:
+    """Else people submit what they do not see: of another branch the tags alone, without tags the category alone."""
+    for branch, tags, controls in ((PRESSES, 9, ["tags"]), ("Kitchen", 0, ["category"]), (PRESSES, 0, [])):
+        ran("config", "-o", tmp_path / "c.xml", "--category", branch, "--tags", tags, "--index", index)
+        tasks = exported(index, "products", "--category", PANS, "--limit", 1, "--interface", tmp_path / "c.xml")
+        said = [each["from_name"] for prediction in tasks[0]["predictions"] for each in prediction["result"]]
+        assert said == controls
+        assert bool(tasks[0]["data"]["aisle"]["tags"]) == bool(tags)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("<View>", "is no labelling interface"), ("<View/>", "has no Taxonomy named 'category'")],
+)
+def test_an_interface_that_is_none_is_refused(text: str, said: str, index: Path, tmp_path: Path) -> None:
+    """With what is wrong, before anything is written."""
+    (tmp_path / "c.xml").write_text(text)
+    with pytest.raises(SettingError, match=said):
+        ran("export", "products", "-o", tmp_path / "t.json", "--interface", tmp_path / "c.xml", "--index", index)
+    assert not (tmp_path / "t.json").exists()
 
 
 def paths_of(root: ET.Element) -> list[str]:
@@ -378,8 +411,11 @@ def read(folder: Path, raw: bytes) -> list[Task]:
     [
         (b"", "holds no task"),
         (b"[]", "holds no task"),
-        (b"\xff\xd8\xff", "it begins with"),
-        (b"id,title\n1,Pan", "it begins with"),
+        (b"%PDF-1.7\n", "it has no column 'annotation_id'"),
+        (b"id,title\n1,Pan", "it has no column 'annotation_id'"),
+        (b"annotation_id,title\n1,Pan", "it has no column 'id'"),
+        (b"annotation_id,id\n", "holds no task"),
+        (b'[{"id": 1}, {"id": 2}', "breaks off before task 3"),
         (b"[1, 2]", "from task 1 on"),
         (b'[{"id": 1}, oops, {"id": 2}]', "from task 2 on"),
         (b'[{"id": 1}, {"id": 2', "breaks off inside task 2"),
@@ -404,7 +440,7 @@ def test_a_file_that_breaks_off_changes_nothing(index: Path, tmp_path: Path) -> 
 
 def test_a_task_that_is_none_is_told_and_the_next_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nested too deeply, too long, no JSON inside, half a character, or of other kinds than Label Studio writes."""
-    monkeypatch.setattr(reading, "TASK_BYTES", 1 << 18)
+    monkeypatch.setattr(objects, "OBJECT_BYTES", 1 << 18)
     good = b'{"id": 9, "data": {"product_id": "P"}, "annotations": []}'
     bad = [
         b'{"id": 1, "data": ' + b"[" * 5_000 + b"]" * 5_000 + b"}",

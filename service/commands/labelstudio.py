@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 from click.core import ParameterSource
@@ -37,6 +37,8 @@ What = Literal["review", "predictions", "audit", "products"]
 
 REFUSALS = "labelstudio.refused.csv"
 REFUSED_COLUMNS = ("task", "prediction", "product_id", "code", "reason")
+TAGS_MOST = 200
+"""So many tags are offered unless more are asked for."""
 CHOSEN_MOST = 50_000
 """Of the review queue so many are exported at most: what is chosen among is held in memory."""
 FITTING = {
@@ -47,16 +49,6 @@ FITTING = {
 }
 """Which options say what is exported."""
 
-_tags_option = click.option(
-    "--tags",
-    "tags",
-    type=click.IntRange(0, 10_000),
-    default=200,
-    show_default=True,
-    metavar="N",
-    help="Offer the N commonest tags; as many in `config` as in `export`.",
-)
-
 
 @click.group()
 def labelstudio() -> None:
@@ -66,12 +58,20 @@ def labelstudio() -> None:
 @labelstudio.command("config")
 @click.option("-o", "--out", type=FILE, help="XML file to write. Default: print it.")
 @click.option("--category", default="", metavar="PATH", help="Offer this category and those below it alone.")
-@_tags_option
+@click.option(
+    "--tags",
+    type=click.IntRange(0, 10_000),
+    default=TAGS_MOST,
+    show_default=True,
+    metavar="N",
+    help="Offer the N commonest tags.",
+)
 @click.option("--images", is_flag=True, help="Show the picture of each product, too.")
 @index_option
 def labelstudio_config(*, out: Path | None, category: str, tags: int, images: bool, index: Path) -> None:
     """Write the labelling interface: a product, the taxonomy of the index, and its tags."""
     from indexer.store.place import open_store
+    from service.console.table import written_aside
     from service.console.words import counted
     from service.labelstudio.interface import LARGE
 
@@ -82,9 +82,9 @@ def labelstudio_config(*, out: Path | None, category: str, tags: int, images: bo
         for line in lines:
             click.echo(line, nl=False)
     else:
-        with _whole(out) as file:
+        with written_aside(out) as aside, aside.open("wb") as file:
             file.writelines(line.encode() for line in lines)
-    many = interface.categories
+    many = len(interface.paths)
     click.echo(f"{many:,} categories and {counted(len(interface.tags), 'tag')} can be chosen", err=True)
     if many > LARGE:
         click.echo("so many load slowly in a browser: a project for each branch (--category) is quicker", err=True)
@@ -99,7 +99,12 @@ def labelstudio_config(*, out: Path | None, category: str, tags: int, images: bo
 @click.option(
     "--limit", type=click.IntRange(1, 1_000_000), default=1_000, show_default=True, metavar="N", help="N tasks at most."
 )
-@_tags_option
+@click.option(
+    "--interface",
+    "offered",
+    type=FILE,
+    help="Pre-annotate what this file offers, which `config` wrote. Default: what `config` writes now.",
+)
 @wanted_options
 @least_option(0.05, "audit: probability from which a label is doubted.")
 @click.option("--unlabelled", is_flag=True, help="products: those without a category alone.")
@@ -111,7 +116,7 @@ def labelstudio_export(
     what: What,
     out: Path,
     limit: int,
-    tags: int,
+    offered: Path | None,
     wanted: Wanted,
     least: float,
     unlabelled: bool,
@@ -121,7 +126,6 @@ def labelstudio_export(
     _check_fitting(context, what)
     if what == "review" and limit > CHOSEN_MOST:
         raise click.BadParameter(f"{limit:,} is over {CHOSEN_MOST:,}, the most of a review queue", param_hint="--limit")
-    from indexer.snapshots.snapshot import read_manifest
     from indexer.store.place import open_store
     from service.console.progress import Progress
     from service.console.words import counted
@@ -131,17 +135,19 @@ def labelstudio_export(
         with closing(open_engine(service_settings(index=index))) as engine, Progress() as progress:
             records = engine.live.records
             found = sources.products(records, wanted.branch, engine.classify, unlabelled=unlabelled)
-            done, left_out = _export(found, out, limit, _interface(index, records, tags), progress)
+            done, bare, left_out = _export(found, out, limit, _offered(offered, index, records), progress)
     else:
         with closing(open_store(index)) as records, Progress() as progress:
             if what == "audit":
-                found = sources.doubted_labels(records, least, wanted.branch, read_manifest(index).id)
+                found = sources.doubted_labels(records, least, wanted.branch)
             elif what == "review":
                 found = sources.doubted_answers(records, wanted, limit)
             else:
                 found = sources.answers(records, wanted)
-            done, left_out = _export(found, out, limit, _interface(index, records, tags), progress)
+            done, bare, left_out = _export(found, out, limit, _offered(offered, index, records), progress)
     click.echo(f"{counted(done, 'task')} written to {out}", err=True)
+    if bare:
+        click.echo(f"{counted(bare, 'task')} without a pre-annotation: nothing is thought that is offered", err=True)
     if left_out:
         click.echo(f"{counted(left_out, 'answer')} left out: the product has no id, or was not kept", err=True)
 
@@ -162,7 +168,7 @@ def labelstudio_export(
 def labelstudio_import(
     *, file: Path, several: Literal["agree", "latest"], author: str, refusals: Path | None, index: Path, as_json: bool
 ) -> None:
-    """Make labels of what was annotated: FILE is an export of Label Studio, JSON or JSON-MIN."""
+    """Make labels of what was annotated: FILE is an export of Label Studio: JSON, JSON-MIN, CSV or TSV."""
     from indexer.sources.formats.streams import ByteStream
     from service.console.progress import Progress
     from service.console.table import check_output
@@ -214,39 +220,38 @@ def _interface(index: Path, records: Records, tags: int, category: str = "") -> 
     return Interface.of(records.taxonomies.standing().tree, words, records.tags(), tags, category)
 
 
-def _export(found: Found, out: Path, limit: int, interface: Interface, progress: Progress) -> tuple[int, int]:
-    """Write tasks as one array, and return how many there are and how many answers were left out."""
+def _offered(file: Path | None, index: Path, records: Records) -> Interface:
+    from service.labelstudio.interface import Interface
+
+    if file is None:
+        return _interface(index, records, TAGS_MOST)
+    return Interface.read(file, records.taxonomies.standing().tree)
+
+
+def _export(found: Found, out: Path, limit: int, interface: Interface, progress: Progress) -> tuple[int, int, int]:
+    """Write tasks as one array, and return how many, how many without a pre-annotation, and of answers left out."""
     import orjson
 
+    from service.console.table import written_aside
     from service.labelstudio.tasks import task_of
 
-    done = left_out = 0
+    done = bare = left_out = 0
     progress.start("export", None, "tasks")
-    with _whole(out) as file:
+    with written_aside(out) as aside, aside.open("wb") as file:
         file.write(b"[")
         for shown in found:
             if shown is None:
                 left_out += 1
                 continue
-            file.write((b",\n" if done else b"\n") + orjson.dumps(task_of(shown, interface)))
+            task = task_of(shown, interface)
+            file.write((b",\n" if done else b"\n") + orjson.dumps(task))
             done += 1
+            bare += not task["predictions"]
             progress.at(done)
             if done == limit:
                 break
         file.write(b"\n]\n")
-    return done, left_out
-
-
-@contextmanager
-def _whole(out: Path) -> Iterator[BinaryIO]:
-    """Yield a file that is written aside and gets its name when it is whole."""
-    aside = out.with_name(f".{out.name}.writing")
-    try:
-        with aside.open("wb") as file:
-            yield file
-        aside.replace(out)
-    finally:
-        aside.unlink(missing_ok=True)
+    return done, bare, left_out
 
 
 def _check_fitting(context: click.Context, what: What) -> None:

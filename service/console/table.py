@@ -148,11 +148,17 @@ def open_table(
     Only .jsonl takes cells of other columns than `columns`.
     """
     check_output(out)
-    aside = out.with_name(f".{out.name}.writing")
     ours = set(columns if own is None else own) if out.suffix.lower() in SPREADSHEETS else ()
+    with written_aside(out) as aside, FORMATS[out.suffix.lower()](aside, columns, numbers) as write:
+        yield (lambda rows: write(inert(rows, ours))) if ours else write
+
+
+@contextmanager
+def written_aside(out: Path) -> Iterator[Path]:
+    """Yield where to write a file that gets its name when it is whole; on any error it does not."""
+    aside = out.with_name(f".{out.name}.writing")
     try:
-        with FORMATS[out.suffix.lower()](aside, columns, numbers) as write:
-            yield (lambda rows: write(inert(rows, ours))) if ours else write
+        yield aside
         aside.replace(out)
     finally:
         aside.unlink(missing_ok=True)

@@ -1,15 +1,15 @@
-"""An export of Label Studio read task by task: JSON and JSON-MIN, also gzipped, bounded in memory whatever it holds.
+"""An export of Label Studio read task by task: JSON, JSON-MIN, CSV or TSV, also gzipped, bounded whatever it holds.
 
-    bytes -> the objects of one array, or one after the other -> tasks with their annotations, or what is wrong with one
+    objects of a file (`objects.py`), or rows of a table (`tables.py`)
+        -> tasks with their annotations, or what is wrong with one
 
 A task that is no task is told and the next is read; a file that is no export, or breaks off, raises SourceError.
-JSON-MIN has a row for each annotation and none that was cancelled; rows of one task follow each other.
+JSON-MIN and tables have a row for each annotation and none that was cancelled; rows of one task follow each other.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,12 +18,12 @@ import orjson
 from indexer.errors import SourceError
 from indexer.sources.formats.streams import ByteStream
 from indexer.sources.rows import Problem
+from service.labelstudio import tables
 from service.labelstudio.interface import CATEGORY, TAGS
+from service.labelstudio.objects import OBJECT_BYTES, objects
 from service.labelstudio.tasks import MARKS
 from taxonomy.names import SEPARATOR, clean_name
 
-TASK_BYTES = 1 << 23
-"""A longer task is `too_long`: the longest product and a thousand annotations take less."""
 ANNOTATIONS = 1_000
 """Annotations of one task that are read."""
 TEXT_CHARS = 1_000
@@ -31,15 +31,10 @@ TEXT_CHARS = 1_000
 
 Path = tuple[str, ...]
 
-_BETWEEN = re.compile(rb"[{}]")
-_INSIDE = re.compile(rb'["{}\[\]]')
-_TEXT = re.compile(rb'"|\\.', re.DOTALL)
-_BLANK = b" \t\r\n,"
-
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """What one person chose. author, at: who and when, "" when not told. categories: the paths that are chosen.
+    """What one person chose. author, at: who and when last, "" when not told. categories: the paths that are chosen.
 
     tags: None where nothing is chosen. truth: whether it was marked as the ground truth. accepting: whether it was
     begun from the pre-annotation.
@@ -82,9 +77,8 @@ class Export:
     def __iter__(self) -> Iterator[Task]:
         """Yield the tasks in order. Raises SourceError when there are none, or the file breaks off."""
         held: Task | None = None
-        for raw in _objects(self.stream):
+        for task, rowwise in _tasks(self.stream):
             self.read += 1
-            task, rowwise = _parsed(raw, self.read)
             if held is not None and rowwise and held.number == task.number and not task.problem:
                 room = ANNOTATIONS - len(held.annotations)
                 held = replace(held, annotations=(*held.annotations, *task.annotations[:room]))
@@ -97,91 +91,52 @@ class Export:
         if held is not None:
             yield held
         if not self.read:
-            raise SourceError(f"{self.stream.path} holds no task; export JSON or JSON-MIN from Label Studio")
+            raise SourceError(f"{self.stream.path} holds no task; export it from Label Studio as {tables.FORMATS}")
 
 
-def _objects(stream: ByteStream) -> Iterator[bytes | None]:
-    """Yield the bytes of each object of an array, or of objects one after the other; None for one that is too long."""
-    held, at, number = b"", 0, 1
-    depth, inside, long = 0, False, False
-    for chunk in _opened(stream):
-        held += chunk
-        begin = 0  # of the object that is read, at depth 0 of what comes before the next
-        while found := (_TEXT if inside else _INSIDE if depth else _BETWEEN).search(held, at):
-            token, at = found[0], found.end()
-            if inside or token == b'"':
-                inside = not inside if token == b'"' else inside
-                continue
-            if depth == 0 and (token == b"}" or held[begin : found.start()].strip(_BLANK)):
-                raise _broken(stream, number)
-            begin = begin if depth else found.start()
-            depth += 1 if token in {b"{", b"["} else -1
-            if depth == 0:
-                yield None if long else held[begin:at]
-                begin, long, number = at, False, number + 1
-        if depth == 0 and held[begin:].strip(_BLANK + b"]"):
-            raise _broken(stream, number)
-        # What was looked through is not looked at again, but for a backslash whose character is in the next chunk.
-        at = len(held) - (inside and held[at:].endswith(b"\\"))
-        long = long or (depth > 0 and len(held) - begin > TASK_BYTES)
-        begin = at if long or depth == 0 else begin
-        held, at = held[begin:], at - begin
-    if depth:
-        raise SourceError(f"{stream.path} breaks off inside task {number:,}; export it again")
+def _tasks(stream: ByteStream) -> Iterator[tuple[Task, bool]]:
+    """Yield each task or row of one, and whether it is a row."""
+    if not tables.tabular(stream):
+        for place, raw in enumerate(objects(stream), 1):
+            yield _parsed(raw, place)
+        return
+    for line, row in tables.rows(stream):
+        if isinstance(row, Problem):
+            yield Task(f"line {line}", problem=row), True
+        else:
+            yield _told(row, f"line {line}", _row), True
 
 
-def _opened(stream: ByteStream) -> Iterator[bytes]:
-    """Yield the chunks of a file after the bracket that opens its array, where it has one."""
-    head, opened = b"", False
-    for chunk in stream:
-        if opened:
-            yield chunk
-            continue
-        head = (head + chunk).removeprefix(b"\xef\xbb\xbf").lstrip()
-        opened = len(head) > 3 or (bool(head) and head[:1] in {b"[", b"{"})
-        if opened and head[:1] not in {b"[", b"{"}:
-            raise SourceError(f"{stream.path} is no JSON of Label Studio: it begins with {head[:20]!r}")
-        if opened:
-            yield head.removeprefix(b"[")
-    if head and not opened:
-        raise SourceError(f"{stream.path} is no JSON of Label Studio: it begins with {head[:20]!r}")
-
-
-def _broken(stream: ByteStream, number: int) -> SourceError:
-    return SourceError(f"{stream.path} is no JSON of Label Studio, from task {number:,} on; export it again")
-
-
-def _parsed(raw: bytes | None, place: int) -> tuple[Task, bool]:
-    """Return a task and whether it is a row of JSON-MIN. place: what it is called where it has no number."""
+def _parsed(raw: bytes | None, number: int) -> tuple[Task, bool]:
+    """Return the task of an object and whether it is a row of JSON-MIN. number: its place in the file."""
+    place = f"at {number}"
     if raw is None:
-        return _refused(place, "too_long", f"it is longer than {TASK_BYTES:,} bytes; make it shorter"), False
+        reason = f"it is longer than {OBJECT_BYTES:,} bytes; make it shorter"
+        return Task(place, problem=Problem("too_long", reason)), False
     try:
         said = orjson.loads(raw)
     except ValueError as error:
-        return _refused(place, "broken_task", f"it is no JSON object: {error}; export it again"), False
-    try:
-        if "data" in said or "annotations" in said:
-            return _whole(said, place), False
-        return _row(said, place), True
-    except _Unfit as error:
-        return _refused(_number(said, place), "broken_task", f"{error}; export it again"), False
+        reason = f"it is no JSON object: {error}; export it again"
+        return Task(place, problem=Problem("broken_task", reason)), False
+    whole = "data" in said or "annotations" in said
+    return _told(said, place, _whole if whole else _row), not whole
 
 
 class _Unfit(ValueError):
     """Something in a task is of another kind than Label Studio writes."""
 
 
-def _refused(number: object, code: str, reason: str) -> Task:
-    return Task(str(number), problem=Problem(code, reason))
-
-
-def _number(said: Mapping[str, Any], place: int) -> str:
-    """Return what a task is called: by its id, without one by its place in the file."""
+def _told(said: Mapping[str, Any], place: str, of: Callable[[Mapping[str, Any], str], Task]) -> Task:
+    """Return the task of an object or row, called by its id there, without one by its place in the file."""
     told = said.get("id")
-    return str(told)[:TEXT_CHARS] if isinstance(told, str | int | float) else f"at {place}"
+    number = str(told)[:TEXT_CHARS] if isinstance(told, str | int | float) else place
+    try:
+        return of(said, number)
+    except _Unfit as error:
+        return Task(number, problem=Problem("broken_task", f"{error}; export it again"))
 
 
-def _whole(said: Mapping[str, Any], place: int) -> Task:
+def _whole(said: Mapping[str, Any], number: str) -> Task:
     """Return a task of JSON."""
     annotations = _list(said.get("annotations"), "annotations")
     if len(annotations) > ANNOTATIONS:
@@ -189,7 +144,7 @@ def _whole(said: Mapping[str, Any], place: int) -> Task:
     for each in annotations:
         _dict(each, "an annotation")
     stands = [each for each in annotations if not each.get("was_cancelled")]
-    task = _marked(_dict(said.get("data"), "data"), _number(said, place))
+    task = _marked(_dict(said.get("data"), "data"), number)
     return replace(
         task, annotations=tuple(_annotation(each) for each in stands), cancelled=len(annotations) - len(stands)
     )
@@ -206,7 +161,7 @@ def _annotation(said: Mapping[str, Any]) -> Annotation:
             tags = (tags or []) + _words(result.get("value"))
     return Annotation(
         _author(said.get("completed_by")),
-        _text(said.get("created_at")),
+        _at(said),
         tuple(dict.fromkeys(categories)),
         None if tags is None else tuple(dict.fromkeys(tags)),
         truth=said.get("ground_truth") is True,
@@ -214,24 +169,24 @@ def _annotation(said: Mapping[str, Any]) -> Annotation:
     )
 
 
-def _row(said: Mapping[str, Any], place: int) -> Task:
-    """Return a row of JSON-MIN as a task with one annotation, with none where nobody annotated it."""
-    task = _marked(said, _number(said, place))
+def _row(said: Mapping[str, Any], number: str) -> Task:
+    """Return a row of JSON-MIN or of a table as a task with one annotation, with none where nobody annotated it."""
+    task = _marked(said, number)
     if said.get("annotation_id") is None:
         return task
     tags = None if said.get(TAGS) is None else tuple(dict.fromkeys(_words(said[TAGS])))
     categories = tuple(dict.fromkeys(_paths(said.get(CATEGORY))))
     return replace(
         task,
-        annotations=(Annotation(_author(said.get("annotator")), _text(said.get("created_at")), categories, tags),),
+        annotations=(Annotation(_author(said.get("annotator")), _at(said), categories, tags),),
     )
 
 
-def _marked(data: Mapping[str, Any], number: object) -> Task:
+def _marked(data: Mapping[str, Any], number: str) -> Task:
     marks = _dict(data.get(MARKS) or {}, f"data.{MARKS}")
     category = marks.get("category")
     return Task(
-        _text(number),
+        number,
         prediction=_text(marks.get("prediction")),
         product=_text(marks.get("product") or data.get("product_id")),
         content=_text(marks.get("content")),
@@ -263,6 +218,11 @@ def _chosen(value: object, kind: str) -> list[Any]:
     if isinstance(value, list):
         return [one for each in value for one in (_chosen(each, kind) if isinstance(each, dict) else [each])]
     return [_text(value)]
+
+
+def _at(said: Mapping[str, Any]) -> str:
+    """Return when an annotation was changed last: one that was submitted early may be mended late."""
+    return _text(said.get("updated_at")) or _text(said.get("created_at"))
 
 
 def _author(value: object) -> str:

@@ -35,8 +35,6 @@ POOL = 200
 """So many doubted answers are chosen among at a time."""
 SPARE, SPARED = 2, 10_000
 """How many times as many are chosen among as are wanted, and how many more at most."""
-STORED = "stored"
-"""Who says what is the label of a stored product already."""
 
 
 def doubted_answers(records: Records, wanted: Wanted, limit: int) -> Found:
@@ -63,8 +61,8 @@ def answers(records: Records, wanted: Wanted) -> Found:
         yield from _answered(records, page)
 
 
-def doubted_labels(records: Records, least: float, branch: str, model: str) -> Found:
-    """Yield stored products with doubted labels, and where they seem to belong. model: the snapshot that is served."""
+def doubted_labels(records: Records, least: float, branch: str) -> Found:
+    """Yield stored products with doubted labels, and where they seem to belong."""
     wanted, after = suspects.Wanted(least=least, branch=branch), None
     while found := records.suspects.labels(wanted, after, PAGE):
         stored = records.get([each.id for each in found])
@@ -72,7 +70,7 @@ def doubted_labels(records: Records, least: float, branch: str, model: str) -> F
             suspect = each.suspect
             after = (suspect.probability, suspect.severity, suspect.key)
             if each.id in stored:  # it may be gone since
-                thought = Thought(suspect.suggested, suspect.probability, stored[each.id].record.product.tags, model)
+                thought = Thought(suspect.suggested, suspect.probability, stored[each.id].record.product.tags)
                 yield _stored(stored[each.id], thought)
 
 
@@ -87,7 +85,7 @@ def products(records: Records, branch: str, classify: Classify, *, unlabelled: b
         said = {each.key: answer for each, answer in zip(bare, told, strict=True)}
         for each in some:
             record = each.record
-            label = Thought(record.node_id, 1.0, record.product.tags, STORED)
+            label = Thought(record.node_id, 1.0, record.product.tags)
             answer = said.get(each.key)
             yield _stored(each, _thought(answer, record.product.tags) if isinstance(answer, Answer) else label)
 
@@ -104,7 +102,7 @@ def _answered(records: Records, some: Sequence[Kept]) -> Found:
             yield None
             continue
         tags = [tag for tag, _, _ in said.answer["tags"]]
-        thought = Thought(said.node_id, said.probability, tags, said.snapshot)
+        thought = Thought(said.node_id, said.probability, tags)
         yield Shown(product, said.content_hash, thought, prediction=said.id)
 
 
@@ -116,7 +114,7 @@ def _stored(stored: Stored, thought: Thought) -> Shown:
 def _thought(answer: Answer, own: Sequence[str]) -> Thought:
     category = answer.category
     tags = [*own, *(each.tag for each in answer.tags)]
-    return Thought(category.id if category else "", category.probability if category else 0.0, tags, answer.snapshot)
+    return Thought(category.id if category else "", category.probability if category else 0.0, tags)
 
 
 def _within(stored: Stored, branch: str) -> bool:

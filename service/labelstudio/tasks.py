@@ -16,16 +16,17 @@ from indexer.product import Product
 from service.labelstudio.interface import CATEGORY, SHOWN, TAGS, Interface
 
 MARKS = "aisle"
+MODEL = "aisle"
+"""Who pre-annotates, always the same: a project of Label Studio begins annotations from those of one model alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thought:
-    """What is thought of a product. node_id: "" for no category. probability: of that; model: who says so."""
+    """What is thought of a product. node_id: "" for no category. probability: of that."""
 
     node_id: str
     probability: float
     tags: Sequence[str]
-    model: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def task_of(shown: Shown, interface: Interface) -> dict[str, Any]:
     result = [_result(CATEGORY, "taxonomy", [list(path)])] if path else []
     result += [_result(TAGS, "choices", tags)] if tags else []
     score = thought.probability if path else 0.0
-    predictions = [{"model_version": thought.model, "score": score, "result": result}] if result else []
+    predictions = [{"model_version": MODEL, "score": score, "result": result}] if result else []
     return {"data": data, "predictions": predictions}
 
 
