@@ -375,6 +375,13 @@ def test_an_interface_that_is_none_is_refused(text: str, said: str, index: Path,
     assert not (tmp_path / "t.json").exists()
 
 
+@pytest.mark.parametrize("command", ["config", "export"])
+def test_what_cannot_be_written_is_told_first(command: str, index: Path, tmp_path: Path) -> None:
+    """By the folder that is missing, not by the file that would have been written aside."""
+    with pytest.raises(SettingError, match="there is no folder"):
+        ran(command, "-o", tmp_path / "none" / "o.xml", "--index", index)
+
+
 def paths_of(root: ET.Element) -> list[str]:
     """Return the paths that an interface offers."""
 

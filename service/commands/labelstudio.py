@@ -71,10 +71,12 @@ def labelstudio() -> None:
 def labelstudio_config(*, out: Path | None, category: str, tags: int, images: bool, index: Path) -> None:
     """Write the labelling interface: a product, the taxonomy of the index, and its tags."""
     from indexer.store.place import open_store
-    from service.console.table import written_aside
+    from service.console.table import check_place, written_aside
     from service.console.words import counted
     from service.labelstudio.interface import LARGE
 
+    if out is not None:
+        check_place(out)
     with closing(open_store(index)) as records:
         interface = _interface(index, records, tags, category)
     lines = interface.xml(images=images)
@@ -128,9 +130,11 @@ def labelstudio_export(
         raise click.BadParameter(f"{limit:,} is over {CHOSEN_MOST:,}, the most of a review queue", param_hint="--limit")
     from indexer.store.place import open_store
     from service.console.progress import Progress
+    from service.console.table import check_place
     from service.console.words import counted
     from service.labelstudio import sources
 
+    check_place(out)
     if what == "products":
         with closing(open_engine(service_settings(index=index))) as engine, Progress() as progress:
             records = engine.live.records

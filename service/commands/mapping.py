@@ -77,11 +77,11 @@ def taxonomy_map(
 
 def _check_output(out: Path, *, force: bool) -> None:
     from indexer.errors import SettingError
+    from service.console.table import check_place
     from taxonomy.foreign import mapping_kind
 
     mapping_kind(out)
-    if not out.parent.is_dir():
-        raise SettingError(f"there is no folder {out.parent} to write {out.name} into; make it first")
+    check_place(out)
     if out.exists() and not force:
         raise SettingError(f"{out} is there already, perhaps with what a person decided; name another, or --force")
 

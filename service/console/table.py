@@ -129,6 +129,11 @@ def check_output(out: Path) -> None:
     """Raise SettingError when no table can be written under that name: no format of FORMATS, no folder, a folder."""
     if out.suffix.lower() not in FORMATS:
         raise SettingError(f"{out.name!r} is none of {', '.join(FORMATS)}; end the name of the output with one of them")
+    check_place(out)
+
+
+def check_place(out: Path) -> None:
+    """Raise SettingError when no file can be written there: no folder to write it into, or a folder of that name."""
     if not out.parent.is_dir():
         raise SettingError(f"there is no folder {out.parent} to write {out.name} into; make it first")
     if out.is_dir():
