@@ -136,7 +136,7 @@ SPEC_PREFIXES = ("spec", "specs", "attr", "attribute", "attributes", "specificat
 """A column `attr_colour`, `attribute:colour` or `specs.colour` is the spec `colour`, beside the columns above."""
 
 _NOISE = re.compile(r"[\W_]+")
-_PREFIXED = re.compile(rf"(?:{'|'.join(SPEC_PREFIXES)})\s*[_.:\-/]\s*(.*[^\W\d_].*)", re.IGNORECASE)
+_PREFIXED = re.compile(rf"(?:{'|'.join(SPEC_PREFIXES)})\s*[_.:\-/]\s*+(.*[^\W\d_].*)", re.IGNORECASE)
 
 
 def column_key(name: str) -> str:
