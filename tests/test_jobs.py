@@ -30,6 +30,7 @@ from indexer.sources import read
 from indexer.sources.formats import xlsx
 from indexer.store.jobs import Job
 from indexer.store.place import open_store
+from service.jobs import running
 from service.jobs.folder import JobFolder
 from service.jobs.kinds import own_columns
 from service.rest.app import create_app
@@ -182,6 +183,16 @@ def test_images_come_in_a_zip(client: TestClient, photos: Path) -> None:
     refused = client.post("/v1/jobs", files=files, data={"kind": "categorize"})
     assert (refused.status_code, refused.json()["code"]) == (422, "unreadable_source")
     assert str(client.app.state.settings.index) not in refused.text  # type: ignore[attr-defined]  # any ASGI application
+
+
+def test_a_result_with_too_many_columns_is_refused(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines of JSON may each have names of their own: as lines they are answered, and a table would be all commas."""
+    monkeypatch.setattr(running, "COLUMNS", 3)
+    rows = [{"sku": f"N{at}", "name": "Red pan", f"c{at}": "x"} for at in range(40)]
+    failed = ended(client, send(client, jsonl_of(rows), "feed.jsonl", format="csv"))
+    assert failed["state"] == "failed"
+    assert failed["error"] == "its rows have 42 columns, a table has 3 at most; ask for the result as jsonl"
+    assert ended(client, send(client, jsonl_of(rows), "feed.jsonl"))["state"] == "done"
 
 
 def test_a_preview_says_how_a_file_would_be_read(client: TestClient) -> None:

@@ -18,13 +18,12 @@ from typing import Any
 from indexer.errors import SourceError
 from indexer.sources.formats import cell_text, unique
 from indexer.sources.rows import Problem, Record
+from indexer.zips import BoundedZip
 
 PARTS_BYTES = 1 << 29
 """Bytes that all parts of a workbook may unpack to: a million rows of a catalogue. Their texts are held in memory."""
 PARTS = 10_000
 CHUNK = 1 << 20
-COLUMNS = 2_000
-"""Columns that are read at most."""
 ROWS = 1_048_576
 """Rows of a sheet at most; whoever says more has openpyxl count to it."""
 BLANK_ROWS = 1_000
@@ -89,10 +88,8 @@ class SheetRows:
             names = [_text(cell).strip() for cell in cells]
             while names and not names[-1]:
                 names.pop()
-            if len(names) > COLUMNS:
-                raise SourceError(f"{self._path} has {len(names):,} columns, {COLUMNS:,} are read; leave some out")
             if names:
-                return unique(names)
+                return unique(names, self._path)
         raise SourceError(f"the first sheet of {self._path} is empty; put the table there, a header row first")
 
     def _record(self, number: int, texts: list[str]) -> Record:
@@ -118,7 +115,7 @@ def _checked(path: Path) -> int:
     """Return how many rows the largest sheet has; raises SourceError for a workbook that is a bomb or is damaged."""
     room, rows = PARTS_BYTES, [0]
     try:
-        with zipfile.ZipFile(path) as file:
+        with BoundedZip(path) as file:
             parts = file.infolist()
             if len(parts) > PARTS:
                 raise SourceError(f"{path} has {len(parts):,} parts, a workbook has {PARTS:,} at most; save it anew")
