@@ -47,8 +47,9 @@ _TAGS = (
     "span|strike|strong|style|sub|summary|sup|svg|table|tbody|td|template|textarea|tfoot|th|thead|title|tr|tt|u|ul|var|video"
 )
 # A tag of HTML that is bare, closing or has attr=value, perhaps cut off at the text's end; `5 <b and c> 6` is none.
+# Each part ends where the next begins: what can be shared out in several ways takes the square of a text's length.
 _MARKUP = re.compile(
-    rf"</?(?:{_TAGS})(?:\s[^<>]*=[^<>]*)?\s*/?>|<(?:{_TAGS})\s+[\w-]+=[^<>]*$|<!--|<!doctype\s", re.IGNORECASE
+    rf"</?(?:{_TAGS})(?:\s[^<>=]*=[^<>]*|\s*/?)>|<(?:{_TAGS})\s+[\w-]+=[^<>]*$|<!--|<!doctype\s", re.IGNORECASE
 )
 _BLOCK = re.compile(
     r"</?(?:address|article|aside|blockquote|br|caption|center|dd|details|div|dl|dt|fieldset|figcaption|figure|footer|"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")  # after quotes, too: one more, or reading would take one away
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+"""In full width, too; and after quotes, which get one more, or reading would take one away."""
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)*%?")
 QUOTE = "'"
 

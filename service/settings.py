@@ -44,6 +44,11 @@ class ServiceSettings(ImageSettings):
         "auto",
         description="Who is let in: auto asks for a key on any address but this machine's own, keys always does.",
     )
+    hosts: str = Field(
+        "",
+        description="Names, commas between them, that whoever shows no key may ask under besides addresses, localhost "
+        "and names without a dot.",
+    )
     key_rate: int = Field(
         6_000, ge=0, description="Requests a minute with one API key or account, where the key has no rate; 0 is any."
     )

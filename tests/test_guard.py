@@ -43,7 +43,7 @@ def guarded(built_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def signed_out(guarded: TestClient) -> None:
     """Let every test begin with no cookie and no attempts."""
     guarded.cookies.clear()
-    guarded.app.state.attempts._buckets.clear()  # type: ignore[attr-defined]  # typed as any ASGI application
+    guarded.app.state.attempts.forget()  # type: ignore[attr-defined]  # typed as any ASGI application
 
 
 def records_of(client: TestClient) -> Records:

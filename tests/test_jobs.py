@@ -30,6 +30,7 @@ from indexer.sources import read
 from indexer.sources.formats import xlsx
 from indexer.store.jobs import Job
 from indexer.store.place import open_store
+from service.jobs import running
 from service.jobs.folder import JobFolder
 from service.jobs.kinds import own_columns
 from service.rest.app import create_app
@@ -182,6 +183,16 @@ def test_images_come_in_a_zip(client: TestClient, photos: Path) -> None:
     refused = client.post("/v1/jobs", files=files, data={"kind": "categorize"})
     assert (refused.status_code, refused.json()["code"]) == (422, "unreadable_source")
     assert str(client.app.state.settings.index) not in refused.text  # type: ignore[attr-defined]  # any ASGI application
+
+
+def test_a_result_with_too_many_columns_is_refused(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines of JSON may each have names of their own: as lines they are answered, and a table would be all commas."""
+    monkeypatch.setattr(running, "COLUMNS", 3)
+    rows = [{"sku": f"N{at}", "name": "Red pan", f"c{at}": "x"} for at in range(40)]
+    failed = ended(client, send(client, jsonl_of(rows), "feed.jsonl", format="csv"))
+    assert failed["state"] == "failed"
+    assert failed["error"] == "its rows have 42 columns, a table has 3 at most; ask for the result as jsonl"
+    assert ended(client, send(client, jsonl_of(rows), "feed.jsonl"))["state"] == "done"
 
 
 def test_a_preview_says_how_a_file_would_be_read(client: TestClient) -> None:
@@ -423,25 +434,6 @@ def test_a_workbook_is_read_from_its_first_sheet(tmp_path: Path) -> None:
         ["1", "Pan", "4006381333931", "12.5", "2026-05-01"],
         ["2", "Pot", "true", "", "2026-05-01 07:30:00"],
     ]
-
-
-def test_what_stands_above_the_table_of_a_workbook_is_no_header(tmp_path: Path) -> None:
-    """A heading and a date fill fewer than half as many cells as the table; rows that are fuller than it do no harm."""
-    for name, rows, columns, first in (
-        (
-            "a.xlsx",
-            [["Arbel Ltd, prices"], ["as of", "1 May"], [], ["sku", "name", "ean", "price", "note"], ["1", "Pan"]],
-            5,
-            5,
-        ),
-        ("b.xlsx", [["sku", "name"], ["1", "Pan", "stray", "stray"]], 2, 2),
-    ):
-        book = Workbook()
-        for row in rows:
-            book.active.append(row)
-        book.save(tmp_path / name)
-        with read(tmp_path / name) as source:
-            assert (len(source.columns), next(iter(source)).number) == (columns, first)
 
 
 def packed(path: Path, **parts: bytes) -> Path:

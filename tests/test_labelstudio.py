@@ -215,6 +215,21 @@ def test_stored_products_are_relabelled(index: Path, tmp_path: Path) -> None:
     assert stored(index, ids[1]).provenance == "supplier"
 
 
+def test_of_two_tasks_of_one_product_the_older_does_not_come_back(index: Path, tmp_path: Path) -> None:
+    """Labelled one way and later another way in one project, whose exports hold both; each may be imported again."""
+    first = exported(index, "products", "--category", PANS, "--limit", 1)
+    product = first[0]["data"]["product_id"]
+    older = annotated(first, choice(PRESSES, created_at="2020-01-01T09:00:00Z"))
+    assert tally(written(tmp_path, older), index)["actions"] == {"fix": 1}
+    second = [each for each in exported(index, "products") if each["data"]["product_id"] == product]
+    both = annotated([*first, *second], older[0]["annotations"], choice(PANS, created_at="2999-01-01T09:00:00Z"))
+    said = tally(written(tmp_path, both), index)
+    assert (said["unchanged"], said["actions"]) == (1, {"fix": 1})
+    again = tally(written(tmp_path, both), index)
+    assert (again["labelled"], again["unchanged"], again["problems"]) == (0, 1, {"changed": 1})
+    assert stored(index, product).category == PANS
+
+
 def test_what_is_pre_annotated_and_not_chosen_is_no_tag(index: Path, tmp_path: Path) -> None:
     """Where tags were chosen, or the annotation began from those; otherwise nothing is said of tags."""
     tasks = exported(index, "products", "--category", PANS, "--limit", 3)

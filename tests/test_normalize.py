@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from indexer.normalize import clean_line, clean_text, language_of, normalize, normalize_many, text_of
-from indexer.product import Product
+from indexer.product import DESCRIPTION_CHARS, Product
 
 CLEANED = {
     "plain text is untouched": ("Mug, blue - 300 ml (2 pcs)", "Mug, blue - 300 ml (2 pcs)"),
@@ -218,3 +218,13 @@ def test_cleaning_twice_is_cleaning_once(
     twice = normalize(once)
     assert twice == once
     assert twice.language == once.language
+
+
+@pytest.mark.parametrize("start", ["<a ", "<a =", "<a"])
+@pytest.mark.parametrize("more", ["=", " ", "= ", "x="])
+def test_a_tag_that_never_ends_is_read_in_no_time(start: str, more: str) -> None:
+    """As long as a description may be: what took the square of its length took ten minutes, and nothing else ran."""
+    text = (start + more * DESCRIPTION_CHARS)[:DESCRIPTION_CHARS]
+    begun = time.perf_counter()
+    clean_text(text, DESCRIPTION_CHARS)
+    assert time.perf_counter() - begun < 2

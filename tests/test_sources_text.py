@@ -89,7 +89,7 @@ def test_column_names_are_made_unique(tmp_path: Path) -> None:
     with source_of(tmp_path, "id,title,,title,note\n1,Mug,a,Cup,b\n") as source:
         (row,) = source
     assert row.fields == {"id": "1", "title": "Mug", "column_3": "a", "title_2": "Cup", "note": "b"}
-    assert unique(["a", "a", "a_2", " "]) == ("a", "a_2", "a_2_2", "column_4")
+    assert unique(["a", "a", "a_2", " "], "p.csv") == ("a", "a_2", "a_2_2", "column_4")
 
 
 def test_ragged_rows_say_how_many_cells(tmp_path: Path) -> None:

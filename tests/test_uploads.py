@@ -203,6 +203,40 @@ def test_pixels_of_a_request_take_so_much_memory_at_most(monkeypatch: pytest.Mon
         assert [picture.problem for picture in seen] == ["", "", said]
 
 
+def test_decoding_the_images_of_a_request_takes_so_long_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those after the one that takes the last of it are not looked at."""
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    monkeypatch.setattr(uploads, "REQUEST_SECONDS", 1e-9)
+    images = [ImageBody.of_file("red.png", photo("red"))] * 2
+    seen = asyncio.run(uploads.Looking(ServiceSettings()).at(images, 130, uploads.Room()))
+    said = "not looked at: the images before it took 1e-09 s, the limit of a request; send several"
+    assert [picture.problem for picture in seen] == ["", said]
+
+
+def test_images_of_another_request_come_between_those_of_a_large_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has as many in turn as there are cores: whoever sends one does not wait for a thousand."""
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    looking, order = uploads.Looking(ServiceSettings()), list[uploads.Room]()
+    read = uploads.Room.read
+
+    def noted(room: uploads.Room, data: bytes, side: int, settings: ServiceSettings) -> Picture:
+        order.append(room)
+        return read(room, data, side, settings)
+
+    monkeypatch.setattr(uploads.Room, "read", noted)
+
+    async def two() -> int:
+        large, small = uploads.Room(), uploads.Room()
+        image = ImageBody.of_file("red.png", photo("red"))
+        first = asyncio.ensure_future(looking.at([image] * 8, 130, large))
+        await asyncio.sleep(0)
+        await looking.at([image], 130, small)
+        await first
+        return order.index(small)
+
+    assert asyncio.run(two()) == 1
+
+
 def test_an_index_that_does_not_look_at_pictures_does_not_use_them(client: TestClient) -> None:
     """Nothing is wrong with the image; the answer is that of the text."""
     answer = client.post("/v1/categorize", data=PRESS, files=[("image", ("a.jpg", FRONT))]).json()

@@ -21,6 +21,7 @@ from indexer.errors import SourceError
 from indexer.images.fetch import Fetcher
 from indexer.images.unread import Unread
 from indexer.settings import ImageSettings
+from indexer.zips import BoundedZip
 
 __all__ = ["Folder", "Gallery", "Given", "Several", "Unread", "Urls", "Zip", "is_url", "open_gallery"]
 
@@ -103,7 +104,7 @@ class Zip:
     def __init__(self, path: Path, settings: ImageSettings | None = None) -> None:
         """Raise SourceError when the file is no zip."""
         try:
-            self._file = zipfile.ZipFile(path)
+            self._file = BoundedZip(path)
         except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
             raise SourceError(f"{path} is no zip of images: {error}; give a folder or a zip") from error
         self._name = path.name

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 import orjson
@@ -84,6 +84,9 @@ class Manifest:
             raise damaged(folder, f"{MANIFEST} is not complete ({error})") from error
         if folder.name != manifest.id or not manifest.id.endswith(f"-{manifest.fingerprint()}"):
             raise damaged(folder, f"{MANIFEST} was altered")
+        for name in manifest.files:
+            if not _inside(name):
+                raise damaged(folder, f"{MANIFEST} names {name[:80]!r}, which is no file in it")
         return manifest
 
     def check(self, folder: Path) -> None:
@@ -110,6 +113,12 @@ def check_encoder(manifest: Manifest, encoder: Encoder) -> None:
             f"snapshot {manifest.id} was built with encoder {manifest.encoder} {dict(manifest.parts)}, "
             f"not with {encoder.name} {dict(encoder.parts)}; use that encoder, or build the index again with this one"
         )
+
+
+def _inside(name: str) -> bool:
+    """Whether a file of that name lies in the folder, wherever that is: it is copied to others by its name."""
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts
 
 
 def damaged(where: Path, what: str) -> SnapshotDamaged:

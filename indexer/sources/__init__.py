@@ -14,7 +14,8 @@ from typing import Self
 
 from indexer.errors import MissingColumn, SettingError
 from indexer.sources.files import identify, locate
-from indexer.sources.formats import Records
+from indexer.sources.formats import COLUMNS, Records
+from indexer.sources.formats.apart import KINDS, ApartRows, unpacked
 from indexer.sources.formats.streams import ByteStream
 from indexer.sources.products import Reader, category_cell
 from indexer.sources.profile import Profile
@@ -57,9 +58,8 @@ class Source:
         self._records = records
         remaining = iter(records)
         sample, whole = _sample(remaining)
-        self.columns = records.columns or tuple(
-            dict.fromkeys(column for record in sample if not record.problem for column in record.fields)
-        )
+        names = dict.fromkeys(column for record in sample if not record.problem for column in record.fields)
+        self.columns = records.columns or tuple(islice(names, COLUMNS))
         if not self.columns:
             raise MissingColumn(f"{name} has no columns; its first rows are all broken or there are none")
         self.profile = profile.detected(self.columns, needs_id=labelled)
@@ -155,6 +155,7 @@ def read(
     vectors: RowVectors | bool = False,
     limit: int | None = None,
     mapping: ForeignMap | None = None,
+    apart: bool = False,
     **overrides: str | Sequence[str],
 ) -> Source:
     """Open a source: a file, a folder with one (`products.csv` and the like), or a database URL with a `query`.
@@ -164,11 +165,12 @@ def read(
     `invalid_category`. labelled=False: for classify; category and tags are left out, ids may repeat, and a row without
     one gets `row-N`. vectors: True reads image vectors from their column; a file of them takes its place, and its rows
     are counted: SourceError when the source has more or fewer, at once where that is known, else at its end.
-    limit: give the first rows only. mapping: what foreign categories mean, looked up before all else. Raises
+    limit: give the first rows only. mapping: what foreign categories mean, looked up before all else. apart: whatever
+    has to be unpacked is read by a process of its own, within bounds, as a service does for strangers. Raises
     SourceError, UnknownFormat, MissingColumn or SettingError.
     """
     chosen = (profile or Profile()).overridden(overrides)
-    records, name, kind, folder = _opened(source, query, chosen)
+    records, name, kind, folder = _opened(source, query, chosen, apart=apart)
     try:
         return Source(
             records,
@@ -195,7 +197,9 @@ def table(source: Path) -> Records:
     return _opened(source, None, Profile())[0]
 
 
-def _opened(source: str | Path, query: str | None, profile: Profile) -> tuple[Records, str, str, Path]:
+def _opened(
+    source: str | Path, query: str | None, profile: Profile, *, apart: bool = False
+) -> tuple[Records, str, str, Path]:
     """Return the raw rows, the name, the format and the folder of a source."""
     if isinstance(source, str) and "://" in source:
         if not query:
@@ -210,21 +214,15 @@ def _opened(source: str | Path, query: str | None, profile: Profile) -> tuple[Re
     stream = ByteStream(path)
     kind = identify(stream)
     try:
-        return _records(kind, stream, profile), str(path), kind, path.parent
+        return _records(kind, stream, profile, apart=apart), str(path), kind, path.parent
     except BaseException:
         stream.close()
         raise
 
 
-def _records(kind: str, stream: ByteStream, profile: Profile) -> Records:
-    if kind == "parquet":
-        from indexer.sources.formats.parquet import ParquetRows
-
-        return ParquetRows(stream.path)
-    if kind == "xlsx":
-        from indexer.sources.formats.xlsx import SheetRows
-
-        return SheetRows(stream.path)
+def _records(kind: str, stream: ByteStream, profile: Profile, *, apart: bool) -> Records:
+    if kind in KINDS:
+        return ApartRows(kind, stream.path) if apart else unpacked(kind, stream.path)
     if kind == "jsonl":
         from indexer.sources.formats.jsonl import JsonLines
 
@@ -251,7 +249,7 @@ def _sample(records: Iterator[Record]) -> tuple[list[Record], bool]:
     size = 0
     for record in records:
         sample.append(record)
-        size += sum(map(len, record.fields.values()))
+        size += sum(len(name) + len(text) for name, text in record.fields.items())
         if len(sample) == SAMPLE_ROWS or size > SAMPLE_CHARS:
             return sample, False
     return sample, True

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from indexer.errors import SourceError, UnknownFormat
 from indexer.sources.formats.streams import ByteStream
+from indexer.zips import BoundedZip
 
 FORMATS = {".csv": "delimited", ".tsv": "delimited", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 PLAIN = {".xlsx": "xlsx", ".txt": "delimited", ".tab": "delimited", ".json": "jsonl", ".pq": "parquet"}
@@ -84,7 +85,7 @@ def identify(stream: ByteStream) -> str:
 def is_workbook(path: Path) -> bool:
     """Whether a file is a zip with the parts of an Excel workbook in it; nothing is unpacked."""
     try:
-        with zipfile.ZipFile(path) as file:
+        with BoundedZip(path) as file:
             return "xl/workbook.xml" in file.NameToInfo
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
         return False

@@ -38,7 +38,7 @@ _SUPPLIER: Standing = ("supplier", 1.0)
 
 # A comma or semicolon ends an image only before the next address or after a picture's ending: addresses contain both.
 _IMAGES = re.compile(
-    r"\s*[|\n]\s*|\s*[,;]\s*(?=https?://)|(?:(?<=\.jpg)|(?<=\.png)|(?<=\.gif)|(?<=\.jpeg)|(?<=\.webp)|(?<=\.avif))[,;]\s*",
+    r"[|\n]|[,;](?=\s*https?://)|(?:(?<=\.jpg)|(?<=\.png)|(?<=\.gif)|(?<=\.jpeg)|(?<=\.webp)|(?<=\.avif))[,;]",
     re.IGNORECASE,
 )
 
@@ -262,4 +262,4 @@ def _images(cell: str) -> list[str]:
             listed = []
         found = [item.get("url") or item.get("src") if isinstance(item, dict) else item for item in listed]
         return [image.strip() for image in found if isinstance(image, str) and image.strip()]
-    return [image for image in _IMAGES.split(cell) if image]
+    return [image for each in _IMAGES.split(cell) if (image := each.strip())]

@@ -44,6 +44,8 @@ SEVERAL = frozenset({"description", "specs", "category", "tags", "image", "forei
 NUMBERS = ("gtin", "mpn")
 """Facts that a source may use as its id."""
 
+_NO_TEXT = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
+"""Codecs that no file is written in; the first two take the square of its length."""
 WRITTEN = ("encoding", "delimiter", "category_separator")
 _TABLES = ("columns", "constant")
 
@@ -163,7 +165,8 @@ def _check_field(name: str, what: str, known: Iterable[str] = FIELDS) -> None:
 
 def _check_encoding(name: str) -> None:
     try:
-        codecs.lookup(name)
+        if codecs.lookup(name).name in _NO_TEXT:
+            raise LookupError(name)
         "a".encode(name)  # refuses base64 and its kind
     except (LookupError, ValueError) as error:
         raise SettingError(f"{name!r} is no text encoding; write it like utf-8, cp1252 or shift_jis") from error

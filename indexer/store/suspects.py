@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from indexer.store import schema, tagfaults
 from indexer.store.schema import chunks, labels, products, suspects, twins, upheld
 from indexer.store.tagfaults import TagFault
-from indexer.store.upheld import upheld_of
+from indexer.store.upheld import last_word, upheld_of
 from taxonomy.names import SEPARATOR
 
 Connecting = Callable[[], AbstractContextManager[sa.Connection]]
@@ -195,6 +195,11 @@ class Suspects:
         query = sa.select(products.c.key).join(upheld, sa.and_(*same)).join(labels, labels.c.key == products.c.key)
         with self._reading() as connection:
             return list(connection.scalars(query.where(labels.c.node_id == upheld.c.node_id).order_by(products.c.key)))
+
+    def last_word(self, product_id: str) -> int | None:
+        """Return the number of the decision by which a person last found the label of a product right, if any."""
+        with self._reading() as connection:
+            return last_word(connection, product_id)
 
     def conflicts(self, keys: Collection[int] | None = None) -> list[tuple[int, int, float]]:
         """Return the pairs of keys that are one product, as likely as that, with different categories.

@@ -38,6 +38,11 @@ def upheld_of(connection: sa.Connection, ids: Collection[str]) -> dict[str, tupl
     }
 
 
+def last_word(connection: sa.Connection, id_: str) -> int | None:
+    """Return the number of the decision by which a person last found the label of a product right, if any."""
+    return connection.scalar(sa.select(upheld.c.decision).where(upheld.c.id == id_))
+
+
 def uphold(connection: sa.Connection, ids: Collection[str], decision: int) -> None:
     """Remember that a person found the labels right that products have now, and suspect them no more."""
     columns = (products.c.key, products.c.id, labels.c.node_id, products.c.content_hash)

@@ -11,7 +11,6 @@ import click
 from service.access.scopes import SCOPES
 from service.console.options import index_option, json_option, print_json
 
-NAME_CHARS = 200
 SECRET_NOTE = "keep it now: it is not stored and cannot be told again"  # noqa: S105  (a sentence about one)
 
 scope_option = click.option(
@@ -156,6 +155,7 @@ def remove(name: str, index: Path) -> None:
 def check_name(name: str) -> None:
     """Refuse a name that could not be shown; raises SettingError."""
     from indexer.errors import SettingError
+    from service.access.names import unfit
 
-    if not (name.strip() and name.isprintable() and len(name) <= NAME_CHARS):
-        raise SettingError(f"a name has 1 to {NAME_CHARS} characters that can be seen, not {name[:80]!r}")
+    if why := unfit(name):
+        raise SettingError(why)

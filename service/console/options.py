@@ -124,6 +124,7 @@ class SourceOptions:
             vectors=vectors,
             limit=self.limit,
             mapping=mapping,
+            apart=False,  # whoever names a file here is the one who waits for it
             **overrides,
             **_columns(self.mapped),
         )

@@ -22,6 +22,7 @@ from indexer.errors import SourceError
 from indexer.images.gallery import open_gallery
 from indexer.intake.ingest import placement_in
 from indexer.sources import Profile, Row, Source, read
+from indexer.sources.formats import COLUMNS
 from indexer.sources.pictured import batches, pictured
 from indexer.store.jobs import DONE, Job
 from service.calibration.dial import Dial
@@ -100,7 +101,7 @@ class Running:
 
     def _finish(self) -> None:
         done, ending = self.job.done, str(self.job.options["format"])
-        columns = list(dict.fromkeys((*self._source.columns, *self._folder.columns(done))))
+        columns = () if ending == "jsonl" else self._columns(done)  # a line of which names its own
         kind = self.job.kind
         numbers = [name for name in OWN[kind] if name in NUMBERS or name.endswith("_probability")]
         with open_table(self._folder.result(ending), own_columns(kind, columns), numbers, own=OWN[kind]) as write:
@@ -109,6 +110,15 @@ class Running:
         self._folder.join_refused(done)
         self.job = self._records.jobs.finish(self.job.id, DONE, total=done)
         self._folder.drop_parts()
+
+    def _columns(self, done: int) -> list[str]:
+        """Return the columns of all answers; raises SourceError when they are more than a table has."""
+        columns = dict.fromkeys((*self._source.columns, *self._folder.columns(done)))
+        if (count := len(columns.keys() - OWN[self.job.kind])) > COLUMNS:
+            raise SourceError(
+                f"its rows have {count:,} columns, a table has {COLUMNS:,} at most; ask for the result as jsonl"
+            )
+        return list(columns)
 
 
 def open_upload(serving: Serving, kind: str, upload: Path, options: Mapping[str, Any], name: str) -> Source:
@@ -123,6 +133,6 @@ def open_upload(serving: Serving, kind: str, upload: Path, options: Mapping[str,
             mapper = CategoryMapper(placement.tree, before=serving.live.records.taxonomies.aliases())
     profile = Profile.of(options.get("profile", {}))
     try:
-        return read(upload, profile, mapper=mapper, labelled=kind in LABELLED)
+        return read(upload, profile, mapper=mapper, labelled=kind in LABELLED, apart=True)
     except SourceError as error:
         raise type(error)(str(error).replace(str(upload), name)) from error

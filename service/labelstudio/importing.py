@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from indexer.errors import DecisionConflict, PredictionNotFound, ProductError, ProductNotFound, VersionConflict
 from indexer.live import Patch
@@ -151,9 +152,18 @@ class Importer:
         by_hand = (product.provenance, product.weight) == tuple(BY_HAND.values())
         if category == stored.record.node_id and tags == list(product.tags) and (by_hand or node is None):
             return "unchanged"
-        if changed := _changed(task, stored, node):
+        if changed := _changed(task, stored, node) or (self._said_since(task, said.at) if node is not None else None):
             return changed
         return self._relabelled(stored, said.author or self.author, node, tags)
+
+    def _said_since(self, task: Task, at: str) -> Problem | None:
+        """Return why a label is not given that was annotated before somebody else had his say about the product."""
+        records = self.changing.live.records
+        number = records.suspects.last_word(task.product)
+        if number is None or not _before(at, records.decisions.get(number).at):
+            return None
+        told = f"product {task.product[:80]!r} was looked at by decision {number}, after this was annotated"
+        return Problem("changed", f"{told}; take that one back first, if this is right")
 
     def _relabelled(self, stored: Stored, author: str, node: int | None, tags: Sequence[str]) -> _Made:
         live, product = self.changing.live, stored.record.product
@@ -204,6 +214,15 @@ def _action(tree: Tree, answered: int | None, node: int | None) -> Action:
     if was[: len(path)] == path:
         return "coarser"
     return "finer" if path[: len(was)] == was else "correct"
+
+
+def _before(at: str, then: str) -> bool:
+    """Return whether a time is one that was before another, both as ISO 8601 and in UTC where they do not say."""
+    try:
+        told = datetime.fromisoformat(at)
+    except ValueError:
+        return False
+    return told.replace(tzinfo=told.tzinfo or UTC) < datetime.fromisoformat(then)
 
 
 def _changed(task: Task, stored: Stored, node: int | None) -> Problem | None:

@@ -22,10 +22,11 @@ class Said:
     """What is said of one product. category: the path, () for nothing. tags: chosen ones.
 
     cleared: whether what is pre-annotated and not chosen is wrong: where tags were chosen, or the annotation was begun
-    from what is pre-annotated. author: who says it, several separated by commas.
+    from what is pre-annotated. author: who says it, several separated by commas. at: when it was said last, or "".
     """
 
     author: str
+    at: str
     category: Path
     tags: tuple[str, ...]
     cleared: bool
@@ -57,6 +58,7 @@ def said_of(
     authors = ", ".join(dict.fromkeys(each.author for each in standing if each.author))
     return Said(
         authors[:200],
+        last.at,
         last.categories[0] if last.categories else (),
         last.tags or (),
         cleared=last.tags is not None or last.accepting,

@@ -8,7 +8,6 @@ as it was told, where the system can hold it to that.
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import sys
 import time
@@ -19,6 +18,7 @@ from typing import NoReturn
 
 import orjson
 
+from indexer.bounds import keep_to
 from indexer.errors import AisleError
 from service.renewal.order import Order
 from service.settings import ServiceSettings
@@ -62,7 +62,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _stop)
     os.nice(NICE)
     bound = asked["memory"] or int(SHARE * _there())
-    _keep_to(bound)
+    keep_to(bound)
     settings = ServiceSettings(**asked["settings"])
     try:
         from service.renewal.renew import renew
@@ -80,13 +80,6 @@ def main() -> int:
         say({"error": f"{bound:,} bytes of memory are not enough; raise AISLE_REBUILD_BYTES if there is more"})
         return FAILED
     return 0
-
-
-def _keep_to(memory: int) -> None:
-    """Refuse this process more bytes of data than that, so that it fails by itself before the service has to."""
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    limit = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 
 def _there() -> int:

@@ -43,7 +43,7 @@ from service.rest import (
     taxonomies,
     thumbnails,
 )
-from service.rest.access import keys, session
+from service.rest.access import accounts, keys, session
 from service.rest.access.guard import Guard
 from service.rest.access.openapi import guarded
 from service.rest.desk.pages import desk_router, static_files
@@ -102,7 +102,7 @@ def create_app(settings: ServiceSettings, serving: Serving | None = None) -> Fas
         generate_unique_id_function=_operation_name,
     )
     app.state.settings, app.state.serving, app.state.access = settings, None, None
-    app.state.worker, app.state.looking, app.state.attempts = None, None, session.new_attempts()
+    app.state.worker, app.state.looking, app.state.attempts = None, None, session.Attempts()
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(Edge)
     app.add_exception_handler(HTTPException, _refuse)
@@ -125,6 +125,7 @@ def create_app(settings: ServiceSettings, serving: Serving | None = None) -> Fas
     app.include_router(jobs.router)
     app.include_router(session.router)
     app.include_router(keys.router)
+    app.include_router(accounts.router)
     app.include_router(desk_router())
     app.mount("/static", static_files(), name="static")
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # the way FastAPI documents for changing it

@@ -21,6 +21,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from indexer.errors import (
+    AccountNotFound,
     BuildUnderway,
     DecisionConflict,
     DecisionNotFound,
@@ -180,6 +181,16 @@ class CrossSite(Exception):
         super().__init__("a page of another site has your browser send this; send it from here, or with an API key")
 
 
+class UnknownHost(Exception):
+    """Nobody says who asks, under a name that is not known to be the service's own."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"{host[:80]!r} is no name of this service that is known, and whoever shows no key is answered under those "
+            "alone; ask under its address, or name it so in AISLE_HOSTS"
+        )
+
+
 class RateExceeded(Refused):
     """A caller asks more often than it may."""
 
@@ -207,6 +218,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     SignInFailed: Kind(401, "sign_in_failed", "Nobody is let in so"),
     Forbidden: Kind(403, "forbidden", "This may not be done with this key or account"),
     CrossSite: Kind(403, "cross_site", "Another site asks for this"),
+    UnknownHost: Kind(403, "unknown_host", "The service is not known by this name"),
     ProductNotFound: Kind(404, "product_not_found", "No such product"),
     PictureNotFound: Kind(404, "picture_not_found", "No such picture"),
     MapNotFound: Kind(404, "map_not_found", "No such map, or no such point"),
@@ -223,6 +235,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     PatternNotFound: Kind(404, "pattern_not_found", "No such pattern of doubted labels"),
     JobNotFound: Kind(404, "job_not_found", "No such job"),
     KeyNotFound: Kind(404, "key_not_found", "No such API key"),
+    AccountNotFound: Kind(404, "account_not_found", "No such account"),
     DecisionNotFound: Kind(404, "decision_not_found", "No such decision"),
     GroupNotFound: Kind(404, "group_not_found", "No such group of duplicates or variants"),
     DecisionConflict: Kind(409, "decision_conflict", "The decision cannot be made or taken back as things are"),

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -34,6 +34,10 @@ REQUEST_PIXELS = 1_000_000_000
 """Bytes of decoded pixels of one request in memory, from which no more images are looked at: a thousand photos take
 300 to 600 million, but a long narrow picture of 5 KB takes 10 million alone."""
 
+REQUEST_SECONDS = 120
+"""Seconds that decoding the images of one request may take together: a thousand photos take 40, but a picture that was
+made to last takes 4 alone."""
+
 FETCHED_AT_ONCE = 8
 """Images that are fetched from elsewhere at the same time, when that is allowed."""
 
@@ -56,13 +60,27 @@ def listing(request: Request, product: Product, body: ProductFields) -> Listing:
 
 
 class Room:
-    """Memory that the pixels of one request have taken so far, in bytes."""
+    """What the pictures of one request have taken so far: memory of their pixels, in bytes, and seconds to decode them.
+
+    turns: as many of them are looked at at a time as there are cores, so that those of another request come between.
+    """
 
     def __init__(self) -> None:
         self.taken = 0
+        self.seconds = 0.0
+        self.turns = asyncio.Semaphore(os.cpu_count() or 1)
 
-    def add(self, picture: Picture) -> Picture:
-        """Count a picture and return it."""
+    def full(self) -> str:
+        """Return the limit that was reached, in words, "" before."""
+        if self.taken >= REQUEST_PIXELS:
+            return f"take {REQUEST_PIXELS:,} bytes of memory"
+        return f"took {REQUEST_SECONDS:g} s" if self.seconds >= REQUEST_SECONDS else ""
+
+    def read(self, data: bytes, side: int, settings: ServiceSettings) -> Picture:
+        """Return a picture, and count it."""
+        begun = time.perf_counter()
+        picture = read_picture(data, side, image_bytes=settings.image_bytes, image_pixels=settings.image_pixels)
+        self.seconds += time.perf_counter() - begun
         self.taken += 0 if picture.pixels is None else picture.pixels.nbytes
         return picture
 
@@ -79,7 +97,7 @@ class Looking:
     async def at(self, images: Sequence[ImageBody], side: int, room: Room) -> tuple[Picture, ...]:
         """Return a picture of each image, in order, for an encoder that looks at `side` pixels.
 
-        room: of the request; where REQUEST_PIXELS are taken, the images that are left have that as their problem.
+        room: of the request; where it is full, the images that are left have that as their problem.
         """
         limit = self._settings.image_count
         unseen = Picture(problem=f"not looked at: only the first {limit} images of a product are; raise the limit")
@@ -94,15 +112,11 @@ class Looking:
                     data = await run_in_threadpool(self._gallery.read, image.name)
             except Unread as unread:
                 return Picture(problem=str(unread))
-        async with self._cores:
-            if room.taken >= REQUEST_PIXELS:
-                return Picture(
-                    problem=f"not looked at: the images before it take {REQUEST_PIXELS:,} bytes of memory, the limit "
-                    "of a request; send several"
-                )
-            limits = self._settings
-            read = partial(read_picture, image_bytes=limits.image_bytes, image_pixels=limits.image_pixels)
-            return room.add(await run_in_threadpool(read, data, side))
+        async with room.turns, self._cores:
+            if full := room.full():
+                limit = f"the images before it {full}, the limit of a request"
+                return Picture(problem=f"not looked at: {limit}; send several")
+            return await run_in_threadpool(room.read, data, side, self._settings)
 
 
 def images_of(request: Request, product: Product) -> list[dict[str, Any]]:

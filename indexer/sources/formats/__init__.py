@@ -6,7 +6,11 @@ import json
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from indexer.errors import SourceError
 from indexer.sources.rows import Record
+
+COLUMNS = 2_000
+"""Columns of a table at most: each row is held with all of them, however few it fills."""
 
 
 class Records(Protocol):
@@ -50,8 +54,13 @@ def cell_text(value: Any) -> str:  # noqa: ANN401  (whatever a file or a databas
     return str(value)
 
 
-def unique(names: list[str]) -> tuple[str, ...]:
-    """Return column names, stripped; an empty one becomes `column_3`, a repeated one `name_2`."""
+def unique(names: list[str], where: object) -> tuple[str, ...]:
+    """Return column names, stripped; an empty one becomes `column_3`, a repeated one `name_2`.
+
+    Raises SourceError when there are more than COLUMNS of them. where: what the source is called then.
+    """
+    if len(names) > COLUMNS:
+        raise SourceError(f"{where} has {len(names):,} columns, {COLUMNS:,} are read; leave some out")
     taken: dict[str, None] = {}
     for place, name in enumerate(names, 1):
         plain = name.strip() or f"column_{place}"

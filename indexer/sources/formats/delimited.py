@@ -89,7 +89,7 @@ class Delimited(TextRows):
             raise UnknownFormat(f"the header of {self._stream.path} cannot be read: {problem.reason}")
         while len(cells) > 1 and not cells[-1].strip():
             cells.pop()
-        return unique(cells)
+        return unique(cells, self._stream.path)
 
     def _quoted(self, line: Line) -> tuple[list[str], Problem | None]:
         """Parse the record that starts at `line`, over several lines if need be."""

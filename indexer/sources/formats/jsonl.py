@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from indexer.sources.formats import cell_text
+from indexer.sources.formats import COLUMNS, cell_text
 from indexer.sources.formats.lines import Line, TextRows
 from indexer.sources.rows import Problem, Record
 
@@ -33,6 +33,8 @@ def _record(line: Line) -> Record:
         parsed = json.loads(line.text, parse_int=str, parse_float=str, parse_constant=_refused)
         if not isinstance(parsed, dict):
             raise ValueError(f"it is {type(parsed).__name__}, not an object")
+        if len(parsed) > COLUMNS:
+            raise ValueError(f"it has {len(parsed):,} names, {COLUMNS:,} are read")
         fields = {name: cell_text(value) for name, value in parsed.items()}
     except RecursionError:
         return _broken(line, "it is nested too deeply")

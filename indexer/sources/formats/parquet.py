@@ -28,7 +28,7 @@ class ParquetRows:
         try:
             with pq.ParquetFile(path) as file:
                 self.total: int | None = file.metadata.num_rows
-                self.columns = unique(file.schema_arrow.names)
+                self.columns = unique(file.schema_arrow.names, path)
         except self._errors as error:
             raise SourceError(f"{path} cannot be read as Parquet: {error}") from error
 

@@ -46,7 +46,7 @@ class SqlRows:
             with self._engine.connect().execution_options(yield_per=BATCH_ROWS, stream_results=True) as connection:
                 # As it stands: a colon or a percent sign in the query is no parameter.
                 result = connection.exec_driver_sql(query, execution_options={"no_parameters": True})
-                self.columns = unique(list(result.keys()))
+                self.columns = unique(list(result.keys()), self.name)
                 for number, values in enumerate(result, 1):
                     yield self._record(number, tuple(values))
         except SQLAlchemyError as error:

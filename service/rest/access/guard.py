@@ -1,10 +1,11 @@
 """The guard: what every request passes before its route. Who asks, may they do that, and how often.
 
     the route's scope, or 404 and 405 -> a page of elsewhere that asks behind a person's back is refused
-    -> the key or the session -> the rate -> the scope -> the route
+    -> the key or the session, or a name that is its own -> the rate -> the scope -> the route
 
 Plain ASGI, inside the edge, so that it is passed before a body is read. What is open to everybody passes, with bodies
-that are small. Where the service asks nobody for a key, a key that is shown counts all the same.
+that are small. Where the service asks nobody for a key, a key that is shown counts all the same; whoever shows none is
+answered under the service's own names alone, for any page can give this machine's address another one (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -18,16 +19,19 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.access.access import ANYBODY, Caller, asks_for_keys
+from service.access.hosts import is_own
 from service.access.rates import Allowance, Rates
 from service.rest.access.callers import identified, shown
 from service.rest.access.routes import scope_of
-from service.rest.problems import BodyTooLarge, CrossSite, Forbidden, RateExceeded, Unauthorized
+from service.rest.problems import BodyTooLarge, CrossSite, Forbidden, RateExceeded, Unauthorized, UnknownHost
 from service.settings import ServiceSettings
 
 SIGN_IN = "/sign-in"
 SMALL = 16 * 1024
 """Bytes in the body of a request that anybody may make."""
 SAFE = frozenset({"GET", "HEAD"})
+LOOKS = frozenset({None, "read"})
+"""Scopes of routes that change nothing when they are only asked."""
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 """What a proxy adds to a request that comes from elsewhere."""
 
@@ -39,6 +43,7 @@ class Guard:
         self._app = app
         self._always = asks_for_keys(settings)
         self._careful = settings.access == "auto"
+        self._names = frozenset(name.strip().lower() for name in settings.hosts.split(","))
         self._rates = Rates()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,12 +53,13 @@ class Guard:
             return
         needed = scope_of(scope["method"], scope["path"])
         request, headers = Request(scope), Headers(scope=scope)
-        _check_origin(request, headers)
+        secret, by_key = shown(request)
+        if not (by_key or (request.method in SAFE and needed in LOOKS)):
+            _check_origin(headers)
         if needed is None:
             _check_small(headers)
             await self._app(scope, receive, send)
             return
-        secret, by_key = shown(request)
         caller = await identified(request, secret) if secret else None
         if caller is None and (by_key or self._asks(headers)):
             if not (request.method == "GET" and is_page(scope["path"])):
@@ -61,6 +67,8 @@ class Guard:
             there = f"{SIGN_IN}?next={quote(scope['path'])}"
             await RedirectResponse(there, 303, {"Cache-Control": "no-store"})(scope, receive, send)
             return
+        if caller is None and not is_own(headers.get("host", ""), self._names):
+            raise UnknownHost(headers["host"])
         request.state.caller = caller = caller or ANYBODY
         if caller.rate:
             request.state.headers = self._counted(caller)
@@ -94,13 +102,11 @@ def rate_headers(allowance: Allowance) -> dict[str, str]:
     }
 
 
-def _check_origin(request: Request, headers: Headers) -> None:
-    """Refuse what a page of elsewhere has a person's browser send; no browser adds a key of its own accord.
+def _check_origin(headers: Headers) -> None:
+    """Refuse what a page of elsewhere has a person's browser send. A key of ours no browser adds of its own accord.
 
     Sec-Fetch-Site is of every browser since 2023; an older one says Origin. Programs say neither.
     """
-    if request.method in SAFE or "authorization" in headers:
-        return
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if site is not None:
         crossed = site not in {"same-origin", "none"}

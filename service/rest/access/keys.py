@@ -11,13 +11,13 @@ from starlette.responses import Response
 
 from indexer.store.access.keys import ApiKey
 from service.access.issue import OVERLAP_HOURS, issue, rotate, state_of
+from service.access.names import NAME_CHARS, NAME_PATTERN
 from service.access.scopes import Scope
 from service.rest.access.callers import access_of, author_of
-from service.rest.access.session import NAME_CHARS
 from service.rest.api import BODY, Json, refusals
 from service.rest.asking import serving_of
 from service.rest.bodies import BodyRoute
-from service.rest.images import VISIBLE, Body
+from service.rest.images import Body
 from service.rest.taxonomies import Author
 
 router = APIRouter(prefix="/v1/keys", route_class=BodyRoute)
@@ -39,7 +39,7 @@ def _moment(given: str) -> str:
 class KeyBody(Body):
     """A key to be made."""
 
-    name: str = Field(min_length=1, max_length=NAME_CHARS, pattern=VISIBLE, description="Who or what uses it.")
+    name: str = Field(max_length=NAME_CHARS, pattern=NAME_PATTERN, description="Who or what uses it.")
     scopes: list[Scope] = Field(min_length=1, max_length=4)
     expires_at: (
         Annotated[str, AfterValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})] | None

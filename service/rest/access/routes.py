@@ -98,6 +98,10 @@ SCOPES: Mapping[str, Scope | None] = {
     "GET /v1/keys/{key_id}": "admin",
     "POST /v1/keys/{key_id}:rotate": "admin",
     "DELETE /v1/keys/{key_id}": "admin",
+    "GET /v1/accounts": "admin",
+    "GET /v1/accounts/{name:rest}": "admin",
+    "PUT /v1/accounts/{name:rest}": "admin",
+    "DELETE /v1/accounts/{name:rest}": "admin",
 }
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import ipaddress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -11,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from service.access.access import ANYBODY, Caller, SignedIn, asks_for_keys
+from service.access.names import NAME_CHARS
 from service.access.passwords import MOST
 from service.access.rates import Rates
 from service.access.scopes import SCOPES, Scope
@@ -21,9 +26,12 @@ from service.rest.bodies import BodyRoute
 from service.rest.images import VISIBLE, Body
 from service.rest.problems import RateExceeded, SignInFailed
 
-NAME_CHARS = 200
 ATTEMPTS, NAMED_ATTEMPTS, ATTEMPTS_WINDOW = 10, 30, 300
 """Attempts to sign in from one address, and with one name, in that many seconds."""
+AT_ONCE = 2
+"""Attempts that are looked at at a time; the others wait without a thread."""
+NETWORK = 64
+"""Bits of an address of IPv6 that name a network: the others are its owner's to choose."""
 
 NOBODY = Caller("", "", frozenset(), 0)
 
@@ -66,14 +74,16 @@ async def get_session(request: Request) -> Json:
 @router.post("", response_model=SessionShown, responses=refusals(400, 401, 413, 415, 422, 429))
 async def sign_in(request: Request, body: SignInBody) -> Json:
     """Sign a browser in by an API key, or by the name and password of an account."""
-    access = access_of(request)
-    _check_attempts(request, body.name)
-    if body.key is not None:
-        done = await run_in_threadpool(access.sign_in_by_key, body.key)
-    else:
-        done = await run_in_threadpool(access.sign_in_by_password, body.name or "", body.password or "")
-    if done is None:
-        raise SignInFailed
+    access, attempts = access_of(request), request.app.state.attempts
+    async with attempts.one(request.client.host if request.client else "", body.name):
+        if body.key is not None:
+            done = await run_in_threadpool(access.sign_in_by_key, body.key)
+        else:
+            done = await run_in_threadpool(access.sign_in_by_password, body.name or "", body.password or "")
+        if done is None:
+            raise SignInFailed
+    if before := request.cookies.get(COOKIE):
+        await run_in_threadpool(access.sign_out, before)
     answer = Json(_shown(request, done.caller) | {"signed_in": True, "expires_at": done.expires_at})
     _give(request, answer, done)
     return answer
@@ -109,17 +119,38 @@ def _shown(request: Request, caller: Caller | None) -> dict[str, object]:
     }
 
 
-def new_attempts() -> Rates:
-    """Return what counts attempts to sign in, for the service to keep."""
-    return Rates(window=ATTEMPTS_WINDOW)
+class Attempts:
+    """Attempts to sign in: counted, and looked at a few at a time, so that no thread that answers waits for them."""
+
+    def __init__(self) -> None:
+        self._rates = Rates(window=ATTEMPTS_WINDOW)
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    def forget(self) -> None:
+        """Forget those there were."""
+        self._rates = Rates(window=ATTEMPTS_WINDOW)
+
+    @asynccontextmanager
+    async def one(self, address: str, name: str | None) -> AsyncIterator[None]:
+        """Count an attempt from an address, with a name or by key, and let it go on when its turn comes.
+
+        Raises RateExceeded beyond those that an address, or a name, has.
+        """
+        asked = [(f"address {network_of(address)}", ATTEMPTS)] + ([(f"name {name}", NAMED_ATTEMPTS)] if name else [])
+        for what, quota in asked:
+            taken = self._rates.take(what, quota)
+            if not taken.allowed:
+                raise RateExceeded(quota, ATTEMPTS_WINDOW, {"Retry-After": str(taken.wait)})
+        async with self._turns:
+            yield
 
 
-def _check_attempts(request: Request, name: str | None) -> None:
-    """Count an attempt; raises RateExceeded beyond those that an address, or a name, has."""
-    attempts: Rates = request.app.state.attempts
-    address = request.client.host if request.client else ""
-    asked = [(f"address {address}", ATTEMPTS)] + ([(f"name {name}", NAMED_ATTEMPTS)] if name else [])
-    for what, quota in asked:
-        taken = attempts.take(what, quota)
-        if not taken.allowed:
-            raise RateExceeded(quota, ATTEMPTS_WINDOW, {"Retry-After": str(taken.wait)})
+def network_of(address: str) -> str:
+    """Return what stands for whoever asks from an address: of IPv6 its network, for one owner has all of that."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is None:
+        return str(ipaddress.ip_network((int(parsed), NETWORK), strict=False))
+    return str(getattr(parsed, "ipv4_mapped", None) or parsed)

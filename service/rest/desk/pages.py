@@ -43,6 +43,7 @@ PAGES = (
     Page("/taxonomy", "Taxonomy", "taxonomy", "The tree of categories, what lies in them and how they do."),
     Page("/index", "Index", "index", "How the index does, its snapshots, and building it anew."),
     Page("/map", "Map", "map", "Every product as a point, near to those that it is like."),
+    Page("/access", "Access", "access", "Who is let in: keys of programs, and accounts of people."),
 )
 
 HEADERS = {

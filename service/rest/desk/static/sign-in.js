@@ -5,7 +5,7 @@ import { send, trouble } from "./rest.js";
 /** The page that was wanted, when it is one of this service. */
 function wanted() {
   const next = new URL(new URLSearchParams(location.search).get("next") || "/", location.origin);
-  return next.origin === location.origin ? next.pathname : "/";
+  return next.origin === location.origin ? next.href : "/"; // whole: a path alone may begin with another host
 }
 
 async function signIn(event) {
