@@ -436,6 +436,25 @@ def test_a_workbook_is_read_from_its_first_sheet(tmp_path: Path) -> None:
     ]
 
 
+def test_what_stands_above_the_table_of_a_workbook_is_no_header(tmp_path: Path) -> None:
+    """A heading and a date fill fewer than half as many cells as the table; rows that are fuller than it do no harm."""
+    for name, rows, columns, first in (
+        (
+            "a.xlsx",
+            [["Arbel Ltd, prices"], ["as of", "1 May"], [], ["sku", "name", "ean", "price", "note"], ["1", "Pan"]],
+            5,
+            5,
+        ),
+        ("b.xlsx", [["sku", "name"], ["1", "Pan", "stray", "stray"]], 2, 2),
+    ):
+        book = Workbook()
+        for row in rows:
+            book.active.append(row)
+        book.save(tmp_path / name)
+        with read(tmp_path / name) as source:
+            assert (len(source.columns), next(iter(source)).number) == (columns, first)
+
+
 def packed(path: Path, **parts: bytes) -> Path:
     """Write a zip that claims to be a workbook."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:

@@ -177,6 +177,21 @@ SHOPS = {
             )
         ),
     ),
+    "a German price list, with numbers of the article beside the supplier's": (
+        "EAN;Artikelnr.;Bezeichnung;Marke/Hersteller;VK brutto;Bilddatei",
+        {
+            "id": "Artikelnr.",
+            "title": "Bezeichnung",
+            "brand": "Marke/Hersteller",
+            "image": "Bilddatei",
+            "gtin": "EAN",
+            "price": "VK brutto",
+        },
+    ),
+    "a Spanish price list": (
+        "REF.;NOMBRE;MARCA;CÓD. BARRAS;PVP",
+        {"id": "REF.", "title": "NOMBRE", "brand": "MARCA", "gtin": "CÓD. BARRAS", "price": "PVP"},
+    ),
     "one word, any spelling": (
         "productId,Product Title,imageURL",
         {"id": "productId", "title": "Product Title", "image": "imageURL"},

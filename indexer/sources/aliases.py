@@ -22,10 +22,11 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
             "offer_id",
             "part_number",
         ),
-        *("mpn", "gtin", "gtin13", "gtin14", "ean", "ean13", "upc", "isbn", "barcode", "handle"),
         *("Artikelnummer", "Artikel-Nr.", "Art.-Nr.", "ArtNr", "Produktnummer", "Bestellnummer"),
-        *("référence", "référence produit", "identifiant", "code article", "code produit"),
+        *("référence", "référence produit", "réf.", "identifiant", "code article", "code produit"),
         *("referencia", "código", "codigo de producto", "identificador"),
+        # A number that the supplier gave comes before one of the article, which is no name of a row where some lack it.
+        *("mpn", "gtin", "gtin13", "gtin14", "ean", "ean13", "upc", "isbn", "barcode", "handle"),
     ),
     "title": (
         *("title", "name", "product_name", "product_title", "item_name", "item_title", "product", "display_name"),
@@ -61,7 +62,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     ),
     "brand": (
         *("brand", "brand_name", "brands", "manufacturer", "manufacturer_name", "vendor", "maker", "make"),
-        *("Marke", "Hersteller", "Markenname", "marque", "fabricant", "marca", "fabricante"),
+        *("Marke", "Hersteller", "Markenname", "Marke/Hersteller", "marque", "fabricant", "marca", "fabricante"),
     ),
     "specs": (
         *("specs", "specifications", "specification", "product_specifications", "product_specification", "attributes"),
@@ -96,7 +97,8 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
             "base_image",
         ),
         *("picture", "pictures", "picture_url", "photo", "photos", "photo_url", "img", "img_url", "thumbnail"),
-        *("Bild", "Bilder", "Bild-URL", "Bildpfad", "Produktbild", "photo du produit", "imagen", "imágenes", "foto"),
+        *("Bild", "Bilder", "Bild-URL", "Bildpfad", "Bilddatei", "Bildname", "Produktbild", "photo du produit"),
+        *("imagen", "imágenes", "foto"),
     ),
     "image_vector": ("image_vector", "image_embedding", "image_embeddings", "image_features", "clip_image_vector"),
     # A column that is only called provenance or weight tells where a product comes from and what it weighs.
@@ -106,7 +108,8 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "gtin": (
         *("gtin", "gtin14", "gtin13", "gtin12", "gtin8", "ean", "ean13", "ean_code", "ean_upc", "upc", "upc_code"),
         *("isbn", "isbn13", "isbn10", "barcode", "variant_barcode", "global_trade_item_number"),
-        *("EAN-Nummer", "Strichcode", "code-barres", "code EAN", "código de barras"),
+        *("EAN-Nummer", "Strichcode", "code-barres", "code EAN", "código de barras", "cód. barras"),
+        *("código EAN",),
     ),
     "mpn": (
         *("mpn", "manufacturer_part_number", "manufacturer_number", "part_number", "part_no", "model_number"),
@@ -116,7 +119,8 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "price": (
         *("price", "current_price", "sale_price", "selling_price", "discounted_price", "final_price", "special_price"),
         *("regular_price", "retail_price", "list_price", "unit_price", "variant_price", "product_price", "item_price"),
-        *("Preis", "Verkaufspreis", "Bruttopreis", "prix", "prix de vente", "prix TTC", "precio", "precio de venta"),
+        *("Preis", "Verkaufspreis", "VK", "VK brutto", "Bruttopreis", "UVP", "prix", "prix de vente", "prix TTC"),
+        *("precio", "precio de venta", "PVP"),
     ),
     "supplier": (
         *("supplier", "supplier_name", "supplier_id", "merchant", "merchant_name", "merchant_id"),

@@ -27,13 +27,15 @@ CHUNK = 1 << 20
 ROWS = 1_048_576
 """Rows of a sheet at most; whoever says more has openpyxl count to it."""
 BLANK_ROWS = 1_000
-"""Blank rows before the header at most."""
+"""Rows among which the first with text is looked for."""
+LEADING = 20
+"""Rows with text among which the header is looked for."""
 _ROW = b"<row"
 _DOCTYPE = b"<!DOCTYPE"
 
 
 class SheetRows:
-    """The rows under the first row with text in it, numbered as the sheet numbers them. Raises SourceError.
+    """The rows under the header, numbered as the sheet numbers them. Raises SourceError.
 
     `total` and `position` count rows of the sheet, blank ones and the header too.
     """
@@ -83,23 +85,38 @@ class SheetRows:
             self.close()
 
     def _header(self, rows: Iterator[tuple[int, tuple[Any, ...]]]) -> tuple[str, ...]:
-        for number, cells in islice(rows, BLANK_ROWS):
-            self.position = number
-            names = [_text(cell).strip() for cell in cells]
-            while names and not names[-1]:
-                names.pop()
-            if names:
-                return unique(names, self._path)
-        raise SourceError(f"the first sheet of {self._path} is empty; put the table there, a header row first")
+        """Return the first row that fills half as many cells as the fullest of the leading ones, or more.
+
+        What fills fewer stands above the table, as the name of the supplier and a date.
+        """
+        named = ((number, _names(cells)) for number, cells in islice(rows, BLANK_ROWS))
+        leading = list(islice(((number, names) for number, names in named if names), LEADING))
+        if not leading:
+            raise SourceError(f"the first sheet of {self._path} is empty; put the table there, a header row first")
+        fullest = max(map(_filled, (names for _, names in leading)))
+        self.position, names = next(each for each in leading if 2 * _filled(each[1]) >= fullest)
+        return unique(names, self._path)
 
     def _record(self, number: int, texts: list[str]) -> Record:
         width = len(self.columns)
         problem = None
         if any(texts[width:]):
-            reason = f"a cell beyond the {width} columns of the header; name every column in the first row"
+            reason = f"a cell beyond the {width} columns of the header; name every column in the header"
             problem = Problem("broken_row", reason)
         texts += [""] * (width - len(texts))
         return Record(number, dict(zip(self.columns, texts, strict=False)), problem)
+
+
+def _names(cells: tuple[Any, ...]) -> list[str]:
+    """Return the texts of a row as they would name columns, without the blank ones at its end."""
+    names = [_text(cell).strip() for cell in cells]
+    while names and not names[-1]:
+        names.pop()
+    return names
+
+
+def _filled(names: list[str]) -> int:
+    return sum(map(bool, names))
 
 
 def _text(value: Any) -> str:  # noqa: ANN401  (whatever a cell holds)
