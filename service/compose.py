@@ -58,19 +58,20 @@ class _Composition:
         self.pictured = present(hearing.asked.vectors[IMAGE]) if IMAGE in hearing.asked.vectors else None
 
     def answer(self, row: int) -> Answer:
+        """Return the answer to one of them; what no view sees is near to nothing, so nothing is said of it."""
         product = self.products[row]
         decision, reason = self._decision(row)
-        manifest = self.live.manifest
+        manifest, heard = self.live.manifest, any(self._used(row).values())
         return Answer(
             product_id=product.id,
             prediction_id=self._prediction_id(product),
             decision=decision,
             reason=reason,
             category=self._category(row) if decision != "abstain" else None,
-            levels=self._levels(row),
-            alternatives=self._alternatives(row),
-            tags=tuple(self.thought.tags[row]),
-            neighbours=tuple(self.shown.neighbours(self.live, row)),
+            levels=self._levels(row) if heard else (),
+            alternatives=self._alternatives(row) if heard else tuple(commonest(self.live, LEAVES)),
+            tags=tuple(self.thought.tags[row]) if heard else (),
+            neighbours=tuple(self.shown.neighbours(self.live, row)) if heard else (),
             duplicates=(),
             used=self._used(row),
             language=product.language,

@@ -236,6 +236,8 @@ def test_a_picture_alone_cannot_be_judged_yet(engine: Engine) -> None:
     answer = ask(engine, Product("x", images=("pan.jpg",)))
     assert answer.decision == "abstain"
     assert answer.reason == "this index reads text and the product has none; give it a title"
+    assert (answer.levels, answer.neighbours, answer.tags) == ((), (), ())
+    assert [each.probability for each in answer.alternatives] == [each.probability for each in engine.commonest(3)]
 
 
 def test_similar_products_are_found_for_a_stored_id_and_for_text(engine: Engine) -> None:
