@@ -36,12 +36,14 @@ def test_a_label_is_put_right_and_taken_back(page: Page, address: str, looked_ov
     sent = posted(page)
     worst.get_by_role("button", name="As suggested").click()
     expect(items).to_have_count(4)
+    expect(page.locator("#labels-count")).to_have_text("4")
     assert category_of(page, address, "mug-Arbel-alba") == MUGS
     assert sent[0].headers["if-match"] == '"1"'
     body: dict[str, Any] = sent[0].post_data_json or {}
     assert set(body) == {"decision", "stored", "category", "author"}
     page.get_by_role("button", name="Undo").click()
     expect(items).to_have_count(5)
+    expect(page.locator("#labels-count")).to_have_text("5")
     assert category_of(page, address, "mug-Arbel-alba") == POTS
 
 

@@ -76,6 +76,24 @@ def test_a_group_is_decided_about_by_keyboard(page: Page, group: Locator) -> Non
     expect(group.get_by_role("columnheader")).to_have_count(3)
 
 
+def test_a_family_without_a_survivor_is_shown_without_one(page: Page) -> None:
+    """Variants may have none that is best kept; nothing stands in its place."""
+    products: list[dict[str, Any]] = [
+        {"id": name, "title": f"Zett kettle {name}", "path": "Kettles", "brand": "Zett", "version": 1, "picture": None}
+        | {"group_id": None, "survivor": False, "reasons": []}
+        for name in ("1 l", "2 l")
+    ]
+    family = {"id": "g1", "kind": "variants", "probability": 0.8, "survivor": None, "products": products, "pairs": []}
+    page.route(
+        "**/v1/duplicate-groups?*",
+        lambda route: route.fulfill(json={"seq": 1, "scanning": False, "items": [family], "next": None}),
+    )
+    page.goto("/duplicates")
+    shown = page.get_by_role("article")
+    expect(shown).to_contain_text("2 products")
+    expect(shown).not_to_contain_text("null")
+
+
 def test_a_merge_of_one_alone_is_not_sent(page: Page, group: Locator) -> None:
     """It is said what is wanting instead."""
     for name in ("kettle-A", "kettle-B", "kettle-C"):

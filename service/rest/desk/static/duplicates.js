@@ -68,7 +68,7 @@ function fill(made, group) {
   const left = group.products.length - beside(group).length;
   made.setAttribute("aria-label", `${count}: ${group.products[0].title || group.products[0].id}`);
   const survivor = group.products.find((each) => each.survivor);
-  const why = survivor ? el("p", "hint", `Best kept is ${survivor.id}: ${listed(survivor.reasons)}.`) : null;
+  const why = survivor ? el("p", "hint", `Best kept is ${survivor.id}: ${listed(survivor.reasons)}.`) : "";
   const wide = el("div", "wide", table(made, group, beside(group).map((each) => ({ ...each, category: each.path }))));
   Object.assign(wide, { tabIndex: 0 });
   wide.setAttribute("role", "region");

@@ -17,10 +17,16 @@ const nothing = () => empty("No label is doubted", "Every label looks right, as 
 
 /** Fill `place` with doubted labels; returns what loads them anew. */
 export function labelsIn(place, { wanted, changed }) {
-  async function load(cursor) {
-    const page = await get("/v1/audit/labels", { ...wanted(), cursor, limit: 25 });
+  async function load(cursor, limit = 25) {
+    const page = await get("/v1/audit/labels", { ...wanted(), cursor, limit });
     find("labels-count").textContent = page.total.toLocaleString("en-GB");
     return page;
+  }
+
+  /** Something was decided: how many are doubted yet is asked for, as a decision counts for those beside it, too. */
+  function decided() {
+    changed();
+    load(null, 1).catch(() => {});
   }
 
   /** Decide about a label as it was seen: the category and the version that stood there. */
@@ -34,7 +40,7 @@ export function labelsIn(place, { wanted, changed }) {
       settle: () => remove(made, nothing),
       said: `${item.title || item.id}: ${said}.`,
       reload,
-      changed,
+      changed: decided,
     });
   }
 
