@@ -20,14 +20,17 @@ _UNIT = re.compile(
     r"nd|rd|d|bit|ch|cm|mm|btu|rpm|gbit|port|way|pack|ply|dvd|cd|user|w|v|a)|[vx]\d{1,2}|\d{1,3}x|\d+x\d+\w*|mp3|mp4|[0-9]+|"
     r"(?:lga|ddr|usb|hdmi|cat|ip|wifi|pcie?|sata|rj|gen|win|cl|am)\d{1,5}[a-z]?|\d{1,2}[a-z]{4,}|\d{1,2}w\d\d"
 )
+_COUNTED = re.compile(r" ?(?:mah|wh|btu|lm|lumens?|lux|rpm|dpi|pa|hz|pcs|stk)(?!\w)")
+"""A unit of what there is ten thousand of: 10000 mAh. Letters that are sizes, too, are not among them."""
 LEAST, MOST = 4, 24
 """Letters and digits of a model number; a bare number has one more at least."""
 
 
 def models_in(text: str) -> Iterator[str]:
     """Yield the model numbers in text in small letters, as they are compared; a word may yield its pieces too."""
-    for word in _CODE.findall(text):
-        if word.isalpha() or len(word) < LEAST:
+    for found in _CODE.finditer(text):
+        word = found[0]
+        if word.isalpha() or len(word) < LEAST or (word.isdigit() and _COUNTED.match(text, found.end())):
             continue
         joined, pieces = _APART.sub("", word), _APART.split(word)
         if _is_model(joined) and ("/" not in word or any(map(_is_model, pieces))):  # not of 12/256 or 600mm/475mm

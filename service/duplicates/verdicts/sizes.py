@@ -23,7 +23,7 @@ NAMES = frozenset(
 
 _LETTERS = r"(?:xxxs|xxs|xs|s|m|l|xl|xxl|xxxl|[2-6]xl|small|medium|large|x-large|xx-large|one size)"
 _TITLE = re.compile(
-    rf"(?:[-,/(|]\s*|\bsize:?\s+|\bgr\.?\s+|\bgr(?:ö|oe)(?:ß|ss)e:?\s+|\btaille\s+)({_LETTERS})(?=\s*(?:[-,/)|]|$))|\b(xxs|xs|xl|xxl|xxxl|[2-6]xl)\b"
+    rf"(?:[-\u2013,/(|]\s*|\bsize:?\s+|\bgr\.?\s+|\bgr(?:ö|oe)(?:ß|ss)e:?\s+|\btaille\s+)({_LETTERS})(?=\s*(?:[-\u2013,/)|!]|$))|\b(xxs|xs|xl|xxl|xxxl|[2-6]xl)\b"
 )
 _SHOE = re.compile(
     r"\b(?:(eu|eur|uk|us)\s?|(?:size|gr\.?|größe|groesse|taille|pointure):?\s+)(\d{1,2}(?:[.,]5)?)\b(?!\s?(?:eu|uk|us)\b)"
