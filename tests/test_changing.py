@@ -72,7 +72,14 @@ def test_a_sync_prints_counts_that_add_up(run: Callable[..., Ended]) -> None:
     assert (dry.code, dry.out) == (None, "")
     assert dry.lines[1].startswith("i would change so; nothing was written, in ")
     assert dry.lines[2:8] == counted
+    named = [
+        "              Home > Kitchen > Mugs",
+        "              Home > Blankets",
+        "              the supplier's own? --map foreign_category=COLUMN reads them so, --mapping FILE places them",
+    ]
     assert dry.lines[8:] == [
+        "  categories  2 that the tree lacked would join it",
+        *named,
         "  quarantine  1 rows; what is stored under their ids stays",
         "              1 x no_content: neither text nor an image that can be read",
         "  seq         4 is the place in the journal",
@@ -81,6 +88,8 @@ def test_a_sync_prints_counts_that_add_up(run: Callable[..., Ended]) -> None:
     assert real.lines[1].startswith("i is up to date in ")
     assert real.lines[2:8] == counted
     assert real.lines[8:] == [
+        "  categories  2 that the tree lacked joined it",
+        *named,
         "  quarantine  1 rows, each with its reason, in i/quarantine.jsonl; what is stored under their ids stays",
         "              1 x no_content: neither text nor an image that can be read",
         "  encoded     2 texts; what was encoded before is kept",
@@ -100,6 +109,7 @@ def test_a_sync_prints_counts_that_add_up(run: Callable[..., Ended]) -> None:
         "held": 0,
         "encoded": 0,
         "flagged": 0,
+        "joined": 0,
         "seq": 7,
         "dry_run": False,
     }

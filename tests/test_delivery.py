@@ -23,6 +23,7 @@ from indexer.settings import IndexSettings
 from indexer.sources import Source, read
 from indexer.store.place import open_store
 from service.commands import changing
+from service.console.deliveries import delivery_report
 from taxonomy.files import read_tree
 from taxonomy.mapping import CategoryMapper
 
@@ -141,6 +142,17 @@ def test_what_is_added_replaces_its_id_and_leaves_the_others(shop: Shop) -> None
 
     again = shop.add(*NEXT)
     assert (told(again), again.seq) == ((0, 0, 0, 4, 0, 0, 0), 7)
+
+
+def test_categories_that_join_the_tree_are_told(shop: Shop) -> None:
+    """A supplier's own tree in a column that is read as the shop's is seen at once, and before by a dry sync."""
+    row = "kettle,Kettle,1117 Wasserkocher > Glas,,"
+    assert shop.sync(*ROWS.values(), row, dry=True).joined == ("1117 Wasserkocher", "1117 Wasserkocher > Glas")
+    delivered = shop.add(row)
+    assert delivered.joined == ("1117 Wasserkocher", "1117 Wasserkocher > Glas")
+    assert "2 that the tree lacked joined it" in (report := delivery_report(delivered, shop.folder, shop.folder))
+    assert "--map foreign_category=COLUMN" in report
+    assert shop.add(row).joined == ()
 
 
 def test_a_sync_makes_the_index_equal_to_the_source(shop: Shop) -> None:

@@ -27,6 +27,7 @@ from indexer.intake.screen import Screen
 from indexer.sources import Counts, Quarantine, Row, Source
 from indexer.sources.seen import SeenIds
 from indexer.store.records import Records
+from taxonomy.tree import Tree
 
 SHARE = 0.5
 """Share of the stored products that one sync may delete, unless it is told otherwise."""
@@ -52,7 +53,7 @@ class Delivered:
     journal from which on all of it is seen. pictures: what became of the images; None when nobody looked at them.
     deleted: products that the source lacks. held: such products that stay, because `nameless` rows of the source, whose
     ids cannot be read, may be theirs. refused: of a dry one, why a real one would be.
-    remarks: what the screen said of products that were stored, by id.
+    remarks: what the screen said of products that were stored, by id. joined: paths of categories that the tree lacked.
     """
 
     rows: Counts
@@ -68,6 +69,7 @@ class Delivered:
     dry: bool = False
     refused: str = ""
     remarks: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    joined: tuple[str, ...] = ()
 
 
 class Delivery:
@@ -102,9 +104,9 @@ class Delivery:
 
         Raises SourceError when the source breaks off; what was stored by then stays.
         """
-        begun, stored = time.monotonic(), self._records.counts().products
+        begun, stored, before = time.monotonic(), self._records.counts().products, self._placement.tree
         ingest, differences = self._taken(source, source, dry=False)
-        return self._told(ingest, differences, begun, stored)
+        return self._told(ingest, differences, begun, stored, before)
 
     def sync(self, opened: Callable[[], Source], limits: Limits | None = None, *, dry: bool = False) -> Delivered:
         """Make the store hold the products of a source and no others; `dry` only says what that would change.
@@ -117,6 +119,7 @@ class Delivery:
         deleted, when it breaks off or no row of it can be indexed.
         """
         begun, limits, size = time.monotonic(), limits or Limits(), self._records.counts()
+        before = self._placement.tree
         named = _Named(self._records, size.last_key)
         if not dry:
             with opened() as source:
@@ -135,7 +138,7 @@ class Delivery:
                 )
         held = sum(map(len, named.absent())) if named.nameless and not limits.force else 0
         deleted = 0 if held else self._deleted(named.absent(), dry=dry)
-        told = self._told(ingest, differences, begun, size.products)
+        told = self._told(ingest, differences, begun, size.products, before)
         refused = _refusal(source.name, named, size.products, limits) if dry else ""
         return replace(told, deleted=deleted, held=held, nameless=named.nameless, dry=dry, refused=refused)
 
@@ -166,7 +169,8 @@ class Delivery:
             self._progress.at(deleted)
         return deleted
 
-    def _told(self, ingest: Ingest, differences: Differences, begun: float, stored: int) -> Delivered:
+    def _told(self, ingest: Ingest, differences: Differences, begun: float, stored: int, before: Tree) -> Delivered:
+        known, tree = set(before.ids), self._placement.tree
         return Delivered(
             rows=ingest.counts,
             differences=differences,
@@ -176,6 +180,7 @@ class Delivery:
             seconds=time.monotonic() - begun,
             pictures=ingest.pictures if self._gallery else None,
             remarks=ingest.remarks,
+            joined=tuple(tree.text(node) for node, name in enumerate(tree.ids) if name not in known),
         )
 
 

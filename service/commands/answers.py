@@ -153,7 +153,7 @@ def _shown(text: str, images: Sequence[Path], engine: Engine) -> Product:
 @click.option("--host", help="Address to serve on. Default: 127.0.0.1")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to serve on; 0 takes a free one. Default: 8000")
 def serve(index: Path, host: str | None, port: int | None) -> None:
-    """Answer over REST, with a page to try it on."""
+    """Answer over REST, with the desk for people."""
     settings = service_settings(index=index, host=host, port=port)
     from service.console.progress import status
 

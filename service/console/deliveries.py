@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 FLAGGED = 20
 """Products that are named as possible duplicates."""
+JOINED = 5
+"""Categories that are named as new to the tree."""
 
 
 def delivery_counts(delivered: Delivered) -> dict[str, int | bool]:
@@ -34,6 +36,7 @@ def delivery_counts(delivered: Delivered) -> dict[str, int | bool]:
         "held": delivered.held,
         "encoded": delivered.encoded,
         "flagged": len(delivered.remarks),
+        "joined": len(delivered.joined),
         "seq": delivered.seq,
         "dry_run": delivered.dry,
     }
@@ -55,7 +58,7 @@ def delivery_report(delivered: Delivered, index: Path, quarantine: Path) -> str:
         fact("unchanged", f"{differences['unchanged']:,}"),
         fact("deleted", f"{delivered.deleted:,} of {delivered.stored:,}" + _much(delivered)),
     ]
-    lines += _flagged(delivered)
+    lines += _flagged(delivered) + _joined(delivered)
     if delivered.refused:
         lines.append(fact("refused", delivered.refused))
     if delivered.held:
@@ -100,6 +103,24 @@ def removal_report(index: Path, removed: int, missing: int, seq: int) -> str:
 def _much(delivered: Delivered) -> str:
     """Return how large a share is deleted, where it is any."""
     return f" ({delivered.deleted / delivered.stored:.1%})" if delivered.deleted else ""
+
+
+def _joined(delivered: Delivered) -> list[str]:
+    """Return which categories the tree lacked, JOINED of them, and what to do where they are of another tree."""
+    if not delivered.joined:
+        return []
+    join, more = "would join" if delivered.dry else "joined", len(delivered.joined) - JOINED
+    return [
+        fact(
+            "categories",
+            f"{len(delivered.joined):,} that the tree lacked {join} it{f', {more:,} not shown' if more > 0 else ''}",
+        ),
+        *(fact("", one_line(path)) for path in delivered.joined[:JOINED]),
+        fact(
+            "",
+            "the supplier's own? --map foreign_category=COLUMN reads them so, --mapping FILE places them",
+        ),
+    ]
 
 
 def _flagged(delivered: Delivered) -> list[str]:
