@@ -26,7 +26,9 @@ export function selectionIn(place, { asked, doubt, clear }) {
     const label = el("label", "", "Why people should look at them");
     label.htmlFor = reason.id;
     const put = button("main", "Put into the review queue", async () => {
+      if (put.getAttribute("aria-busy")) return;
       put.setAttribute("aria-busy", "true");
+      say(`${counted(points.length, "product")} ${points.length === 1 ? "is" : "are"} asked about`); // some seconds for many
       try {
         const items = await asked([...points].sort((one, other) => doubt(other) - doubt(one)));
         const ids = items.map((item) => item.id).filter((id) => id !== null);
