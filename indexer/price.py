@@ -1,4 +1,7 @@
-"""What a price says: an amount above 0, and its currency where it names one; written in one way from then on."""
+"""What a price says: an amount above 0, and its currency where it names one; written in one way from then on.
+
+And the number that any other text says, as `1,200 pieces`.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ _PRICE = re.compile(
     r"([^0-9]*+)([0-9](?:[0-9.,'\u2019\s]*[0-9])?)(?:[.,][-\u2013\u2014]{1,2})?([^0-9]*+)"
 )  # CHF 1'200.-
 _GROUPED = re.compile(r"[0-9]{1,3}(?:([.,'\u2019\s])[0-9]{3})(?:\1[0-9]{3})*|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}")
+_NUMBER = re.compile(r"-?\d+(?:[\s,]\d{3})*(?:\.\d+)?", re.ASCII)
 _NO_CURRENCIES = frozenset(
     {"from", "about", "up to", "ab", "bis", "ca", "ca.", "von", "dès", "desde", "each", "pcs", "pc"}
 )
@@ -48,6 +52,14 @@ class Price:
         currency = " ".join(part for part in (found[1].strip(), found[3].strip()) if part)
         amount = _amount(found[2], bare=not currency)
         return None if amount is None or not _is_currency(currency) else cls(amount, currency)
+
+
+def number_in(text: str) -> float | None:
+    """Return the number that a text says: a price in any of its ways, else the first number in it; None without one."""
+    if (price := Price.read(text)) is not None:
+        return float(price.amount)
+    found = _NUMBER.search(text)
+    return float(re.sub(r"[\s,]", "", found[0])) if found else None
 
 
 def _is_currency(text: str) -> bool:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from indexer.errors import ProductError
 from indexer.picture import Picture
-from indexer.price import Price
+from indexer.price import Price, number_in
 
 ID_CHARS = 256
 TITLE_CHARS = 4_000
@@ -28,8 +28,10 @@ FACT_CHARS = 2_000
 WEIGHT_LEAST, WEIGHT_MOST = 0.001, 10.0
 
 FOREIGN = "foreign_category"
-FACTS = ("gtin", "mpn", "price", "supplier", FOREIGN)
-"""What may be known of a listing: article numbers, what it costs, who delivers it, and its category in another tree."""
+WORTH = "worth"
+FACTS = ("gtin", "mpn", "price", "supplier", WORTH, FOREIGN)
+"""What may be known of a listing: article numbers, what it costs, who delivers it, what it is worth to its owner by any
+number (stock, sales, margin), and its category in another tree."""
 
 Provenance = Literal["supplier", "human", "machine"]
 PROVENANCES: tuple[Provenance, ...] = get_args(Provenance)
@@ -168,6 +170,8 @@ def check_fact(name: str, value: str) -> None:
             "or leave it out",
             "facts",
         )
+    if name == WORTH and value.strip() and number_in(value) is None:
+        raise ProductError(f"the worth {value[:40]!r} holds no number; write it like 120, or leave it out", "facts")
 
 
 def content_hash(product: Product) -> str:

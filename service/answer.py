@@ -105,7 +105,8 @@ class Answer:
     `levels` descend the best path to its leaf; `alternatives` are the best labelled categories, best first, the best
     one included. `used` says which views of the product were looked at; `without_image` is None unless it was asked for
     and a picture was used. The same snapshot, journal place and product give the same answer, timings apart. `asked` is
-    the product as it was understood: cleaned, and in no answer that is told.
+    the product as it was understood: cleaned, and in no answer that is told; nor are the `precision` and `policy` that
+    were asked for.
     """
 
     product_id: str
@@ -125,3 +126,5 @@ class Answer:
     model: str
     without_image: Otherwise | None = None
     asked: Product | None = field(default=None, compare=False, repr=False)
+    precision: float | None = field(default=None, compare=False, repr=False)
+    policy: str | None = field(default=None, compare=False, repr=False)

@@ -79,6 +79,8 @@ class _Composition:
             taxonomy=TaxonomyVersion(self.live.planted, self.tree.version),
             model=manifest.encoder,
             asked=product,
+            precision=self.dial.precision or self.settings.precision,
+            policy=self.dial.policy or self.settings.policy,
         )
 
     def _prediction_id(self, product: Product) -> str:

@@ -89,6 +89,12 @@ class ServiceSettings(ImageSettings):
     review_sample: float = Field(
         0.02, ge=0, le=1, description="Share of the `auto` answers that people look at, to know how many are right."
     )
+    review_weigh: str | None = Field(
+        None,
+        max_length=200,
+        description="What an answer in the review queue is worth where nobody says: the name of a fact or spec with a "
+        "number, as price or worth; without one all are alike.",
+    )
     upkeep: bool = Field(
         default=True, description="Whether groups of duplicates and suspected labels are kept current by the way."
     )

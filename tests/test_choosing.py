@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.review.choosing import Case, Likeness, Near, choose, weights_of
+from service.review.choosing import COPY, Case, Likeness, Near, choose, likeness_of, weights_of
 
 
 def case(number: int, doubt: float, near: str = "", value: float | None = None) -> Case:
@@ -38,6 +38,26 @@ def test_a_copy_of_what_was_taken_comes_last() -> None:
     assert [each.number for each in chosen] == [0, 101, 100, 1]
     assert [each.likeness for each in chosen] == [0.0, pytest.approx(1 / 3), pytest.approx(1 / 3), 1.0]
     assert chosen[1].score == pytest.approx(0.5 * 1.0 * 2 / 3)
+
+
+def test_a_copy_of_what_somebody_has_before_him_waits() -> None:
+    """And of what is taken here; one that cannot be asked about anew comes all the same, after all others."""
+    near, words = frozenset("abcd"), frozenset(["blue", "mug"])
+    copies = [Case(number, 0.9, near, words=words, waits=True) for number in range(3)]
+    other, stubborn = Case(10, 0.1, frozenset("wxyz"), words=words, waits=True), Case(11, 0.9, near, words=words)
+    unlike = Case(12, 0.05, near, words=frozenset(["red", "pan", "mug"]), waits=True)
+    assert [each.number for each in choose([*copies, other], (), 4)] == [0, 10]
+    assert [each.number for each in choose([*copies, other], (), 4, held=copies)] == [10]
+    assert [each.number for each in choose([*copies, unlike], (), 4)] == [0, 12]  # near the same, and another thing
+    assert [each.number for each in choose([*copies, other, stubborn], (), 4)] == [0, 10, 11]
+    assert [each.number for each in choose(copies, [near], 1)] == [0]  # what was decided about holds none
+
+
+def test_of_ten_neighbours_eight_make_a_copy() -> None:
+    """Seven do not; two that have no neighbour are none of each other."""
+    ten = frozenset("abcdefghij")
+    assert likeness_of(ten, frozenset("abcdefghyz")) >= COPY > likeness_of(ten, frozenset("abcdefgxyz"))
+    assert likeness_of(frozenset(), frozenset()) == 0.0
 
 
 def test_what_was_looked_at_lately_counts_like_what_was_taken() -> None:

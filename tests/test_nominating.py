@@ -151,9 +151,8 @@ def put(client: TestClient, *names: str, **said: Any) -> dict[str, Any]:
 
 def given(client: TestClient, reviewer: str = "Ann", **said: Any) -> list[dict[str, Any]]:
     """Return what somebody is given, of all that waits."""
-    found: list[dict[str, Any]] = client.get(
-        "/v1/review/next", params={"reviewer": reviewer, "limit": 20, **said}
-    ).json()["items"]
+    answer = client.post("/v1/review:next", json={"reviewer": reviewer, "limit": 20, **said})
+    found: list[dict[str, Any]] = answer.json()["items"]
     return found
 
 

@@ -29,7 +29,7 @@ SAYS_MORE = (
     *("/v1/audit/labels", "/v1/audit/tags", "/v1/audit/labels/{product_id}/decision"),
     *("/v1/audit/patterns/{pattern_id}/decision", "/v1/audit/tags/{product_id}/decision"),
     *("/v1/duplicate-groups", "/v1/decisions", "/v1/predictions", "/v1/predictions/{prediction_id}/decision"),
-    *("/v1/review:nominate", "/v1/review/next", "/v1/review/{prediction_id}:release"),
+    *("/v1/review:nominate", "/v1/review:next", "/v1/review/{prediction_id}:release"),
     *("/v1/session", "/v1/keys", "/v1/keys/{key_id}:rotate", "/v1/jobs", "/v1/jobs:preview"),
     *("/v1/duplicate-groups/{group_id}/decision", "/v1/duplicates:decide", "/v1/decisions/{number}:undo"),
 )

@@ -13,8 +13,8 @@ from indexer.build import build
 from indexer.errors import ProductError
 from indexer.keeping.export import cells_of
 from indexer.normalize import normalize, text_of
-from indexer.price import Price
-from indexer.product import Product, check, content_hash
+from indexer.price import Price, number_in
+from indexer.product import Product, check, check_fact, content_hash
 from indexer.settings import IndexSettings
 from indexer.sources import read
 from indexer.sources.profile import Profile
@@ -84,7 +84,10 @@ def test_an_image_from_before_there_were_facts_has_none() -> None:
 @pytest.mark.parametrize(
     ("facts", "message"),
     [
-        ((("colour", "red"),), "'colour' is no fact that is kept; name one of gtin, mpn, price, supplier, foreign_cat"),
+        (
+            (("colour", "red"),),
+            "'colour' is no fact that is kept; name one of gtin, mpn, price, supplier, worth, foreign_cat",
+        ),
         ((("gtin", "1"), ("gtin", "2")), "the fact gtin is given twice; give one value"),
         ((("mpn", "x" * 2001),), "mpn has 2,001 characters, the limit is 2,000; shorten it"),
         ((("price", "on request"),), "the price 'on request' is no number above 0"),
@@ -137,6 +140,38 @@ def test_facts_of_rows(tmp_path: Path) -> None:
         (),
     ]
     assert [row.unpriced for row in rows] == [False, True, False]
+
+
+def test_what_a_product_is_worth_is_any_number(tmp_path: Path) -> None:
+    """Of a column that is named for it; text without a number is left out of a file, and refused by itself."""
+    (tmp_path / "p.csv").write_text("id,title,stock\n1,Mug,1 200 pieces\n2,Pan,plenty\n3,Pot,0\n")
+    with read(tmp_path / "p.csv", worth="stock") as source:
+        assert [row.product.facts for row in source if row.product] == [
+            (("worth", "1 200 pieces"),),
+            (),
+            (("worth", "0"),),
+        ]
+    with read(tmp_path / "p.csv") as source:
+        assert [row.product.facts for row in source if row.product] == [(), (), ()]
+    with pytest.raises(ProductError, match="the worth 'plenty' holds no number; write it like 120"):
+        check_fact("worth", "plenty")
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("7", 7),
+        ("1,200 pieces", 1200),
+        ("1.299,00 €", 1299),
+        ("-3.5%", -3.5),
+        ("0", 0),
+        ("24 cm x 30", 24),
+        ("none", None),
+    ],
+)
+def test_the_number_that_a_text_says(text: str, number: float | None) -> None:
+    """A price in any of its ways, else the first number."""
+    assert number_in(text) == number
 
 
 def test_a_column_that_is_named_foreign_is_no_category(tmp_path: Path) -> None:

@@ -244,7 +244,7 @@ def test_no_decision_waits_for_the_encoder(own_index: Path, monkeypatch: pytest.
     with TestClient(create_app(settings)) as client:
         client.post("/v1/categorize", params={"precision": 0.9999}, json=PAN)
     with TestClient(create_app(settings)) as client:
-        (item,) = client.get("/v1/review/next", params={"reviewer": "Ann"}).json()["items"]
+        (item,) = client.post("/v1/review:next", json={"reviewer": "Ann"}).json()["items"]
         serving: Serving = client.app.state.serving  # type: ignore[attr-defined]
         monkeypatch.setattr(serving.live.encoder, "encode", refuse)
         decided = said(client, item["prediction"]["id"], decision="correct", category=PRESSES)

@@ -10,10 +10,13 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
+from indexer.errors import SettingError
 from indexer.store.predictions import Prediction, Wanted
 from indexer.store.records import Records
+from service.rest import review
 from service.rest.app import create_app
 from service.review import queue
 from service.review.queue import Looking, Queue
@@ -22,7 +25,7 @@ from service.settings import ServiceSettings
 from tests.test_predictions import decided, prediction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tests.conftest import Database
@@ -110,8 +113,8 @@ def test_the_most_doubted_come_first_and_no_copies_of_them(database: Database) -
         assert ids(Queue(DOUBTED, records).next(Looking("cy", Wanted(decision="auto")))) == ["p8"]
 
 
-def test_items_are_weighed_by_price_or_by_a_spec(database: Database) -> None:
-    """The dearest, or the one of which most are in stock, of equally doubted ones."""
+def test_items_are_weighed_by_any_number(database: Database) -> None:
+    """The dearest, or the one of which most are in stock, of equally doubted ones; as a fact or a spec."""
     with closing(Records.open(database.where)) as records:
         stock = [("7",), ("1,200 pieces",), ("none",)]
         some = [
@@ -124,6 +127,40 @@ def test_items_are_weighed_by_price_or_by_a_spec(database: Database) -> None:
         for name in ("p1", "p2", "p3"):
             Queue(DOUBTED, records).release("ann", name)
         assert ids(Queue(DOUBTED, records).next(Looking("ann", weigh="stock", limit=3))) == ["p2", "p3", "p1"]
+
+
+def worthy(number: int, worth: str, **said: Any) -> Prediction:
+    """Return a doubtful answer about a product that is worth something."""
+    product = {"title": "", "specs": [["Stock quantity", "none"]], "facts": [["worth", worth], ["supplier", "ACME"]]}
+    return doubtful(number, 0.5, product=product, price=None, **said)
+
+
+def test_the_settings_say_what_an_item_is_worth(database: Database) -> None:
+    """By a fact, where the request says nothing; "" of a request takes all for alike."""
+    settings = ServiceSettings(review_sample=0, review_weigh="Worth")
+    with closing(Records.open(database.where)) as records:
+        records.predictions.keep([worthy(1, "3"), worthy(2, "1'200 kr"), worthy(3, "-40")])
+        assert ids(Queue(settings, records).next(Looking("ann", limit=3))) == ["p2", "p1", "p3"]
+        for name in ("p1", "p2", "p3"):
+            Queue(settings, records).release("ann", name)
+        assert ids(Queue(settings, records).next(Looking("ann", weigh="", limit=3))) == ["p1", "p2", "p3"]
+
+
+def test_a_name_without_a_number_is_refused_with_those_that_have_one(database: Database) -> None:
+    """Where somebody asks for it; of what the settings say all are alike then; where nothing waits nothing is wrong."""
+    with closing(Records.open(database.where)) as records:
+        assert Queue(DOUBTED, records).next(Looking("ann", weigh="wroth")) == []
+        records.predictions.keep([worthy(1, "3")])
+        with pytest.raises(SettingError, match=r"a number under 'stock quantity', .* one that has: 'worth'"):
+            Queue(DOUBTED, records).next(Looking("ann", weigh="stock quantity"))
+        with pytest.raises(SettingError, match="nothing that waits has a price"):
+            Queue(DOUBTED, records).next(Looking("ann", weigh="price"))
+        wrong = ServiceSettings(review_sample=0, review_weigh="wroth")
+        assert ids(Queue(wrong, records).next(Looking("ann"))) == ["p1"]
+        records.predictions.keep([doubtful(2, 0.9, product=None)])
+        decided(records, "p1", "accept")
+        with pytest.raises(SettingError, match="AISLE_PREDICTION_PRODUCTS"):
+            Queue(DOUBTED, records).next(Looking("bob", weigh="worth"))
 
 
 def test_every_fifth_item_is_one_of_the_sample(database: Database) -> None:
@@ -161,10 +198,19 @@ def test_the_sample_says_how_many_answers_are_right(database: Database) -> None:
 
 
 @pytest.fixture
-def client(own_index: Path) -> Iterator[TestClient]:
-    """Return a client of a service that is asked to be so sure that it suggests."""
+def client(own_index: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    """Return a client of a service that is asked to be so sure that it suggests, and has time to ask anew."""
+    monkeypatch.setattr(review, "ANSWER_SECONDS", 60.0)
+    monkeypatch.setattr(queue, "PATIENCE_SECONDS", 60.0)
     with TestClient(create_app(ServiceSettings(index=own_index, upkeep=False, review_sample=0))) as client:
         yield client
+
+
+def given(client: TestClient, status: int = 200, /, **said: Any) -> Any:
+    """Return what somebody is given next, or what it is refused with."""
+    answer = client.post("/v1/review:next", json={"reviewer": "Ann", **said})
+    assert answer.status_code == status, answer.text
+    return answer.json()["items"] if status == 200 else answer.json()
 
 
 def asked(client: TestClient, count: int) -> None:
@@ -179,7 +225,7 @@ def test_items_are_decided_about_one_after_the_other(client: TestClient) -> None
     asked(client, 5)
     seen = []
     for _ in range(5):
-        (item,) = client.get("/v1/review/next", params={"reviewer": "Ann"}).json()["items"]
+        (item,) = given(client)
         seen.append(item["prediction"]["id"])
         assert item["why"] == "doubt"
         assert item["until"] > datetime.now(UTC).isoformat()
@@ -195,21 +241,107 @@ def test_items_are_decided_about_one_after_the_other(client: TestClient) -> None
         assert done.status_code == 200, done.text
         assert client.get(f"/v1/products/{item['prediction']['product_id']}").json()["provenance"] == "human"
     assert len(set(seen)) == 5
-    assert client.get("/v1/review/next", params={"reviewer": "Ann"}).json()["items"] == []
+    assert given(client) == []
 
 
 def test_items_are_filtered_and_given_back(client: TestClient) -> None:
     """By what was answered; who has none cannot give it back; a reviewer has a name."""
     asked(client, 3)
-    none = client.get("/v1/review/next", params={"reviewer": "Ann", "supplier": "nobody"}).json()
-    assert none["items"] == []
-    (item,) = client.get("/v1/review/next", params={"reviewer": "Ann", "most": 0.9999}).json()["items"]
+    assert given(client, supplier="nobody") == []
+    (item,) = given(client, most=0.9999, since="2026-01-01T00:00:00Z", category="Kitchen", least=0) or given(client)
     url = f"/v1/review/{item['prediction']['id']}:release"
     assert client.post(url, json={"reviewer": "Ben"}).json() == {"released": False}
     assert client.post(url, json={"reviewer": "Ann"}).json() == {"released": True}
     assert client.post(f"/v1/review/p{'0' * 20}:release", json={"reviewer": "Ann"}).status_code == 404
-    assert client.get("/v1/review/next").status_code == 422
-    assert client.get("/v1/review/next", params={"reviewer": ""}).status_code == 422
+    assert given(client, 422, reviewer="")["errors"][0]["pointer"] == "/reviewer"
+    assert given(client, 422, since="2026-01-01")["errors"][0]["pointer"] == "/since"
+    assert given(client, 422, least="0.5")["errors"][0]["pointer"] == "/least"
+    assert given(client, 422, weigh="stock")["errors"][0]["pointer"] == "/weigh"
+
+
+def test_items_are_taken_by_a_post_from_here_alone(client: TestClient) -> None:
+    """Reading takes nothing, and a page of elsewhere can have no browser take anything."""
+    asked(client, 2)
+    assert client.get("/v1/review:next").status_code == 405
+    elsewhere = {"Sec-Fetch-Site": "cross-site"}
+    refused = client.post("/v1/review:next", json={"reviewer": "Ann"}, headers=elsewhere)
+    assert (refused.status_code, refused.json()["code"]) == (403, "cross_site")
+    assert len(given(client, limit=5)) == 2
+
+
+def test_who_hangs_up_has_nothing_in_hand(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was taken for him is free at once; what he had before stays his."""
+
+    async def gone(_: Request) -> bool:
+        return True
+
+    asked(client, 3)
+    (first,) = given(client)
+    with monkeypatch.context() as patched:
+        patched.setattr(Request, "is_disconnected", gone)
+        assert client.post("/v1/review:next", json={"reviewer": "Ann", "limit": 3}).status_code == 499
+    assert len(given(client, reviewer="Bob", limit=5)) == 2
+    assert given(client)[0]["prediction"]["id"] == first["prediction"]["id"]
+
+
+COPIES = [f"Unheard-of bamboo contraption for reluctant astronauts with velvet hinges, lot {n}" for n in range(12)]
+LEADS, MUGS = "Pets > Dogs > Leads", "Kitchen > Mugs"
+
+
+def copies(client: TestClient, titles: Sequence[str] = COPIES) -> None:
+    """Ask about products that nobody knows and that are all alike."""
+    items = [{"id": f"C{n}", "title": title, "facts": {"price": f"{n + 1}"}} for n, title in enumerate(titles)]
+    client.post("/v1/categorize:batch", params={"precision": 0.99}, json={"items": items})
+
+
+def corrected(client: TestClient, item: Any, category: str) -> int:
+    """Correct an answer, or accept it where that is what was answered, and return the number of the decision."""
+    right = (item["prediction"]["category"] or {}).get("path") == category
+    body = {"decision": "accept"} if right else {"decision": "correct", "category": category}
+    done = client.post(f"/v1/predictions/{item['prediction']['id']}/decision", json={**body, "author": "Ann"})
+    assert done.status_code == 200, done.text
+    return int(done.json()["number"])
+
+
+def test_of_many_copies_of_a_case_one_is_asked(client: TestClient) -> None:
+    """The others wait for that decision, are asked about anew with what it taught, and come where still doubted."""
+    copies(client)
+    (first,) = given(client, limit=5)
+    assert given(client, reviewer="Bob", limit=5) == []
+    corrected(client, first, LEADS)
+    rest = given(client, limit=5)
+    assert len(rest) <= 1
+    for item in rest:
+        assert item["prediction"]["caller"] == "aisle review"
+        assert item["prediction"]["category"]["path"] == LEADS
+    told = client.get("/v1/predictions", params={"limit": 500}).json()["items"]
+    anew = [each for each in told if each["caller"] == "aisle review"]
+    assert len(anew) >= 11 - len(rest)
+    assert {each["category"]["path"] for each in anew} == {LEADS}
+    assert {each["price"] for each in anew} <= {float(n + 1) for n in range(12)}
+    assert all("precision of 0.99" in each["reason"] for each in anew)
+
+
+def test_what_was_asked_anew_for_a_decision_that_is_taken_back_is_asked_again(client: TestClient) -> None:
+    """With its label gone, the copies are in doubt as before, and in the queue."""
+    copies(client, COPIES[:4])
+    (first,) = given(client)
+    number = corrected(client, first, LEADS)
+    before = len(given(client, limit=5))
+    assert client.post(f"/v1/decisions/{number}:undo", json={"author": "Ann"}).status_code == 200
+    rest = given(client, limit=5)
+    assert before == 0
+    assert rest
+    assert all("bamboo" in item["prediction"]["product"]["title"] for item in rest)
+    assert (rest[0]["prediction"]["category"] or {}).get("path") != LEADS
+
+
+def test_copies_whose_product_was_not_kept_come_last(own_index: Path) -> None:
+    """They cannot be asked about anew, so they only sink."""
+    settings = ServiceSettings(index=own_index, upkeep=False, review_sample=0, prediction_products=False)
+    with TestClient(create_app(settings)) as client:
+        copies(client, COPIES[:4])
+        assert len(given(client, limit=5)) == 4
 
 
 @pytest.mark.slow
@@ -217,12 +349,12 @@ def test_a_decision_and_the_next_item_take_little_time(client: TestClient) -> No
     """The median of both together, on a machine that does other things besides; of 300 that wait."""
     asked(client, 300)
     seconds = []
-    (item,) = client.get("/v1/review/next", params={"reviewer": "Ann"}).json()["items"]
+    (item,) = given(client)
     for _ in range(60):
         begun = perf_counter()
         body = {"decision": "correct", "category": "Pets > Dogs", "author": "Ann"}
         done = client.post(f"/v1/predictions/{item['prediction']['id']}/decision", json=body)
-        (item,) = client.get("/v1/review/next", params={"reviewer": "Ann"}).json()["items"]
+        (item,) = given(client)
         seconds.append(perf_counter() - begun)
         assert done.status_code == 200, done.text
     assert median(seconds) < 0.25

@@ -67,7 +67,7 @@ def test_the_columns_are_a_contract() -> None:
         *("aisle_decision", "aisle_path", "aisle_probability"),
         *("aisle_leaf_1", "aisle_leaf_1_probability", "aisle_leaf_2", "aisle_leaf_2_probability"),
         *("aisle_leaf_3", "aisle_leaf_3_probability"),
-        *("aisle_tags", "aisle_neighbours", "aisle_duplicates", "aisle_problem"),
+        *("aisle_tags", "aisle_neighbours", "aisle_duplicates", "aisle_prediction", "aisle_problem"),
     ) == ADDED
 
 
@@ -108,6 +108,7 @@ def test_cells_of_an_answer() -> None:
         "aisle_tags": "red|big",
         "aisle_neighbours": "n1|n2",
         "aisle_duplicates": "n1|n3",
+        "aisle_prediction": "x",
         "aisle_problem": "",
     }
 

@@ -128,6 +128,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
         *("retailer", "distributor", "Lieferant", "Händler", "Verkäufer", "fournisseur", "vendeur", "marchand"),
         *("proveedor", "vendedor", "tienda", "source"),
     ),
+    "worth": ("worth",),  # any number: which one, as stock or margin, a profile or --map says
     "foreign_category": (
         *("foreign_category", "merchant_category", "supplier_category", "source_category", "original_category"),
         *("vendor_category", "seller_category", "shop_category", "external_category", "google_product_category"),

@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import cast
 
 from indexer.errors import ProductError
-from indexer.price import Price
-from indexer.product import FACTS, FOREIGN, Product, Provenance, check
+from indexer.price import Price, number_in
+from indexer.product import FACTS, FOREIGN, WORTH, Product, Provenance, check
 from indexer.sources.aliases import column_key, keys, spec_name
 from indexer.sources.profile import Profile
 from indexer.sources.rows import Problem, Record, Row
@@ -150,11 +150,13 @@ class Reader:
         return tuple(specs)
 
     def _facts(self, fields: Mapping[str, str]) -> Facts:
-        """Return what is known besides; a price that is no number above 0 is left out."""
+        """Return what is known besides; a price that is no number above 0, and a worth without one, are left out."""
         texts = {name: self._only(name, fields) for name in FACTS if name != FOREIGN}
         texts[FOREIGN] = SEPARATOR.join(map(_path, self._all(FOREIGN, fields)))
         if texts["price"] and Price.read(texts["price"]) is None:
             texts["price"] = ""
+        if texts[WORTH] and number_in(texts[WORTH]) is None:
+            texts[WORTH] = ""
         return tuple((name, text) for name, text in texts.items() if text)
 
     def _meant(self, fields: Mapping[str, str], facts: Facts) -> tuple[str, Facts] | None:

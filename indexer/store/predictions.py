@@ -24,6 +24,8 @@ Group = Literal["category", "confidence", "supplier", "day"]
 
 EDGES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 """Where one class of confidence ends and the next begins."""
+ANEW = "aisle review"
+"""The caller of what was asked about anew for the review queue; nobody was answered so, and no sample has it."""
 FORGOTTEN = 1_000
 """Predictions that are removed in one transaction."""
 
@@ -212,6 +214,7 @@ def conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
         (wanted.most < 1, predictions.c.probability <= wanted.most),
         (wanted.nomination is not None, sa.exists(put.where(nominated.c.nomination == wanted.nomination))),
         (wanted.sample is not None, ~sa.exists(put)),
+        (wanted.sample is not None, predictions.c.caller != ANEW),
         (wanted.sample is not None and wanted.sample < 1, predictions.c.id < _bound(wanted.sample or 0.0)),
     ]
     return [condition for asked, condition in every if asked]

@@ -68,7 +68,7 @@ products = sa.Table(
         sa.JSON,
         nullable=False,
         server_default="[]",
-        comment="List of [name, value] pairs of what is known besides: gtin, mpn, price, supplier, foreign_category.",
+        comment="List of [name, value] pairs of what is known besides: gtin, mpn, price, supplier, worth, ...",
     ),
     sqlite_autoincrement=True,
     comment="One row per product.",

@@ -6,15 +6,15 @@ transaction, one at a time of all processes, and goes with the decision about it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
-from indexer.store.predictions import Kept, Wanted, conditions, kept_rows
-from indexer.store.reviews import SETTLES
+from indexer.store.predictions import ANEW, EVERY, Kept, Wanted, conditions, kept_rows
+from indexer.store.reviews import KIND, SETTLES
 from indexer.store.schema import chunks, decisions, leases, nominated, predictions, products, reviews, unsettled
 
 DOUBTED = ("suggest", "abstain")
@@ -40,14 +40,30 @@ class Turn:
 class Waiter:
     """What is to be known of a prediction to choose among many.
 
-    neighbours: ids of who was near. price: as `Prediction`. specs: of its product, where they were asked for.
+    neighbours: ids of who was near. price: as `Prediction`. at: when it was answered. title: of its product, None where
+    that is not kept, so that it cannot be asked about anew. product: all of it, where it was asked for.
     """
 
     number: int
     doubt: float
     neighbours: tuple[str, ...]
     price: float | None = None
-    specs: Sequence[Sequence[str]] = ()
+    at: str = ""
+    title: str | None = None
+    product: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What somebody has before him, or decided about: the neighbours of its answer, and its title, "" for none.
+
+    at, action: of the decision, "" where it is still before him.
+    """
+
+    neighbours: tuple[str, ...]
+    title: str = ""
+    at: str = ""
+    action: str = ""
 
 
 class Waiting:
@@ -57,14 +73,14 @@ class Waiting:
         self._reading = reading
         self._changing = changing
 
-    def doubted(self, turn: Turn, wanted: Wanted, limit: int, *, specs: bool = False) -> list[Waiter]:
+    def doubted(self, turn: Turn, wanted: Wanted, limit: int, *, products: bool = False) -> list[Waiter]:
         """Return the `limit` most doubted predictions that may come next for somebody.
 
         None that is settled, that anybody has, or of which this one has said something already; of a product that was
-        asked about again, the last answer alone; no `auto` answer unless those are wanted. specs: whether those of the
-        products are needed.
+        asked about again, the last answer alone; no `auto` answer unless those are wanted. products: whether these are
+        needed.
         """
-        query = sa.select(*_COLUMNS, *([predictions.c.product] if specs else []))
+        query = sa.select(*_COLUMNS, *([predictions.c.product] if products else []))
         query = query.join(unsettled, unsettled.c.prediction == predictions.c.number).where(*_free(turn, wanted))
         query = query.order_by(unsettled.c.doubt.desc(), unsettled.c.prediction).limit(limit)
         with self._reading() as connection:
@@ -104,13 +120,35 @@ class Waiting:
         with self._reading() as connection:
             return [_waiter(row) for row in connection.execute(query)]
 
-    def lately(self, now: str, limit: int) -> list[Waiter]:
-        """Return the predictions that people have before them, and the `limit` that were decided about last."""
-        query = sa.select(*_COLUMNS)
-        said = query.join(reviews, reviews.c.prediction == predictions.c.number).order_by(reviews.c.decision.desc())
-        held = query.join(leases, leases.c.prediction == predictions.c.number).where(leases.c.until > now)
+    def lately(self, now: str, limit: int) -> list[Looked]:
+        """Return what people have before them, and the `limit` that were decided about last, the last first."""
+        nothing = sa.literal("")
+        held = sa.select(predictions.c.answer, _TITLE, nothing.label("at"), nothing.label("action"))
+        held = held.join(leases, leases.c.prediction == predictions.c.number).where(leases.c.until > now)
+        said = sa.select(predictions.c.answer, nothing.label("title"), reviews.c.at, reviews.c.action)
+        said = said.join(reviews, reviews.c.prediction == predictions.c.number).order_by(reviews.c.decision.desc())
         with self._reading() as connection:
-            return [_waiter(row) for each in (held, said.limit(limit)) for row in connection.execute(each)]
+            rows = [row for each in (held, said.limit(limit)) for row in connection.execute(each)]
+        return [Looked(_near(row), row.title or "", row.at, row.action) for row in rows]
+
+    def untaught(self, turn: Turn, lately: int, limit: int) -> list[int]:
+        """Return free predictions that were asked anew between a decision and its undo: what it taught is no more.
+
+        By their numbers; of the `lately` last decisions, and of each product the last answer alone.
+        """
+        last = sa.select(sa.func.max(decisions.c.number)).scalar_subquery()
+        undone = sa.select(decisions.c.at, decisions.c.undone_at).where(
+            decisions.c.number > last - lately, decisions.c.kind == KIND, decisions.c.undone_at.is_not(None)
+        )
+        with self._reading() as connection:
+            between = [predictions.c.at.between(*row) for row in connection.execute(undone)]
+            if not between:
+                return []
+            query = sa.select(*_COLUMNS).where(predictions.c.caller == ANEW, sa.or_(*between), ~_settled())
+            query = query.where(*_free(turn, EVERY)).order_by(predictions.c.number.desc()).limit(limit)
+            rows = connection.execute(query).all()
+            latest = _last_of(connection, rows)
+        return [row.number for row in rows if latest[_about(row)] == row.number]
 
     def decided_by(self, reviewer: str) -> int:
         """Return how many decisions about predictions somebody made that stand."""
@@ -176,9 +214,11 @@ class Waiting:
         return [found[number] for number in numbers if number in found]
 
 
+_TITLE = predictions.c.product["title"].as_string().label("title")
 _COLUMNS = (
     *(predictions.c.number, predictions.c.doubt, predictions.c.price, predictions.c.answer),
-    *(predictions.c.product_id, predictions.c.content_hash),
+    *(predictions.c.product_id, predictions.c.content_hash, predictions.c.at),
+    _TITLE,
 )
 
 
@@ -224,5 +264,8 @@ def _last_of(connection: sa.Connection, rows: Sequence[Any]) -> dict[tuple[bool,
 
 def _waiter(row: Any) -> Waiter:  # noqa: ANN401 - a row with _COLUMNS
     product = getattr(row, "product", None) or {}
-    near = tuple(each[0] for each in row.answer["neighbours"])
-    return Waiter(row.number, row.doubt, near, row.price, product.get("specs", ()))
+    return Waiter(row.number, row.doubt, _near(row), row.price, row.at, row.title, product)
+
+
+def _near(row: Any) -> tuple[str, ...]:  # noqa: ANN401 - a row with the answer
+    return tuple(each[0] for each in row.answer["neighbours"])

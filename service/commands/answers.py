@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from indexer.images.gallery import Gallery
     from indexer.product import Product
     from indexer.sources import Row, Source
+    from service.answer import Answer
     from service.console.table import Tally
     from service.engine import Engine
     from service.settings import ServiceSettings
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 @click.option("--show", type=click.IntRange(1, 100), metavar="N", help="Print the first N answers instead.")
 @click.option("--precision", type=float, metavar="P", help="Share of `auto` answers that must be right. Default: 0.95")
 @click.option("--policy", type=click.Choice(("auto", "leaf", "coverage")), help="How far an answer goes. Default: auto")
+@click.option("--keep-nothing", is_flag=True, help="Keep no answer as a prediction that can be decided about.")
 @images_option
 @image_vectors_option
 @index_option
@@ -49,6 +51,7 @@ def classify(
     show: int | None,
     precision: float | None,
     policy: str | None,
+    keep_nothing: bool,
     images: Path | None,
     image_vectors: Path | None,
     index: Path,
@@ -67,15 +70,17 @@ def classify(
     gallery = open_images(images)
     opened = source.open(labelled=False, vectors=vectors)
     if out is not None:
-        _classify_into(out, opened, gallery, settings)
+        _classify_into(out, opened, gallery, settings, keep=not keep_nothing)
         return
     from itertools import islice
 
     from service.console.cards import card
-    from service.console.table import answered
+    from service.console.table import answered, kept_of
 
-    with opened as rows, closing(open_engine(settings)) as engine:
+    with opened as rows, closing(open_engine(settings)) as engine, _keeping(engine, wanted=not keep_nothing) as keep:
         found = answered(list(islice(_looked(rows, gallery, engine), show)), engine.classify)
+        if keep is not None:
+            keep(kept_of(found))
     click.echo("\n\n".join(card(number, *pair) for number, pair in enumerate(found, start=1)))
 
 
@@ -86,23 +91,60 @@ def _looked(rows: Source, gallery: Gallery | None, engine: Engine) -> Iterator[R
     return pictured(rows, gallery, engine.live.encoder.side) if gallery else iter(rows)
 
 
-def _classify_into(out: Path, source: Source, gallery: Gallery | None, settings: ServiceSettings) -> None:
+@contextmanager
+def _keeping(engine: Engine, *, wanted: bool) -> Iterator[Callable[[Sequence[Answer]], None] | None]:
+    """Yield what keeps answers as predictions, None where they are not to be; a store that refuses is told once.
+
+    An answer that is right and not kept is worth more than none.
+    """
+    from indexer.errors import AisleError
+    from service.console.words import counted
+    from service.feedback.keeping import CLASSIFY, Keeper
+
+    if not wanted or not engine.settings.prediction_days:
+        yield None
+        return
+    with closing(Keeper(engine.settings, engine.live.records)) as keeper:
+        kept, trouble = 0, ""
+
+        def keep(answers: Sequence[Answer]) -> None:
+            nonlocal kept, trouble
+            if trouble:
+                return
+            keeper.keep(answers, CLASSIFY)
+            try:
+                keeper.flush()
+                kept += len(answers)
+            except AisleError as error:
+                trouble = str(error)
+
+        yield keep
+    if trouble:
+        click.echo(f"answers are not kept: {trouble}", err=True)
+    if kept:
+        click.echo(f"{counted(kept, 'answer')} kept; `aisle predictions decide` says what is right", err=True)
+
+
+def _classify_into(
+    out: Path, source: Source, gallery: Gallery | None, settings: ServiceSettings, *, keep: bool
+) -> None:
     from time import monotonic
 
     from service.console.progress import Progress
     from service.console.table import LEAVES, classify_table
     from service.console.words import classify_report
 
-    with source as rows, closing(open_engine(settings)) as engine, Progress() as progress:
-        began = monotonic()
-        progress.start("classify", rows.expected(), "products")
+    with source as rows, closing(open_engine(settings)) as engine, _keeping(engine, wanted=keep) as keeping:
+        with Progress() as progress:
+            began = monotonic()
+            progress.start("classify", rows.expected(), "products")
 
-        def advance(tally: Tally) -> None:
-            progress.at(tally.read)
+            def advance(tally: Tally) -> None:
+                progress.at(tally.read)
 
-        looked = _looked(rows, gallery, engine)
-        tally = classify_table(rows, out, engine.classify, advance, engine.commonest(LEAVES), rows=looked)
-    click.echo(classify_report(tally, out, monotonic() - began), err=True)
+            looked, guesses = _looked(rows, gallery, engine), engine.commonest(LEAVES)
+            tally = classify_table(rows, out, engine.classify, advance, guesses, rows=looked, keep=keeping)
+        click.echo(classify_report(tally, out, monotonic() - began), err=True)
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""aisle predictions: what a service answered and what people said of it; and what they are to look at."""
+"""aisle predictions: what was answered and what people said of it, or are to look at; deciding and taking back."""
 
 from __future__ import annotations
 
@@ -23,10 +23,15 @@ from service.console.options import (
 )
 
 if TYPE_CHECKING:
+    from indexer.sources.rows import Problem, Record
     from indexer.store.predictions import Wanted
+    from service.feedback.deciding import Action
+
+REFUSALS = "decisions.refused.csv"
 
 _DECIDED = ("yes", "no")
 _DECISIONS = ("auto", "suggest", "abstain")
+_ACTIONS = ("accept", "correct", "coarser", "finer", "tags", "skip", "unsure")
 _DAY = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 
 
@@ -61,7 +66,7 @@ def wanted_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @index_option
 @click.pass_context
 def predictions(context: click.Context, *, wanted: Wanted, limit: int, index: Path, as_json: bool) -> None:
-    """List what a service answered, the latest first, and what people decided about it."""
+    """List what was answered, the latest first, and what people decided about it."""
     if not by_itself(context):
         return
     from indexer.store.place import open_store
@@ -132,7 +137,85 @@ def predictions_nominate(ids: tuple[str, ...], reason: str, author: str, index: 
     click.echo(nomination_line(settled.decided), err=True)
 
 
+@predictions.command("decide")
+@click.argument("prediction", required=False, metavar="[ID")
+@click.argument("decision", required=False, type=click.Choice(_ACTIONS), metavar="DECISION]")
+@click.option("--category", default="", metavar="PATH", help="The right one, by path or id, where one has to be named.")
+@click.option(
+    "--tag", "added", multiple=True, metavar="TAG", help="A tag that the product gets besides; again for more."
+)
+@click.option("--without-tag", "removed", multiple=True, metavar="TAG", help="A tag that is wrong; again for more.")
+@click.option("--id", "product_id", default="", metavar="ID", help="Of a product that was asked about without one.")
+@click.option("--file", "file", type=FILE, help="Table of decisions to carry out instead, a row for each.")
+@click.option("--refusals", type=FILE, help=f"With --file: table of refused rows. Default: {REFUSALS} in the index.")
+@json_option
+@author_option
+@index_option
+def predictions_decide(  # noqa: PLR0917 - click names them all
+    prediction: str | None,
+    decision: Action | None,
+    category: str,
+    added: tuple[str, ...],
+    removed: tuple[str, ...],
+    product_id: str,
+    file: Path | None,
+    refusals: Path | None,
+    author: str,
+    index: Path,
+    *,
+    as_json: bool,
+) -> None:
+    """Accept an answer or say what is right, by its ID or by a --file of many: the product is labelled so."""
+    if file is not None:
+        if prediction or category or added or removed or product_id:
+            raise click.UsageError("--file says it all; leave ID, DECISION, --category, --tag, --without-tag, --id out")
+        _decide_listed(file, refusals or index / REFUSALS, author, index, as_json=as_json)
+        return
+    if prediction is None or decision is None:
+        raise click.UsageError("name a prediction and what is decided about it, or a table of many with --file")
+    if refusals is not None:
+        raise click.UsageError("--refusals is for a --file; leave it out")
+    from service.console.decisions import prediction_line
+    from service.feedback.deciding import Verdict, decide_prediction
+
+    with closing(open_engine(service_settings(index=index))) as engine:
+        kept = engine.live.records.predictions.get(prediction)
+        settled = decide_prediction(engine, kept, Verdict(decision, category, added, removed, product_id), author)
+    if as_json:
+        print_json(settled.decided.told())
+        return
+    click.echo(prediction_line(settled), err=True)
+
+
 predictions.add_command(undo)
+
+
+def _decide_listed(file: Path, refusals: Path, author: str, index: Path, *, as_json: bool) -> None:
+    """Carry out the decisions of a table, and write what was refused into another, which can be given again."""
+    from service.console.predictions import decided_facts, decided_report
+    from service.console.progress import Progress
+    from service.console.table import check_output, open_table
+    from service.feedback.listed import Decider, DecisionList
+
+    check_output(refusals)
+    listed = DecisionList(file)
+    layout = listed.layout()
+    columns = tuple(dict.fromkeys(("line", "code", "reason", *listed.columns)))
+    with (
+        closing(open_engine(service_settings(index=index))) as engine,
+        open_table(refusals, columns, ()) as write,
+        Progress() as progress,
+    ):
+        progress.start("decide", None, "rows")
+
+        def refuse(row: Record, why: Problem) -> None:
+            write([{**row.fields, "line": str(row.number), "code": why.code, "reason": why.reason}])
+
+        tally = Decider(engine, layout, author).take(listed.rows(), refuse, progress.at)
+    if as_json:
+        print_json(decided_facts(tally))
+        return
+    click.echo(decided_report(tally, refusals), err=True)
 
 
 def _asked(  # noqa: PLR0917 - as the options are

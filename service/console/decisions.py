@@ -55,6 +55,15 @@ def nomination_line(decided: Decided) -> str:
     return line + waiting + (f"; not stored: {', '.join(map(one_line, missing))}" if missing else "")
 
 
+def prediction_line(settled: Settled) -> str:
+    """Return what was decided about an answer, and what its product got."""
+    decided, detail = settled.decided, settled.decided.detail
+    line = f"decision {decided.number}: {decided.action} {one_line(decided.subject)}"
+    if not detail["ids"]:
+        return f"{line}; it waits for others"
+    return f"{line}, {one_line(detail['ids'][0])} is {one_line(detail['category']) or 'tagged'}"
+
+
 def audit_line(settled: Settled) -> str:
     """Return what was decided about labels or tags, and what that changed."""
     decided, changed = settled.decided, len(settled.written)

@@ -21,6 +21,7 @@ from indexer.product import Product
 from indexer.sources import Row, Source
 from indexer.sources.pictured import batches
 from service.answer import Answer, Candidate
+from service.feedback.kept import named
 from service.formulas import defused
 
 LEAVES = 3
@@ -32,6 +33,7 @@ ADDED = (
     "aisle_tags",
     "aisle_neighbours",
     "aisle_duplicates",
+    "aisle_prediction",
     "aisle_problem",
 )
 NUMBERS = tuple(name for name in ADDED if name.endswith("probability"))
@@ -69,11 +71,12 @@ def classify_table(
     guesses: Sequence[Candidate] = (),
     *,
     rows: Iterator[Row] | None = None,
+    keep: Callable[[Sequence[Answer]], None] | None = None,
 ) -> Tally:
     """Write each row of `source` with its answer to `out`, in order; `advance` is told after each chunk.
 
     guesses: the leaves of a row that cannot be asked about, so that those columns are filled in every row. rows: those
-    of the source with their pictures, where somebody looks at them.
+    of the source with their pictures, where somebody looks at them. keep: is given the answers of each chunk.
 
     Cells keep their text, and columns that an earlier run added are replaced. The file appears under its name when it
     is whole. Raises what `check_output` and reading the source raise, OSError when the disk refuses.
@@ -82,7 +85,10 @@ def classify_table(
     columns = (*(column for column in source.columns if column not in ADDED), *ADDED)
     with open_table(out, columns, own=ADDED) as write:
         for chunk in batches(rows or iter(source), CHUNK):
-            table = [answered_cells(row, answer, guesses) for row, answer in answered(chunk, classify)]
+            pairs = answered(chunk, classify)
+            if keep is not None:
+                keep(kept_of(pairs))
+            table = [answered_cells(row, answer, guesses) for row, answer in pairs]
             write(table)
             tally.read += len(table)
             tally.decisions.update(cells["aisle_decision"] for cells in table)
@@ -104,6 +110,11 @@ def answered(rows: Sequence[Row], classify: Classify) -> list[tuple[Row, Answer 
     return found
 
 
+def kept_of(pairs: Sequence[tuple[Row, Answer | str]]) -> list[Answer]:
+    """Return the answers among what was found of rows, as they are kept."""
+    return [named(row, answer) for row, answer in pairs if isinstance(answer, Answer)]
+
+
 def answer_cells(answer: Answer) -> Cells:
     """Return the columns of ADDED for one answer; probabilities are numbers, None where nothing was decided."""
     cells: Cells = {
@@ -112,6 +123,7 @@ def answer_cells(answer: Answer) -> Cells:
         "aisle_tags": "|".join(tag.tag for tag in answer.tags),
         "aisle_neighbours": "|".join(neighbour.id for neighbour in answer.neighbours),
         "aisle_duplicates": "|".join(duplicate.id for duplicate in answer.duplicates if duplicate.same),
+        "aisle_prediction": answer.prediction_id,
     }
     if answer.category:
         cells |= {"aisle_path": answer.category.path, "aisle_probability": answer.category.probability}

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.errors import MissingColumn
 from indexer.live import Live
-from indexer.sources import table
+from indexer.sources.listed import Listed
 from indexer.sources.rows import Record
 from indexer.vectors import Keys
 from service.duplicates.groups.book import JUDGED, Book, Settled
@@ -28,8 +27,6 @@ IDS = ("left_id", "right_id")
 UNKNOWN = -1
 DECIMALS = 4
 """Of a probability in a table: with more, small ones would be written with an exponent."""
-SAMPLE = 1_000
-"""Rows that the columns of a file without a header are taken from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +40,12 @@ class Line:
     evidence: tuple[str, ...]
 
 
-class Given:
+class Given(Listed):
     """A file of pairs, `left_id` and `right_id` among its columns. Raises MissingColumn when either is not there."""
 
     def __init__(self, source: Path) -> None:
-        self.source = source
-        rows = table(source)
-        try:
-            names = [name for row in islice(iter(rows), SAMPLE) for name in row.fields] if not rows.columns else ()
-        finally:
-            rows.close()
-        self.columns = rows.columns or tuple(dict.fromkeys(names))
-        if absent := [name for name in IDS if name not in self.columns]:
-            known = ", ".join(self.columns[:20]) or "none"
-            raise MissingColumn(
-                f"{source} has no column {' and no '.join(absent)}, its columns are {known}; rename them"
-            )
-
-    def rows(self) -> Iterator[Record]:
-        """Yield the rows of the file."""
-        rows = table(self.source)
-        try:
-            yield from rows
-        finally:
-            rows.close()
+        super().__init__(source)
+        self.check(IDS)
 
     def keys(self, live: Live) -> tuple[Keys, Keys]:
         """Return the keys of each row's products, int64 (n,) each, UNKNOWN for one that is not stored."""

@@ -23,7 +23,6 @@ from indexer.encoders import given_parts
 from indexer.errors import AisleError, DecisionConflict
 from indexer.intake.update import clean, path_of
 from indexer.live import Change, Live, Patch
-from indexer.picture import Picture
 from indexer.product import Product
 from indexer.store import reviews, upheld
 from indexer.store.decisions import Act, Decision
@@ -31,7 +30,7 @@ from indexer.store.predictions import Kept
 from indexer.store.records import Stored
 from indexer.store.reviews import Review
 from service.audit.deciding import BY_HAND, Changing, Settled, carried_out
-from service.feedback.kept import product_from
+from service.feedback.kept import question_of
 from taxonomy.names import name_key
 from taxonomy.tree import Tree
 from taxonomy.vocabulary import Vocabulary
@@ -70,7 +69,7 @@ def decide_prediction(changing: Changing, kept: Kept, verdict: Verdict, author: 
     live = changing.live
     if verdict.action == "tags" and not (verdict.added or verdict.removed):
         raise DecisionConflict("tags names tags that are added or removed; give one")
-    node = None if verdict.action == "tags" else _node(live.tree, kept, verdict)
+    node = None if verdict.action == "tags" else node_of(live.tree, kept, verdict)
     product_id = _product_id(kept, verdict)
     stored = live.records.get([product_id]).get(product_id)
     check_unchanged(kept, stored)
@@ -90,7 +89,7 @@ def encode_ahead(live: Live, asked: Sequence[Kept]) -> None:
     new = {each.prediction.content_hash: each.prediction.product for each in asked if each.prediction.product}
     known, given = live.records.known(new, live.encoder.name), given_parts(live.encoder)
     cleaned = [
-        clean(_seen(live.encoder.side, product_from(product, content)), given)
+        clean(question_of(product, content, live.encoder.side), given)
         for content, product in new.items()
         if content not in known
     ]
@@ -100,8 +99,8 @@ def encode_ahead(live: Live, asked: Sequence[Kept]) -> None:
             live.encode_in_pieces(products)
 
 
-def _node(tree: Tree, kept: Kept, verdict: Verdict) -> int:
-    """Return the category that the product gets."""
+def node_of(tree: Tree, kept: Kept, verdict: Verdict) -> int:
+    """Return the category that the product gets; raises DecisionConflict where the verdict does not fit the answer."""
     prediction, action = kept.prediction, verdict.action
     named = _named(tree, verdict.category) if verdict.category else None
     if action == "correct":
@@ -212,19 +211,7 @@ def _put(live: Live, kept: Kept, product_id: str, label: Mapping[str, Any]) -> C
             f"the product of prediction {kept.prediction.id} is neither stored nor was it kept "
             "(AISLE_PREDICTION_PRODUCTS); store it first, then decide"
         )
-    return replace(_seen(live.encoder.side, product_from(kept.prediction.product, product_id)), **label)
-
-
-def _seen(side: int, product: Product) -> Product:
-    """Return a product with the pixels of its small pictures, for an encoder that looks at `side` of them."""
-    if not (side and product.main_picture):
-        return product
-    from indexer.images.decode import read_picture
-
-    def looked(picture: Picture) -> Picture:
-        return replace(picture, pixels=read_picture(picture.thumbnail, side).pixels) if picture.thumbnail else picture
-
-    return replace(product, pictures=tuple(map(looked, product.pictures)))
+    return replace(question_of(kept.prediction.product, product_id, live.encoder.side), **label)
 
 
 def _decision(kept: Kept, verdict: Verdict, said: Review, author: str) -> Decision:

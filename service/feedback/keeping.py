@@ -27,6 +27,8 @@ LINGER_SECONDS = 0.1
 """How long answers wait for others to be written with."""
 PATIENCE_SECONDS = 5 * LINGER_SECONDS
 """How long whoever looks for a prediction waits for another process to write it."""
+CLASSIFY = "aisle classify"
+"""Who asks, of answers that the command line keeps."""
 QUEUE_BYTES = 128 * 1024 * 1024
 """What may wait to be written, by about so many bytes."""
 BATCH = 1_000
@@ -111,7 +113,7 @@ class Keeper:
                     del self._waiting[: len(some)]
                     self._bytes -= sum(map(size_of, some))
 
-    def close(self, seconds: float) -> None:
+    def close(self, seconds: float | None = None) -> None:
         """Write what waits and end the thread."""
         with self._changed:
             self._closed = True

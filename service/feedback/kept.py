@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,11 @@ import numpy as np
 from indexer.picture import Picture
 from indexer.price import Price
 from indexer.product import NOTHING, Product, content_hash
+from indexer.sources import Row
+from indexer.sources.products import nameless
 from indexer.store.predictions import Prediction
 from service.answer import Answer
+from service.calibration.dial import Dial
 from service.feedback.doubts import doubts_of
 
 TEXTS = ("title", "description", "brand", "language")
@@ -54,9 +57,15 @@ def prediction_of(
             "used": answer.used,
             "model": answer.model,
             "doubts": asdict(doubts),
+            "dial": [answer.precision, answer.policy],
         },
         product=product_json(product) if whole and product is not None else None,
     )
+
+
+def named(row: Row, answer: Answer) -> Answer:
+    """Return the answer about a row as it is kept: of a row without an id, of no product."""
+    return replace(answer, product_id="") if row.id == nameless(row.number) else answer
 
 
 def product_json(product: Product) -> dict[str, Any]:
@@ -84,6 +93,25 @@ def product_from(kept: Mapping[str, Any], product_id: str) -> Product:
         pictures=tuple(Picture(**{**each, "thumbnail": b64decode(each["thumbnail"])}) for each in kept["pictures"]),
         vectors={part: np.frombuffer(b64decode(row), "<f4") for part, row in kept["vectors"].items()},
     )
+
+
+def question_of(kept: Mapping[str, Any], product_id: str, side: int) -> Product:
+    """Return that product with the pixels of its small pictures, for an encoder that looks at `side` of them."""
+    product = product_from(kept, product_id)
+    if not (side and product.main_picture):
+        return product
+    from indexer.images.decode import read_picture
+
+    def looked(picture: Picture) -> Picture:
+        return replace(picture, pixels=read_picture(picture.thumbnail, side).pixels) if picture.thumbnail else picture
+
+    return replace(product, pictures=tuple(map(looked, product.pictures)))
+
+
+def dial_of(prediction: Prediction) -> Dial:
+    """Return what was asked for besides the product; of an answer that does not tell, what the service says."""
+    precision, policy = prediction.answer.get("dial", (None, None))
+    return Dial(precision, policy)
 
 
 def size_of(prediction: Prediction) -> int:

@@ -17,11 +17,11 @@ from indexer.errors import ProductError
 from indexer.intake.ingest import problem_of
 from indexer.product import Product
 from indexer.sources import Row
-from indexer.sources.products import nameless
 from service.answer import Answer, Duplicate
 from service.calibration.dial import Dial
 from service.console.table import ADDED, Cells, answered_cells
 from service.engine import Asking
+from service.feedback.kept import named
 from service.serving import Serving
 
 Kind = Literal["categorize", "index", "audit", "duplicates"]
@@ -75,8 +75,7 @@ def answer(kind: str, serving: Serving, rows: Sequence[Row], dial: Dial, run: Ru
             cells.append(_refused(kind, row, found.reason if found else ""))
             continue
         if isinstance(found, Answer):
-            named = row.id != nameless(row.number)
-            kept.append(found if named else replace(found, product_id=""))
+            kept.append(named(row, found))
         word, made = _CELLS[kind](row, found)
         counts[word] += 1
         cells.append(made)

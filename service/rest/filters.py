@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
-from pydantic import AwareDatetime, BeforeValidator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, Strict
 
 from indexer.product import CATEGORY_CHARS, FACT_CHARS
 from indexer.store.predictions import Wanted
@@ -25,35 +25,41 @@ def _is_dated(value: str) -> str:
     return value
 
 
-Time = Annotated[AwareDatetime, BeforeValidator(_is_dated)]
+Time = Annotated[AwareDatetime, Strict(False), BeforeValidator(_is_dated)]
 
 
-def _filtered(  # noqa: PLR0917 - each is a parameter of the query
-    request: Request,
-    decision: Annotated[Decision | None, Query(description="What the answer decided.")] = None,
-    category: Annotated[
-        str | None,
-        Query(max_length=CATEGORY_CHARS, description="Id or path: answers of it and below, as it was called then."),
-    ] = None,
-    supplier: Annotated[str | None, Query(max_length=FACT_CHARS, description="Of products with this fact.")] = None,
-    since: Annotated[Time | None, Query(description="Answered then or later.")] = None,
-    until: Annotated[Time | None, Query(description="Answered before.")] = None,
-    least: Annotated[float, Query(ge=0, le=1, description="As probable as that, or more.")] = 0,
-    most: Annotated[float, Query(ge=0, le=1, description="As probable as that, or less.")] = 1,
-    nomination: Annotated[
-        int | None, Query(ge=1, le=2**53, description="Those that it put into the review queue, by its number.")
-    ] = None,
-) -> Wanted:
-    return Wanted(
-        decision=decision or "",
-        branch=_branch(serving_of(request), category),
-        supplier=supplier,
-        since=_moment(since),
-        until=_moment(until),
-        least=least,
-        most=most,
-        nomination=nomination,
+class Filters(BaseModel):
+    """Which answers are meant: the parameters of a query, and a part of a body."""
+
+    decision: Decision | None = Field(None, description="What the answer decided.")
+    category: str | None = Field(
+        None, max_length=CATEGORY_CHARS, description="Id or path: answers of it and below, as it was called then."
     )
+    supplier: str | None = Field(None, max_length=FACT_CHARS, description="Of products with this fact.")
+    since: Time | None = Field(None, description="Answered then or later.")
+    until: Time | None = Field(None, description="Answered before.")
+    least: float = Field(0, ge=0, le=1, description="As probable as that, or more.")
+    most: float = Field(1, ge=0, le=1, description="As probable as that, or less.")
+    nomination: int | None = Field(
+        None, ge=1, le=2**53, description="Those that it put into the review queue, by its number."
+    )
+
+    def wanted(self, serving: Serving) -> Wanted:
+        """Return them as the record store takes them."""
+        return Wanted(
+            decision=self.decision or "",
+            branch=_branch(serving, self.category),
+            supplier=self.supplier,
+            since=_moment(self.since),
+            until=_moment(self.until),
+            least=self.least,
+            most=self.most,
+            nomination=self.nomination,
+        )
+
+
+def _filtered(request: Request, filters: Annotated[Filters, Query()]) -> Wanted:
+    return filters.wanted(serving_of(request))
 
 
 Filtered = Annotated[Wanted, Depends(_filtered)]

@@ -2,31 +2,38 @@
 
 Decisions are those of predictions; that of putting something there is taken back as any decision.
 
-They are plain `def`s, which the server runs in its thread pool.
+Taking is a POST: it changes who has what, and no page of elsewhere can have a browser do that. What is taken for
+somebody who has hung up meanwhile is given back at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from indexer.errors import ProductError, SettingError
 from indexer.product import Product
 from indexer.store.nominations import WAITED
 from indexer.store.records import Stored
+from service.answer import Answer
 from service.audit.deciding import Settled
+from service.calibration.dial import Dial
+from service.engine import Asking
 from service.feedback.deciding import encode_ahead
 from service.feedback.telling import told
 from service.rest.access.callers import author_of
 from service.rest.api import BODY, Json, refusals
 from service.rest.asking import serving_of, settings_of
 from service.rest.bodies import BodyRoute
-from service.rest.filters import Filtered
+from service.rest.filters import Filters
 from service.rest.images import VISIBLE, Body
 from service.rest.keys import ONCE
 from service.rest.once import decided_once
@@ -34,27 +41,50 @@ from service.rest.parameters import Key
 from service.rest.predictions import PredictionId, PredictionShown
 from service.rest.problems import InvalidField
 from service.rest.replies import StoredProduct, product_shown
-from service.rest.schemas import Id
+from service.rest.schemas import UNNAMED, Id
 from service.rest.taxonomies import AUTHOR_CHARS, Author
 from service.review import nominating
+from service.review.anew import Anew
 from service.review.nominating import Wish, nominate
 from service.review.queue import How, Item, Kind, Looking, Queue
+from service.serving import Serving
+from service.worker import Worker
 
 router = APIRouter(prefix="/v1", route_class=BodyRoute)
 
 ITEMS = 20
 """Items that one person has before him at most."""
-SPEC_CHARS = 200
+NAME_CHARS = 200
+ANSWER_SECONDS = 2.0
+"""How long answers that are asked for anew are waited for."""
 
 Reviewer = Annotated[
     str,
-    Query(
+    Field(
         max_length=AUTHOR_CHARS,
         pattern=VISIBLE,
         description="Who looks: the `author` of the decisions; whoever shows a key or is signed in is that one. Nobody "
         "else is given the same items.",
     ),
 ]
+
+
+class NextBody(Filters, Body):
+    """Who looks, at which answers."""
+
+    reviewer: Reviewer = ""
+    queue: Kind = Field(
+        "mixed",
+        description="What people put there, the most doubted, or the sample of `auto` answers; mixed: what people put "
+        "there first, and then both others in turns.",
+    )
+    weigh: str | None = Field(
+        None,
+        max_length=NAME_CHARS,
+        description="What an item is worth: the name of a fact or spec with a number, as `price` or `stock`; empty for "
+        "all alike. Absent, it is what AISLE_REVIEW_WEIGH says.",
+    )
+    limit: int = Field(1, ge=1, le=ITEMS, description="Items before him, with those that he has already.")
 
 
 class Why(BaseModel):
@@ -135,7 +165,7 @@ class Nominated(BaseModel):
 class ReleaseBody(Body):
     """Who gives an item back."""
 
-    reviewer: str = Field("", max_length=AUTHOR_CHARS, pattern=VISIBLE)
+    reviewer: Reviewer = ""
 
 
 class Released(BaseModel):
@@ -155,55 +185,75 @@ def nominate_products(request: Request, body: NominationBody, key: Key = None) -
     return decided_once(request, key, lambda served: nominate(served, engine, wish), _nominated)
 
 
-@router.get("/review/next", response_model=ReviewItems, responses=refusals(422, 507))
-def next_reviews(  # noqa: PLR0917 - each is a parameter of the query
-    request: Request,
-    filtered: Filtered,
-    reviewer: Reviewer = "",
-    queue: Annotated[
-        Kind,
-        Query(
-            description="What people put there, the most doubted, or the sample of `auto` answers; mixed: what people "
-            "put there first, and then both others in turns."
-        ),
-    ] = "mixed",
-    weigh: Annotated[
-        str,
-        Query(
-            max_length=SPEC_CHARS, description="What an item is worth: `price`, or the name of a spec with a number."
-        ),
-    ] = "",
-    limit: Annotated[int, Query(ge=1, le=ITEMS, description="Items before him, with those that he has already.")] = 1,
-) -> Json:
+@router.post("/review:next", response_model=ReviewItems, responses=refusals(*BODY, 507))
+async def next_reviews(request: Request, body: NextBody) -> Json:
     """Give somebody what to look at next; what he has already comes first, and nobody else is given any of it."""
-    serving = serving_of(request)
-    serving.predictions.flush()
-    items = _queue(request).next(Looking(_reviewer(request, reviewer, "?reviewer"), filtered, queue, weigh, limit))
-    live = serving.live
-    ids = {each.kept.prediction.product_id for each in items if each.kept.prediction.product_id}
-    near = {each[0] for item in items for each in item.kept.prediction.answer["neighbours"]}
-    stored = live.records.get(ids | near)
-    ahead = BackgroundTask(encode_ahead, live, [each.kept for each in items])
-    return Json({"items": [_item(each, stored) for each in items]}, background=ahead)
+    reviewer = _reviewer(request, body.reviewer)
+    items, shown = await run_in_threadpool(_taken, request, body, reviewer)
+    if await request.is_disconnected():  # a page that is closed has nothing in hand
+        await run_in_threadpool(_give_back, request, reviewer, items)
+        raise ClientDisconnect
+    ahead = BackgroundTask(encode_ahead, serving_of(request).live, [each.kept for each in items])
+    return Json({"items": shown}, background=ahead)
 
 
 @router.post("/review/{prediction_id}:release", response_model=Released, responses=refusals(*BODY, 404, 507))
 def release_review(request: Request, body: ReleaseBody, prediction_id: PredictionId) -> Json:
     """Give an item back undecided, so that others are given it."""
-    reviewer = _reviewer(request, body.reviewer, "/reviewer")
+    reviewer = _reviewer(request, body.reviewer)
     return Json({"released": _queue(request).release(reviewer, prediction_id)})
 
 
-def _reviewer(request: Request, given: str, pointer: str) -> str:
+def _taken(request: Request, body: NextBody, reviewer: str) -> tuple[list[Item], list[dict[str, Any]]]:
+    """Return what somebody has before him now, and how it is told."""
+    serving = serving_of(request)
+    serving.predictions.flush()
+    looking = Looking(reviewer, body.wanted(serving), body.queue, body.weigh, body.limit)
+    try:
+        items = _queue(request).next(looking)
+    except SettingError as error:
+        raise InvalidField(str(error), "/weigh") from error
+    ids = {each.kept.prediction.product_id for each in items if each.kept.prediction.product_id}
+    near = {each[0] for item in items for each in item.kept.prediction.answer["neighbours"]}
+    stored = serving.live.records.get(ids | near)
+    return items, [_item(each, stored) for each in items]
+
+
+def _give_back(request: Request, reviewer: str, items: Sequence[Item]) -> None:
+    """Let others be given what was new; what he had before he may have elsewhere still."""
+    for each in items:
+        if each.came.why != "held":
+            _queue(request).release(reviewer, each.kept.prediction.id)
+
+
+def _reviewer(request: Request, given: str) -> str:
     """Return who looks; raises InvalidField where nobody says so."""
     name = author_of(request, given)
     if not name.strip():
-        raise InvalidField("say who looks, so that nobody else is given the same items: name a reviewer", pointer)
+        raise InvalidField("say who looks, so that nobody else is given the same items: name a reviewer", "/reviewer")
     return name
 
 
 def _queue(request: Request) -> Queue:
-    return Queue(settings_of(request), serving_of(request).live.records)
+    serving, worker = serving_of(request), request.app.state.worker
+    anew = Anew(serving.predictions, _Patiently(serving, worker), serving.live.encoder.side, UNNAMED)
+    return Queue(settings_of(request), serving.live.records, anew if serving.predictions.keeps else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Patiently:
+    """Answers when nobody else waits to be answered."""
+
+    serving: Serving
+    worker: Worker
+
+    def __call__(self, products: Sequence[Product], dial: Dial) -> Sequence[Answer | ProductError]:
+        asked = self.worker.submit(Asking(self.serving, dial), products, patient=True)
+        try:
+            return asked.result(ANSWER_SECONDS).results
+        except TimeoutError:
+            asked.cancel()
+            raise
 
 
 def _nominated(settled: Settled) -> dict[str, Any]:

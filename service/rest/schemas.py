@@ -98,7 +98,7 @@ _FACTS = {
     "properties": {name: {"type": ["string", "number", "null"]} for name in FACTS},
     "additionalProperties": False,
     "description": "What is known besides, and never encoded: article numbers, price (`12.50 EUR`), who delivers it, "
-    "and its category in another tree.",
+    "what it is worth to its owner (any number, as stock), and its category in another tree.",
 }
 _CHANGED_FACTS = _FACTS | {"description": "Changes the facts that it names, and null removes one."}
 

@@ -8,7 +8,8 @@
     likeness   the largest share of neighbours that it has in common with one that was looked at lately or was taken
                before it (Jaccard); of twenty copies of one case the second has next to nothing left
 
-What the first teaches changes what the others are worth, and likeness stands for that until they are asked about again.
+What the first teaches changes what the others are worth, and likeness stands for that until they are asked about again
+(`anew.py`).
 """
 
 from __future__ import annotations
@@ -20,16 +21,27 @@ from statistics import median
 
 Near = frozenset[str]
 """Ids of the neighbours of one prediction."""
+COPY = 0.65
+"""Likeness from which a decision on one says something of another, so that it is asked about anew: of ten neighbours
+eight. In a small catalogue that may be all of a shelf."""
+SAME = 0.6
+"""Words of their titles that two have in common besides, from which one is a copy of the other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A prediction among which is chosen. value: what it is worth to its owner, in any unit, None when not known."""
+    """A prediction among which is chosen. value: what it is worth to its owner, in any unit, None when not known.
+
+    words: of its title. waits: whether it can wait for the decision on one that it is a copy of, and be asked about
+    anew then.
+    """
 
     number: int
     doubt: float
     near: Near
     value: float | None = None
+    words: frozenset[str] = frozenset()
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +59,25 @@ class Chosen:
         return self.doubt * self.weight * (1 - self.likeness)
 
 
-def choose(cases: Sequence[Case], lately: Iterable[Near], limit: int) -> list[Chosen]:
+def choose(cases: Sequence[Case], lately: Iterable[Near], limit: int, *, held: Iterable[Case] = ()) -> list[Chosen]:
     """Return the `limit` cases with the highest scores, each taken with regard to those before it.
 
-    lately: neighbours of what was looked at already. Of equal scores the one that comes first is taken.
+    lately: neighbours of what was looked at already. held: what somebody looks at now; copies of that, and of what is
+    taken here, are left out where they can wait. Of equal scores the one that comes first is taken.
     """
     weights, likeness = weights_of(cases), Likeness([case.near for case in cases])
-    for near in lately:
+    before = list(held)
+    for near in (*lately, *(each.near for each in before)):
         likeness.see(near)
     left, taken = list(range(len(cases))), list[Chosen]()
     while left and len(taken) < limit:
         best = max(left, key=lambda at: (cases[at].doubt * weights[at] * (1 - likeness[at]), -at))
         left.remove(best)
+        if cases[best].waits and any(is_copy(cases[best], each) for each in before):
+            continue
         taken.append(Chosen(cases[best].number, cases[best].doubt, weights[best], likeness[best]))
         likeness.see(cases[best].near)
+        before.append(cases[best])
     return taken
 
 
@@ -69,6 +86,17 @@ def weights_of(cases: Sequence[Case]) -> list[float]:
     known = [case.value for case in cases if case.value is not None]
     middle = median(known) if known else 0.0
     return [1.0 if case.value is None or middle <= 0 else 2 * case.value / (case.value + middle) for case in cases]
+
+
+def is_copy(one: Case, other: Case) -> bool:
+    """Whether two are the same case: a decision on one answers the other."""
+    return likeness_of(one.near, other.near) >= COPY and likeness_of(one.words, other.words) >= SAME
+
+
+def likeness_of(one: frozenset[str], other: frozenset[str]) -> float:
+    """Return the share of neighbours, or words, that two have in common, 0 of none."""
+    both = len(one & other)
+    return both / (len(one) + len(other) - both) if both else 0.0
 
 
 class Likeness:

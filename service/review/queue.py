@@ -1,24 +1,29 @@
 """What somebody looks at next: what people put there, the most doubted, now and then one of the sample; leased to him.
 
-    record store -> what was nominated, and of the POOL most doubted that are free choosing.choose -> leases
+    record store -> what was nominated, and of the POOL most doubted that are free choosing.choose
+                 -> anew, where a decision taught something -> leases, in one transaction
 
 Who asks again gets what he has already, and more where he wants more: nothing is lost by a page that is loaded anew.
 """
 
 from __future__ import annotations
 
-import re
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Literal, NamedTuple
 
 from indexer.store.nominations import Nomination
 from indexer.store.predictions import EVERY, Kept, Wanted
 from indexer.store.records import Records
-from indexer.store.waiting import Turn, Waiter
-from service.review.choosing import Case, Chosen, choose
+from indexer.store.reviews import OVERRIDES, RIGHT
+from indexer.store.waiting import Looked, Turn, Waiter
+from service.review.anew import Anew
+from service.review.choosing import COPY, Case, Chosen, choose, likeness_of
 from service.review.sample import AUTO
+from service.review.worth import PRICE, check_worth, worths
 from service.settings import ServiceSettings
 
 Kind = Literal["mixed", "nominated", "doubt", "sample"]
@@ -28,15 +33,20 @@ POOL = 100
 """Of the most doubted, so many are chosen among."""
 LATELY = 50
 """Decisions before, which the next items are unlike of."""
+TAUGHT = 200
+"""Decisions before, of which one may have taught the answer to an item; then it is asked about anew."""
+AGAIN = 8
+"""Answers that are asked for anew at a time."""
+PATIENCE_SECONDS = 3.0
+"""How long asking anew may take of one look at the queue; then what was asked before is given."""
 SAMPLE_EVERY = 5
 """Of a mixed queue, every so many-th item is one of the sample, as long as there are any."""
 TRIES = 5
 """How often others may be quicker to take what was chosen."""
 SKIPPED_HOURS = 24
 """For how long somebody is not given again what he skipped."""
-PRICE = "price"
 
-_NUMBER = re.compile(r"\d+(?:[\s,]\d{3})*(?:\.\d+)?")
+_log = logging.getLogger("aisle.review")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +55,14 @@ class Looking:
 
     kind: what people put there, the most doubted, or the sample of `auto` answers; mixed: what people put there first,
     and then both others in turns.
-    weigh: what an item is worth: `price`, or the name of a spec that is a number; "" for all alike. limit: how many
-    items he has before him, together with those that he has already.
+    weigh: what an item is worth: the name of a fact or spec with a number, as `price`; "" for all alike, None for what
+    the settings say. limit: how many items he has before him, together with those that he has already.
     """
 
     reviewer: str
     wanted: Wanted = EVERY
     kind: Kind = "mixed"
-    weigh: str = ""
+    weigh: str | None = None
     limit: int = 1
 
 
@@ -74,16 +84,18 @@ class Item:
 
 
 class Queue:
-    """What waits for people in one record store."""
+    """What waits for people in one record store. anew: asks about answers anew; without it they come as they are."""
 
-    def __init__(self, settings: ServiceSettings, records: Records) -> None:
+    def __init__(self, settings: ServiceSettings, records: Records, anew: Anew | None = None) -> None:
         self._settings = settings
         self._records = records
+        self._anew = anew
 
     def next(self, looking: Looking) -> list[Item]:
         """Return what somebody looks at next, `looking.limit` at most; nobody else is given it until its time is over.
 
-        What he had and has not decided about comes first, and he has it for as long again.
+        What he had and has not decided about comes first, and he has it for as long again. Raises SettingError where he
+        names what items are worth and nothing that waits has a number under that name.
         """
         waiting, turn = self._records.waiting, self._turn(looking.reviewer)
         held = waiting.take(turn, waiting.held(turn)[: looking.limit])
@@ -147,27 +159,64 @@ class Queue:
         return [each.number for each in self._records.waiting.sampled(turn, wanted, limit)]
 
     def _doubted(self, looking: Looking, turn: Turn, limit: int) -> list[Chosen]:
-        waiting = self._records.waiting
-        pool = waiting.doubted(turn, looking.wanted, POOL, specs=looking.weigh not in {"", PRICE})
-        lately = [frozenset(each.neighbours) for each in waiting.lately(turn.now, LATELY)] if pool else []
-        cases = [
-            Case(each.number, each.doubt, frozenset(each.neighbours), _value(each, looking.weigh)) for each in pool
-        ]
-        return choose(cases, lately, limit)
+        """Return the most doubted; those that a decision has taught are asked about anew first, and chosen again."""
+        deadline, asked = monotonic() + PATIENCE_SECONDS, set[int]()
+        stale = self._records.waiting.untaught(turn, TAUGHT, POOL) if self._anew is not None else []
+        while True:
+            if stale and self._anew is not None:
+                asked.update(stale)
+                try:
+                    self._anew(self._records.waiting.read(stale))
+                except TimeoutError:
+                    _log.warning(
+                        "%d answers could not be asked for anew in time; they are given as they are", len(stale)
+                    )
+                    deadline = 0.0
+            chosen, taught = self._choose(looking, turn, limit)
+            stale = [number for number in taught if number not in asked][:AGAIN]
+            if not stale or self._anew is None or monotonic() >= deadline:
+                return chosen
+
+    def _choose(self, looking: Looking, turn: Turn, limit: int) -> tuple[list[Chosen], list[int]]:
+        """Return the most doubted of the pool; and where a decision has taught one of them, all that it has taught."""
+        waiting, weigh = self._records.waiting, self._weigh(looking)
+        pool = waiting.doubted(turn, looking.wanted, POOL, products=weigh not in {"", PRICE})
+        if not pool:
+            return [], []
+        if looking.weigh is not None:
+            check_worth(pool, weigh)
+        looked = waiting.lately(turn.now, TAUGHT)
+        held, said = ([each for each in looked if bool(each.at) is decided] for decided in (False, True))
+        cases = [self._case(each, worth) for each, worth in zip(pool, worths(pool, weigh), strict=True)]
+        before = [Case(0, 0.0, _near(each), words=_words(each)) for each in held]
+        chosen = choose(cases, map(_near, said[:LATELY]), limit, held=before)
+        numbers = {each.number for each in chosen}
+        if not any(_is_taught(each, said) for each in pool if each.number in numbers):
+            return chosen, []
+        chosen_first = sorted(pool, key=lambda each: each.number not in numbers)
+        return chosen, [each.number for each in chosen_first if _is_taught(each, said)]
+
+    def _case(self, waiter: Waiter, worth: float | None) -> Case:
+        waits = waiter.title is not None and self._anew is not None
+        return Case(waiter.number, waiter.doubt, _near(waiter), worth, _words(waiter), waits)
+
+    def _weigh(self, looking: Looking) -> str:
+        return (self._settings.review_weigh or "") if looking.weigh is None else looking.weigh
 
 
-def _value(waiter: Waiter, weigh: str) -> float | None:
-    """Return what an item is worth: its price, or the number that a spec says; None where nothing is asked for."""
-    if weigh == PRICE:
-        return waiter.price
-    said = (value for name, value in waiter.specs if weigh and name.casefold() == weigh.casefold())
-    return _number(next(said, ""))
+def _is_taught(waiter: Waiter, said: Sequence[Looked]) -> bool:
+    """Whether one like it was decided about after it was answered, and it can be asked about anew."""
+    near, teaching = _near(waiter), {*RIGHT, *OVERRIDES}
+    later = (_near(each) for each in said if each.action in teaching and each.at > waiter.at)
+    return waiter.title is not None and any(likeness_of(near, other) >= COPY for other in later)
 
 
-def _number(text: str) -> float | None:
-    """Return the first number that a text holds, without spaces and commas between its digits; None without one."""
-    found = _NUMBER.search(text)
-    return float(re.sub(r"[\s,]", "", found[0])) if found else None
+def _near(each: Waiter | Looked) -> frozenset[str]:
+    return frozenset(each.neighbours)
+
+
+def _words(each: Waiter | Looked) -> frozenset[str]:
+    return frozenset((each.title or "").casefold().split())
 
 
 def _moment(at: datetime) -> str:

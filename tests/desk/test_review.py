@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from io import BytesIO
@@ -16,6 +17,7 @@ from playwright.sync_api import Browser, FilePayload, Locator, Page, Route, expe
 
 from indexer.store.place import open_store
 from service.access.issue import issue
+from service.review.queue import Item, Looking, Queue
 from service.settings import ServiceSettings
 from tests.desk.conftest import posted, refusing, served
 from tests.doubtful import POTS, SHELVES
@@ -128,8 +130,8 @@ def test_decisions_are_taken_back_one_after_the_other(page: Page, address: str) 
     expect(page.locator("#figures")).to_contain_text("0 by you")
     page.wait_for_timeout(500)
     assert page.request.get(f"{address}/v1/products/new-01").status == 404
-    assert press(page, "a") == names[0]
-    page.wait_for_timeout(500)
+    with page.expect_response(re.compile("/decision$")):
+        assert press(page, "a") == names[0]
     assert stored(page, address, names[0])["provenance"] == "human"
 
 
@@ -175,12 +177,35 @@ def test_a_decision_that_is_refused_brings_its_item_back(page: Page) -> None:
 def test_leases_end_when_the_page_is_left(page: Page, address: str) -> None:
     """Others have the same items as soon as it is gone; what was decided at the last moment is not lost."""
     first = press(page, "a")
-    page.wait_for_load_state("networkidle")  # what is asked for as the page goes is leased for as long as any other
     page.goto("/taxonomy")
     page.wait_for_load_state("networkidle")
-    held = page.request.get(f"{address}/v1/review/next", params={"reviewer": "Bob", "limit": "20"}).json()["items"]
-    assert len(held) == 11
+    held = page.request.post(f"{address}/v1/review:next", data={"reviewer": "Bob", "limit": 20}).json()["items"]
+    told = page.request.get(f"{address}/v1/predictions", params={"decision": "auto"}).json()["items"]
+    assert len(held) + len(told) == 11  # what the decision taught may be sure by now
     assert stored(page, address, first)["provenance"] == "human"
+
+
+def test_what_a_page_was_about_to_be_given_when_it_is_left_others_are_given(
+    page: Page, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the service takes to choose it."""
+    given = Queue.next
+
+    def slowly(self: Queue, looking: Looking) -> list[Item]:
+        found = given(self, looking)
+        time.sleep(1)
+        return found
+
+    page.wait_for_load_state("networkidle")
+    with monkeypatch.context() as patched:
+        patched.setattr(Queue, "next", slowly)
+        for _ in range(3):
+            press(page, "s")
+        page.wait_for_timeout(300)
+        page.goto("/taxonomy")
+        page.wait_for_timeout(2000)
+    held = page.request.post(f"{address}/v1/review:next", data={"reviewer": "Bob", "limit": 20}).json()["items"]
+    assert len(held) == 12
 
 
 def test_filters_say_which_answers_come(page: Page, looked_over: Look) -> None:
@@ -253,7 +278,7 @@ def test_what_a_supplier_writes_is_text(page: Page) -> None:
                 each["title"] = markup
         route.fulfill(json=told)
 
-    page.route("**/v1/review/next*", spiteful)
+    page.route("**/v1/review:next", spiteful)
     page.reload()
     expect(page.get_by_role("article").get_by_role("heading", level=2)).to_contain_text("<b>bold0</b>")
     assert page.locator("#case b, #coming b, #case img").count() == 0

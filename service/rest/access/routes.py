@@ -66,7 +66,7 @@ SCOPES: Mapping[str, Scope | None] = {
     "GET /v1/predictions/{prediction_id}/pictures/{picture_hash}/thumbnail": "read",
     "POST /v1/predictions/{prediction_id}/decision": "review",
     "POST /v1/review:nominate": "review",
-    "GET /v1/review/next": "review",
+    "POST /v1/review:next": "review",
     "POST /v1/review/{prediction_id}:release": "review",
     "GET /v1/audit/labels": "read",
     "GET /v1/audit/tags": "read",

@@ -42,6 +42,7 @@ PAGES = (
     Page("/audit", "Wrong shelf", "audit", "Labels that are probably wrong, the worst first."),
     Page("/taxonomy", "Taxonomy", "taxonomy", "The tree of categories, what lies in them and how they do."),
     Page("/index", "Index", "index", "How the index does, its snapshots, and building it anew."),
+    Page("/figures", "Figures", "figures", "How answers were received, and how many of the sure ones are right."),
     Page("/map", "Map", "map", "Every product as a point, near to those that it is like."),
     Page("/access", "Access", "access", "Who is let in: keys of programs, and accounts of people."),
 )

@@ -2,12 +2,12 @@
 // decided, sent in the background. Nothing here is shown; `tell` says what became of it.
 import { author } from "./author.js";
 import { undo } from "./decided.js";
-import { Trouble, get, post, send } from "./rest.js";
+import { Trouble, post, said, send } from "./rest.js";
 
 const AHEAD = 6; // items in hand
 const LOW = 4; // with so many, more are fetched
 const MOST = 20; // that the service gives
-const RENEWED = 60_000; // milliseconds after which the service is told that somebody still looks
+const RENEWED = 60_000; // milliseconds after which the service is told that somebody still looks, and asked for more
 
 /**
  * Make a hand. query() returns what is asked for. tell: changed() when what is in hand changed, failed(item) when a
@@ -20,25 +20,37 @@ export function handOf(query, tell) {
   const gone = new Set(); // ids of what was decided, so that a slower answer of the queue does not bring them again
   let sending = 0; // decisions under way, which the service may take for held yet
   let fetching = null;
+  let again = false; // whether more was wanted while the queue was being asked
+  let leaving = new AbortController(); // hangs up on the queue: what it was about to give, others are given
   let turn = 0; // of two queues that overlap the later one counts
 
   /** Ask for more where little is left; what is in hand is his for as long again. */
   function fill() {
-    if (fetching || !author()) return fetching;
+    if (!author()) return fetching;
+    if (fetching) {
+      again = true;
+      return fetching;
+    }
     const mine = turn;
-    const limit = Math.min(MOST, AHEAD + sending);
     const reviewer = author();
-    fetching = get("/v1/review/next", { ...query(), reviewer, limit })
+    const asked = said({ ...query(), reviewer, limit: Math.min(MOST, AHEAD + sending) });
+    fetching = send("POST", "/v1/review:next", asked, { signal: leaving.signal })
       .then((told) => {
-        if (mine !== turn) return;
+        const given = told.items.map((item) => ({ ...item, reviewer }));
+        if (mine !== turn) return given.forEach((item) => release(item).catch(() => {}));
         const known = new Set(items.map((item) => item.prediction.id));
-        const fresh = told.items.filter(({ prediction }) => !gone.has(prediction.id) && !known.has(prediction.id));
-        items.push(...fresh.map((item) => ({ ...item, reviewer })));
+        items.push(...given.filter(({ prediction }) => !gone.has(prediction.id) && !known.has(prediction.id)));
         hand.loaded = true;
         tell.changed();
       })
       .catch((error) => mine === turn && tell.lost(error))
-      .finally(() => mine === turn && (fetching = null));
+      .finally(() => {
+        if (mine !== turn) return;
+        const more = again && items.length < LOW;
+        fetching = null;
+        again = false;
+        if (more) fill();
+      });
     return fetching;
   }
 
@@ -104,6 +116,9 @@ export function handOf(query, tell) {
   async function empty() {
     turn++;
     fetching = null;
+    again = false;
+    leaving.abort();
+    leaving = new AbortController();
     const given = items.map((item) => release(item).catch(() => {}));
     items = [];
     hand.loaded = false;
@@ -118,7 +133,7 @@ export function handOf(query, tell) {
     tell.changed();
   }
 
-  setInterval(() => items.length && document.visibilityState === "visible" && fill(), RENEWED);
+  setInterval(() => document.visibilityState === "visible" && fill(), RENEWED);
   // keepalive lets these be sent even though the page is gone.
   addEventListener("pagehide", () => empty());
   addEventListener("pageshow", (event) => event.persisted && fill());

@@ -64,10 +64,12 @@ function taken(status, told) {
   return told;
 }
 
+/** What somebody says: without what is undefined, null or empty. */
+export const said = (fields) => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null && value !== ""));
+
 /** Read a route; what is undefined or empty in `query` is left out. */
 export function get(path, query = {}, options = {}) {
-  const said = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "");
-  const asked = new URLSearchParams(said).toString();
+  const asked = new URLSearchParams(said(query)).toString();
   return send("GET", asked ? `${path}?${asked}` : path, undefined, options);
 }
 

@@ -35,9 +35,11 @@ let branch = null;
 let nomination = new URLSearchParams(location.search).get("nomination"); // what one put here is shown alone
 let before = null; // the item that is shown
 
+const share = (field) => (field.value ? Number(field.value) : null);
+
 const wanted = () => ({
   queue: filters.queue.value, decision: filters.decision.value, category: branch?.id, supplier: filters.supplier.value.trim(),
-  least: filters.least.value, most: filters.most.value, weigh: filters.weigh.value.trim(), nomination,
+  least: share(filters.least), most: share(filters.most), weigh: filters.weigh.value.trim(), nomination: nomination && Number(nomination),
 });
 
 const progress = progressIn(find("figures"), wanted);
@@ -163,7 +165,7 @@ function filtered() {
   const said = Object.entries({ ...rest, category: branch?.path }).filter(([, value]) => value);
   const words = {
     decision: () => filters.decision.selectedOptions[0].text, category: (value) => value, supplier: (value) => `of ${value}`,
-    least: (value) => `from ${percent(Number(value))}`, most: (value) => `to ${percent(Number(value))}`, weigh: (value) => `weighed by ${value}`,
+    least: (value) => `from ${percent(value)}`, most: (value) => `to ${percent(value)}`, weigh: (value) => `weighed by ${value}`,
   };
   const all = [...(queue === "mixed" ? [] : [filters.queue.selectedOptions[0].text]), ...said.map(([name, value]) => words[name](value))];
   return all.join(", ") || "none";

@@ -1,7 +1,7 @@
 // Products side by side: a column for each, a row for each thing that is known of them, and what differs marked.
 import { el, path, thumbnail } from "./dom.js";
 
-export const FACTS = { gtin: "GTIN", mpn: "MPN", price: "Price", supplier: "Supplier", foreign_category: "Foreign category" };
+export const FACTS = { gtin: "GTIN", mpn: "MPN", price: "Price", supplier: "Supplier", worth: "Worth", foreign_category: "Foreign category" };
 
 const words = (text) => new Set(text.toLocaleLowerCase().match(/[\p{L}\p{N}.,%]+/gu) || []);
 
