@@ -90,8 +90,6 @@ def reason(decided: Decided, found: Probabilities, row: int, *, precision: float
     if kind == ABSTAIN:
         best = float(found.levels[row, 0]) if found.levels.shape[1] else 0.0
         return f"no category is likelier than not: the best root has probability {best:.2f}"
-    if kind == AUTO:
-        return f"right with probability {likely:.2f}, enough for a precision of {precision:g}"
     if decided.threshold is None:
         return f"right with probability {likely:.2f}; no threshold of this index is known to reach {precision:g}"
     return f"right with probability {likely:.2f}; a precision of {precision:g} asks for {decided.threshold:.2f}"

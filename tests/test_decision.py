@@ -115,7 +115,13 @@ def test_an_index_that_was_never_calibrated_is_taken_at_its_word() -> None:
 @pytest.mark.parametrize(
     ("found", "policy", "precision", "nearest", "said"),
     [
-        (thought((0.95, 0.9)), "auto", 0.95, 0.9, "right with probability 0.90, enough for a precision of 0.95"),
+        (
+            thought((0.95, 0.9)),
+            "auto",
+            0.95,
+            0.9,
+            "right with probability 0.90; a precision of 0.95 asks for 0.80",
+        ),
         (thought((0.7, 0.6)), "auto", 0.95, 0.9, "right with probability 0.60; a precision of 0.95 asks for 0.80"),
         (
             thought((0.7,)),
