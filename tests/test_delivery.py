@@ -144,6 +144,19 @@ def test_what_is_added_replaces_its_id_and_leaves_the_others(shop: Shop) -> None
     assert (told(again), again.seq) == ((0, 0, 0, 4, 0, 0, 0), 7)
 
 
+def test_labels_of_people_that_give_way_are_told(shop: Shop) -> None:
+    """Rows replace products whole: of three that people labelled one goes elsewhere, one has none, one is agreed to."""
+    heard = ("mug,Stoneware mug,Sports", "cup,Stoneware cup,Sports", "pan,Frying pan,Home > Cups")
+    labelled = "id,title,category,label_provenance\n" + "\n".join(f"{row},human" for row in heard)
+    shop.deliver(labelled, lambda delivery, opened: delivery.add(opened()))
+    rows = (ROWS["mug"], "cup,Stoneware cup,,,", "pan,Frying pan,Home > Cups,,", ROWS["ball"])
+    dry = shop.sync(*rows, dry=True)
+    assert dry.differences.overruled == 2
+    assert "2 by people would give way to those of SOURCE" in delivery_report(dry, shop.folder, shop.folder)
+    assert shop.add(*rows).differences.overruled == 2
+    assert shop.add(*rows).differences.overruled == 0
+
+
 def test_categories_that_join_the_tree_are_told(shop: Shop) -> None:
     """A supplier's own tree in a column that is read as the shop's is seen at once, and before by a dry sync."""
     row = "kettle,Kettle,1117 Wasserkocher > Glas,,"

@@ -37,6 +37,7 @@ def delivery_counts(delivered: Delivered) -> dict[str, int | bool]:
         "encoded": delivered.encoded,
         "flagged": len(delivered.remarks),
         "joined": len(delivered.joined),
+        "overruled": differences.overruled,
         "seq": delivered.seq,
         "dry_run": delivered.dry,
     }
@@ -58,6 +59,14 @@ def delivery_report(delivered: Delivered, index: Path, quarantine: Path) -> str:
         fact("unchanged", f"{differences['unchanged']:,}"),
         fact("deleted", f"{delivered.deleted:,} of {delivered.stored:,}" + _much(delivered)),
     ]
+    if differences.overruled:
+        gave = "would give" if delivered.dry else "gave"
+        lines.append(
+            fact(
+                "labels",
+                f"{differences.overruled:,} by people {gave} way to those of SOURCE; to keep them, write them there",
+            )
+        )
     lines += _flagged(delivered) + _joined(delivered)
     if delivered.refused:
         lines.append(fact("refused", delivered.refused))
