@@ -67,11 +67,3 @@ def test_what_a_proxy_lets_a_browser_in_by_excuses_no_page_of_elsewhere(reader: 
     assert refused.json()["code"] == "cross_site"
     key = reader.post("/v1/similar", json=PAN, headers={**crossed, "Authorization": "Bearer aisle_false"})
     assert key.json()["code"] == "unauthorized"
-
-
-def test_a_look_that_takes_more_than_reading_is_no_other_sites(reader: TestClient) -> None:
-    """GET /v1/review/next holds what it gives for whoever asks, which an address in a page would be enough for."""
-    crossed = {"Sec-Fetch-Site": "cross-site"}
-    assert reader.get("/v1/review/next?reviewer=Ann", headers=crossed).json()["code"] == "cross_site"
-    assert reader.get("/v1/review/next?reviewer=Ann").status_code == 200
-    assert reader.get("/v1/predictions", headers=crossed).status_code == 200

@@ -30,8 +30,6 @@ SIGN_IN = "/sign-in"
 SMALL = 16 * 1024
 """Bytes in the body of a request that anybody may make."""
 SAFE = frozenset({"GET", "HEAD"})
-LOOKS = frozenset({None, "read"})
-"""Scopes of routes that change nothing when they are only asked."""
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 """What a proxy adds to a request that comes from elsewhere."""
 
@@ -54,7 +52,7 @@ class Guard:
         needed = scope_of(scope["method"], scope["path"])
         request, headers = Request(scope), Headers(scope=scope)
         secret, by_key = shown(request)
-        if not (by_key or (request.method in SAFE and needed in LOOKS)):
+        if not (by_key or request.method in SAFE):
             _check_origin(headers)
         if needed is None:
             _check_small(headers)
