@@ -225,6 +225,16 @@ def test_filters_say_which_answers_come(page: Page, looked_over: Look) -> None:
     expect(page.locator("#filtered")).to_have_text("none")
 
 
+def test_a_product_without_a_title_is_called_by_its_description(page: Page) -> None:
+    """How its first line begins, as a supplier's file may have no title at all."""
+    plain = f"{' '.join([*WORDS[0][:3], *WORDS[1][1:3]])} {'of cast iron ' * 9}"
+    ask(page, [{"id": "plain", "description": plain, "facts": {"supplier": "Solo"}}])
+    page.get_by_text("Filters: none").click()
+    page.get_by_label("Supplier").fill("Solo")
+    expect(page.locator("#filtered")).to_have_text("of Solo")
+    expect(page.get_by_role("article", name=f"{plain[:80]} …")).to_be_visible()
+
+
 def test_all_keys_are_told_and_can_be_turned_off(page: Page, looked_over: Look) -> None:
     """With modifiers they are the browser's; a key that is held down decides once."""
     before = title(page)

@@ -11,6 +11,7 @@ const DOUBTS = { uncertainty: "it is uncertain", novelty: "it is unlike what is 
 const SOURCES = { text: "its text says so", neighbours: "its neighbours have it", both: "its text and its neighbours" };
 const SEPARATOR = " > ";
 const EXCERPT = 420;
+const TITLE = 80; // of a description, where there is no title
 const CHOICES = 9; // that have a key
 
 /** What saying that a category is right means, beside what was answered. */
@@ -45,7 +46,14 @@ export function nextTo(prediction, verdict) {
 /** The product of an item: as it was asked about, or, where that was not kept, as it is stored. */
 const productOf = ({ prediction, stored }) => prediction.product || stored || {};
 
-export const titleOf = (item) => productOf(item).title || item.prediction.product_id || "a product without a title";
+/** What a product is called: its title, or how its description begins, or its id. */
+export const titleOf = (item) =>
+  productOf(item).title || begins(productOf(item).description) || item.prediction.product_id || "a product without a title";
+
+function begins(text = "") {
+  const line = text.trim().split("\n", 1)[0];
+  return line.length > TITLE ? `${line.slice(0, TITLE)} …` : line;
+}
 
 /** What was answered, in a few words. */
 export function answerOf(prediction) {
