@@ -5,6 +5,7 @@ And the number that any other text says, as `1,200 pieces`.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -55,11 +56,15 @@ class Price:
 
 
 def number_in(text: str) -> float | None:
-    """Return the number that a text says: a price in any of its ways, else the first number in it; None without one."""
+    """Return the number that a text says: a price in any of its ways, else the first number in it; None without one.
+
+    One with more digits than a float can be is none: nothing could be weighed against it.
+    """
     if (price := Price.read(text)) is not None:
         return float(price.amount)
     found = _NUMBER.search(text)
-    return float(re.sub(r"[\s,]", "", found[0])) if found else None
+    number = float(re.sub(r"[\s,]", "", found[0])) if found else math.inf
+    return number if math.isfinite(number) else None
 
 
 def _is_currency(text: str) -> bool:

@@ -174,6 +174,13 @@ def test_the_number_that_a_text_says(text: str, number: float | None) -> None:
     assert number_in(text) == number
 
 
+def test_a_number_that_nothing_could_be_weighed_against_is_none() -> None:
+    """Of more digits than a float can have; a supplier's spec of that kind would outweigh and undo all others."""
+    assert number_in("9" * 308) == pytest.approx(1e308)
+    assert number_in(f"{'9' * 400} pieces") is None
+    assert number_in(f"-{'9' * 400}") is None
+
+
 def test_a_column_that_is_named_foreign_is_no_category(tmp_path: Path) -> None:
     """A supplier's own category can be told to be foreign, and is no label then; a supplier may be a constant."""
     (tmp_path / "p.csv").write_text("id,title,category\n1,Mug,Home > Mugs\n")
