@@ -44,12 +44,17 @@ def test_a_copy_of_what_somebody_has_before_him_waits() -> None:
     """And of what is taken here; one that cannot be asked about anew comes all the same, after all others."""
     near, words = frozenset("abcd"), frozenset(["blue", "mug"])
     copies = [Case(number, 0.9, near, words=words, waits=True) for number in range(3)]
-    other, stubborn = Case(10, 0.1, frozenset("wxyz"), words=words, waits=True), Case(11, 0.9, near, words=words)
+    other, stubborn = (
+        Case(10, 0.1, frozenset("wxyz"), words=frozenset(["pot"]), waits=True),
+        Case(11, 0.9, near, words=words),
+    )
     unlike = Case(12, 0.05, near, words=frozenset(["red", "pan", "mug"]), waits=True)
     assert [each.number for each in choose([*copies, other], (), 4)] == [0, 10]
     assert [each.number for each in choose([*copies, other], (), 4, held=copies)] == [10]
     assert [each.number for each in choose([*copies, unlike], (), 4)] == [0, 12]  # near the same, and another thing
     assert [each.number for each in choose([*copies, other, stubborn], (), 4)] == [0, 10, 11]
+    lone = Case(13, 0.05, frozenset("wxyz"), words=words, waits=True)
+    assert [each.number for each in choose([*copies, lone], (), 4)] == [0]  # named the same, near to anything
     assert [each.number for each in choose(copies, [near], 1)] == [0]  # what was decided about holds none
 
 

@@ -125,7 +125,7 @@ class Waiting:
         nothing = sa.literal("")
         held = sa.select(predictions.c.answer, _TITLE, nothing.label("at"), nothing.label("action"))
         held = held.join(leases, leases.c.prediction == predictions.c.number).where(leases.c.until > now)
-        said = sa.select(predictions.c.answer, nothing.label("title"), reviews.c.at, reviews.c.action)
+        said = sa.select(predictions.c.answer, _TITLE, reviews.c.at, reviews.c.action)
         said = said.join(reviews, reviews.c.prediction == predictions.c.number).order_by(reviews.c.decision.desc())
         with self._reading() as connection:
             rows = [row for each in (held, said.limit(limit)) for row in connection.execute(each)]

@@ -25,7 +25,9 @@ COPY = 0.65
 """Likeness from which a decision on one says something of another, so that it is asked about anew: of ten neighbours
 eight. In a small catalogue that may be all of a shelf."""
 SAME = 0.6
-"""Words of their titles that two have in common besides, from which one is a copy of the other."""
+"""Share of the words of their titles that two have in common besides, from which one is a copy of the other."""
+WORDED = 0.75
+"""The same, whoever is near: what is like nothing that is known has any neighbours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,13 @@ def weights_of(cases: Sequence[Case]) -> list[float]:
 
 def is_copy(one: Case, other: Case) -> bool:
     """Whether two are the same case: a decision on one answers the other."""
-    return likeness_of(one.near, other.near) >= COPY and likeness_of(one.words, other.words) >= SAME
+    words = likeness_of(one.words, other.words)
+    return words >= WORDED or (words >= SAME and likeness_of(one.near, other.near) >= COPY)
+
+
+def teaches(one: Case, other: Case) -> bool:
+    """Whether a decision on one says something of the other."""
+    return likeness_of(one.near, other.near) >= COPY or is_copy(one, other)
 
 
 def likeness_of(one: frozenset[str], other: frozenset[str]) -> float:

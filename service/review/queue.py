@@ -21,7 +21,7 @@ from indexer.store.records import Records
 from indexer.store.reviews import OVERRIDES, RIGHT
 from indexer.store.waiting import Looked, Turn, Waiter
 from service.review.anew import Anew
-from service.review.choosing import COPY, Case, Chosen, choose, likeness_of
+from service.review.choosing import Case, Chosen, choose, teaches
 from service.review.sample import AUTO
 from service.review.worth import PRICE, check_worth, worths
 from service.settings import ServiceSettings
@@ -188,8 +188,7 @@ class Queue:
         looked = waiting.lately(turn.now, TAUGHT)
         held, said = ([each for each in looked if bool(each.at) is decided] for decided in (False, True))
         cases = [self._case(each, worth) for each, worth in zip(pool, worths(pool, weigh), strict=True)]
-        before = [Case(0, 0.0, _near(each), words=_words(each)) for each in held]
-        chosen = choose(cases, map(_near, said[:LATELY]), limit, held=before)
+        chosen = choose(cases, map(_near, said[:LATELY]), limit, held=map(_shown, held))
         numbers = {each.number for each in chosen}
         if not any(_is_taught(each, said) for each in pool if each.number in numbers):
             return chosen, []
@@ -206,9 +205,14 @@ class Queue:
 
 def _is_taught(waiter: Waiter, said: Sequence[Looked]) -> bool:
     """Whether one like it was decided about after it was answered, and it can be asked about anew."""
-    near, teaching = _near(waiter), {*RIGHT, *OVERRIDES}
-    later = (_near(each) for each in said if each.action in teaching and each.at > waiter.at)
-    return waiter.title is not None and any(likeness_of(near, other) >= COPY for other in later)
+    its, says = _shown(waiter), {*RIGHT, *OVERRIDES}
+    later = (_shown(each) for each in said if each.action in says and each.at > waiter.at)
+    return waiter.title is not None and any(teaches(other, its) for other in later)
+
+
+def _shown(each: Waiter | Looked) -> Case:
+    """Return what was seen of it."""
+    return Case(0, 0.0, _near(each), words=_words(each))
 
 
 def _near(each: Waiter | Looked) -> frozenset[str]:
