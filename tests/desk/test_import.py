@@ -107,6 +107,109 @@ def test_what_is_recognised_needs_no_mapping_and_can_be_mapped_otherwise(page: P
     expect(page.get_by_role("article", name="a.csv, done")).to_contain_text("stored already?")
 
 
+def test_how_a_file_is_written_is_shown_and_can_be_said_otherwise(page: Page, address: str, looked_over: Look) -> None:
+    """Encoding and delimiter as found, or as somebody says; what all rows have in common is said once."""
+    page.goto("/import")
+    rows = ["sku;name;Größe", "w1;mug für Kaffee stoneware handle;groß", "w2;mug weiß stoneware;klein"]
+    western = FilePayload(name="west.csv", mimeType="text/csv", buffer="\n".join(rows).encode("cp1252"))
+    page.get_by_label("Choose a file").set_input_files(western)
+    encoding = page.get_by_label("Encoding")
+    expect(encoding.locator("option:checked")).to_have_text("Western, Windows-1252 (found)")
+    expect(page.get_by_label("Delimiter").locator("option:checked")).to_have_text("semicolons (found)")
+    expect(page.locator("#columns b", has_text="Größe")).to_be_visible()
+    encoding.select_option("Cyrillic, Windows-1251")
+    expect(page.locator("#columns b", has_text="GrцЯe")).to_be_visible()
+    encoding.select_option("Western, Windows-1252 (found)")
+    expect(page.locator("#columns b", has_text="Größe")).to_be_visible()
+    page.get_by_label("Delimiter").select_option("commas")
+    expect(page.get_by_role("alert")).to_contain_text("Choose a column for the title.")
+    expect(page.get_by_role("button", name="Run")).to_be_disabled()
+    page.get_by_label("Delimiter").select_option("semicolons")
+    expect(page.locator("#column-1")).to_have_value("title")
+    page.get_by_role("button", name="Add a value").press("Enter")
+    expect(page.get_by_label("Field that is the same")).to_be_focused()
+    page.get_by_label("Its supplier").fill("Nordkram")
+    page.get_by_role("button", name="Add a value").click()
+    page.get_by_label("Field that is the same").nth(1).select_option("specs")
+    page.get_by_label("Its specs").fill("Department: Kitchen")
+    page.get_by_label("Its specs").press("Tab")
+    expect(page.locator("#looked")).to_contain_text("The same in every row: supplier and specs.")
+    looked_over(page, "import-written")
+    page.get_by_role("button", name="Add a value").click()
+    page.get_by_role("button", name="Take out").nth(2).click()
+    expect(page.get_by_role("button", name="Add a value")).to_be_focused()
+    page.get_by_label("What is done").select_option("index")
+    expect(page.locator("#looked")).to_contain_text("Nothing is wrong with the first 2 rows.")
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_role("article", name="west.csv, done")).to_be_visible()
+    stored = page.request.get(f"{address}/v1/products/w1").json()
+    assert (stored["facts"]["supplier"], stored["title"]) == ("Nordkram", "mug für Kaffee stoneware handle")
+    assert stored["specs"] == [{"name": "Department", "value": "Kitchen"}]
+    for each in ("w1", "w2"):
+        assert page.request.delete(f"{address}/v1/products/{each}").ok
+
+
+def test_jobs_of_others_come_and_go_while_somebody_looks(page: Page, address: str) -> None:
+    """Without a word aloud, and the focus stays; in a page that nobody sees nothing is asked."""
+
+    def send(name: str) -> str:
+        form: dict[str, str | float | bool | bytes | FilePayload] = {"kind": "categorize"}
+        form["file"] = table(name, "id,title", "1,mug stoneware")
+        return str(page.request.post(f"{address}/v1/jobs", multipart=form).json()["id"])
+
+    mine = send("mine.csv")
+    page.goto("/import")
+    job = page.get_by_role("article", name="mine.csv, done")
+    job.get_by_role("link", name="Download the result").focus()
+    expect(page.get_by_role("status")).to_contain_text("listed")
+    page.evaluate("document.getElementById('said').textContent = ''")
+    other = send("other.csv")
+    expect(page.locator("#jobs article").first).to_have_attribute("data-job", other)
+    expect(page.locator("#jobs article").nth(1)).to_have_attribute("data-job", mine)
+    expect(job.get_by_role("link", name="Download the result")).to_be_focused()
+    expect(page.get_by_role("article", name="other.csv, done")).to_be_visible()
+    assert page.request.delete(f"{address}/v1/jobs/{other}").ok
+    expect(page.get_by_role("article", name="other.csv")).to_have_count(0)
+    expect(job.get_by_role("link", name="Download the result")).to_be_focused()
+    expect(page.get_by_role("status")).to_have_text(re.compile(r"^(other\.csv: done\.)?$"))
+    page.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(5_500)
+    assert asked == []
+    assert page.request.delete(f"{address}/v1/jobs/{mine}").ok
+    page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.get_by_role("article", name="mine.csv")).to_have_count(0)
+
+
+def test_a_job_is_deleted_once_somebody_is_sure(page: Page, address: str, looked_over: Look) -> None:
+    """With its files; the focus goes on to the next one, and one that somebody else deleted goes, too."""
+    page.goto("/import")
+    for name in ("first.csv", "second.csv"):
+        page.get_by_label("Choose a file").set_input_files(table(name, "id,title", "1,mug"))
+        page.get_by_role("button", name="Run").click()
+        expect(page.get_by_role("article", name=f"{name}, done")).to_be_visible()
+    second = page.get_by_role("article", name="second.csv, done")
+    second.get_by_role("button", name="Delete").press("Enter")
+    dialog = page.get_by_role("dialog", name="Delete second.csv?")
+    expect(dialog).to_contain_text("What it stored in the catalogue stays.")
+    looked_over(page, "import-delete")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(second.get_by_role("button", name="Delete")).to_be_focused()
+    second.get_by_role("button", name="Delete").click()
+    dialog.get_by_role("button", name="Delete the job").click()
+    expect(second).to_have_count(0)
+    expect(page.get_by_role("status")).to_have_text("second.csv is deleted.")
+    first = page.get_by_role("article", name="first.csv, done")
+    expect(first).to_be_focused()
+    [job] = [each for each in page.request.get(f"{address}/v1/jobs").json()["items"] if each["name"] == "first.csv"]
+    first.get_by_role("button", name="Delete").click()
+    assert page.request.delete(f"{address}/v1/jobs/{job['id']}").ok
+    page.get_by_role("dialog").get_by_role("button", name="Delete the job").click()
+    expect(first).to_have_count(0)
+    assert page.request.get(f"{address}/v1/jobs/{job['id']}").status == 404
+
+
 def test_a_job_is_cancelled_once_somebody_is_sure(page: Page) -> None:
     """As long as it runs; progress is told meanwhile."""
     page.goto("/import")

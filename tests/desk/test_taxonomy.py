@@ -107,3 +107,96 @@ def test_a_name_that_is_taken_and_a_refusal_are_told(page: Page) -> None:
     expect(page.get_by_role("button", name="Change it")).to_be_disabled()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_a_category_is_split_by_words_and_by_more_after_a_look(page: Page, address: str, looked_over: Look) -> None:
+    """What is missing is told first; from the look one comes back to the parts; undo joins them again."""
+    page.goto("/taxonomy")
+    page.get_by_role("treeitem", name="Kitchen").locator(".sign").click()
+    page.get_by_role("treeitem", name="Mugs").locator(".name").click()
+    page.get_by_role("button", name="Split").press("Enter")
+    dialog = page.get_by_role("dialog", name="Split Kitchen > Mugs")
+    part = dialog.get_by_role("group", name="Part 1")
+    part.get_by_label("Name of the new category").fill("Alba")
+    dialog.get_by_role("button", name="See what changes").click()
+    message = part.get_by_label("Title has one of").evaluate("(each) => each.validationMessage")
+    assert message == "Say what tells its products: words of the title, or more below."
+    part.get_by_label("Title has one of").fill("alba, aurora")
+    dialog.get_by_role("button", name="Add a part").click()
+    other = dialog.get_by_role("group", name="Part 2")
+    expect(other.get_by_label("Name of the new category")).to_be_focused()
+    other.get_by_label("Name of the new category").fill("Nobody's")
+    other.get_by_text("More that must hold").click()
+    other.get_by_label("Brand").fill("Nobody")
+    looked_over(page, "taxonomy-split")
+    dialog.get_by_role("button", name="See what changes").click()
+    look = page.get_by_role("dialog", name="Split Kitchen > Mugs")
+    expect(look).to_contain_text("2 categories get another path")
+    expect(look.get_by_role("row").nth(1)).to_contain_text("Kitchen > Mugs > Alba")
+    expect(look).to_contain_text("No product fits Kitchen > Mugs > Nobody's: nothing would be in there.")
+    looked_over(page, "taxonomy-split-preview")
+    look.get_by_role("button", name="Cancel").click()
+    expect(other.get_by_label("Brand")).to_have_value("Nobody")
+    other.get_by_role("button", name="Take it out").click()
+    expect(part.get_by_label("Name of the new category")).to_be_focused()
+    dialog.get_by_label("The new categories are").select_option("beside Mugs")
+    dialog.get_by_role("button", name="See what changes").click()
+    page.get_by_role("button", name="Change it").click()
+    expect(page.get_by_role("treeitem", name="Alba")).to_be_visible()
+    found = page.request.get(f"{address}/v1/taxonomy/nodes?q=alba").json()["items"]
+    assert [(each["path"], each["own"]) for each in found] == [("Kitchen > Alba", 5)]
+    page.get_by_text("Changes made lately").click()
+    expect(page.get_by_role("row").nth(1)).to_contain_text("Kitchen > Mugs is split: Alba")
+    page.get_by_role("region", name="Done lately").get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("treeitem", name="Alba")).to_have_count(0)
+
+
+def test_a_split_that_is_refused_keeps_what_was_said(page: Page) -> None:
+    """The reason stands in the dialog, beside what is to be said otherwise."""
+    page.goto("/taxonomy")
+    page.get_by_role("treeitem", name="Garden").locator(".name").click()
+    page.get_by_role("button", name="Split").click()
+    dialog = page.get_by_role("dialog", name="Split Garden")
+    expect(dialog).to_contain_text("No product is right in it")
+    dialog.get_by_label("Name of the new category").fill("A > B")
+    dialog.get_by_label("Title has one of").fill("steel")
+    dialog.get_by_role("button", name="See what changes").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("A > B")
+    expect(dialog.get_by_label("Name of the new category")).to_have_value("A > B")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_where_the_products_of_a_retired_category_go_is_asked(page: Page, address: str, looked_over: Look) -> None:
+    """To the one above, to another one, or nowhere; one at the top has none above."""
+    assert page.request.put(f"{address}/v1/products/t2", data={"title": "tray oak", "category": "Trays"}).ok
+    page.goto("/taxonomy")
+    page.get_by_role("treeitem", name="Trays").locator(".name").click()
+    page.get_by_role("button", name="Retire").click()
+    dialog = page.get_by_role("dialog", name="Retire Trays")
+    expect(dialog.get_by_label("Its products").locator("option")).to_have_text(
+        ["go to another category", "lose their category"]
+    )
+    expect(dialog.get_by_role("button", name="See what changes")).to_be_disabled()
+    looked_over(page, "taxonomy-retire")
+    dialog.get_by_role("combobox", name="Category").fill("pans")
+    expect(page.get_by_role("listbox").get_by_role("option")).to_have_count(1)
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    look = page.get_by_role("dialog", name="Retire Trays")
+    expect(look).to_contain_text("1 product goes to another category")
+    look.get_by_role("button", name="Change it").click()
+    expect(page.get_by_role("treeitem", name="Trays")).to_have_count(0)
+    assert page.request.get(f"{address}/v1/products/t2").json()["category"] == "Kitchen > Pans"
+    page.get_by_text("Changes made lately").click()
+    expect(page.get_by_role("row").nth(1)).to_contain_text("Trays is retired, its products go to Kitchen > Pans")
+    page.get_by_role("region", name="Done lately").get_by_role("button", name="Undo").click()
+    page.get_by_role("treeitem", name="Trays").locator(".name").click()
+    page.get_by_role("button", name="Retire").click()
+    dialog.get_by_label("Its products").select_option("lose their category")
+    dialog.get_by_role("button", name="See what changes").click()
+    expect(look).to_contain_text("1 product loses the category")
+    look.get_by_role("button", name="Change it").click()
+    expect(page.get_by_role("treeitem", name="Trays")).to_have_count(0)
+    assert page.request.get(f"{address}/v1/products/t2").json()["category"] == ""
+    assert page.request.delete(f"{address}/v1/products/t2").ok

@@ -1,9 +1,10 @@
 // Import: a file is looked at, its columns are mapped, and POST /v1/jobs answers each of its rows.
 import { button, counted, el, empty, find, listed } from "./dom.js";
-import { followed } from "./jobs.js";
+import { followed, live, page } from "./jobs.js";
 import { notice, say } from "./notices.js";
-import { pagesIn } from "./pages.js";
-import { get, key, trouble, upload } from "./rest.js";
+import { pagesIn, remove } from "./pages.js";
+import { reading } from "./reading.js";
+import { key, trouble, upload } from "./rest.js";
 
 const form = find("begin");
 const NOT_READ = "";
@@ -19,14 +20,25 @@ let touched = false; // whether somebody mapped a column; until then the service
 let looking = null; // the look under way
 let once = null; // the key of what is about to be sent: sent again, it is the same job
 
+const written = reading((field) => name(field), (others) => {
+  once = null;
+  if (others) {
+    mapped = null;
+    touched = false;
+  }
+  look();
+});
 const name = (field) => NAMES[field] || field.replaceAll("_", " ");
 
-/** How the file is read: as somebody mapped its columns and in no other way, else as the service finds them. */
+/** How the file is read: its columns as somebody mapped them and in no other way, else as the service finds them. */
 function profile() {
-  if (!touched) return "";
-  const columns = {};
-  for (const [column, field] of mapped) if (field !== NOT_READ) (columns[field] ??= []).push(column);
-  return JSON.stringify({ columns, ignore: ["*"] });
+  const said = written.profile();
+  if (touched) {
+    said.columns = {};
+    for (const [column, field] of mapped) if (field !== NOT_READ) (said.columns[field] ??= []).push(column);
+    said.ignore = ["*"];
+  }
+  return Object.keys(said).length ? JSON.stringify(said) : "";
 }
 
 /** The beginning of a text file, up to the end of a line, or all of it: a look at 2 GB need not send them. */
@@ -57,6 +69,7 @@ async function look() {
     const part = await head();
     const seen = await upload("/v1/jobs:preview", said(part), { signal: mine.signal });
     if (mine !== looking) return;
+    written.show(seen);
     if (!touched) columns(seen);
     outlook(seen, part === file);
     find("run").disabled = Boolean(seen.missing);
@@ -109,8 +122,9 @@ function outlook(seen, whole) {
     ? `Of the first ${seen.sample.length} rows ${bad.length === 1 ? "one" : bad.length} would be refused; the others are answered:`
     : `Nothing is wrong with the first ${counted(seen.sample.length, "row")}.`;
   const read = listed(Object.keys(seen.recognised).map(name));
+  const same = Object.keys(written.profile().constant || {});
   find("looked").replaceChildren(
-    el("div", "note", el("p", "", `${rows}Read: ${read}. ${first}`), bad.length ? el("ul", "", ...bad.map((row) => el("li", "", `Line ${row.line}: ${row.problem}`))) : null),
+    el("div", "note", el("p", "", `${rows}Read: ${read}. ${same.length ? `The same in every row: ${listed(same.map(name))}. ` : ""}${first}`), bad.length ? el("ul", "", ...bad.map((row) => el("li", "", `Line ${row.line}: ${row.problem}`))) : null),
   );
   say(`${rows}${first}`);
 }
@@ -160,6 +174,7 @@ function take(some) {
       file = each;
       mapped = null;
       touched = false;
+      written.clear();
       find("columns").replaceChildren();
       find("looked").replaceChildren();
       look();
@@ -176,7 +191,9 @@ function shown() {
 }
 
 const nothing = () => empty("No job yet", "Choose a file: you see how its columns are read before anything is done with it.");
-const jobs = pagesIn(find("jobs"), (cursor) => get("/v1/jobs", { cursor, limit: 10 }), followed, nothing);
+const gone = (job) => remove(job, nothing);
+const shownJob = (job) => followed(job, gone);
+const jobs = pagesIn(find("jobs"), page, shownJob, nothing);
 
 for (const id of ["file", "images"]) find(id).addEventListener("change", (event) => {
   take(event.target.files);
@@ -194,6 +211,7 @@ form.addEventListener("reset", () => {
   looking?.abort();
   file = images = mapped = looking = once = null;
   touched = false;
+  written.clear();
   for (const id of ["columns", "looked", "upload"]) find(id).replaceChildren();
   find("columns").removeAttribute("aria-busy");
   find("run").disabled = true;
@@ -209,3 +227,4 @@ for (const kind of ["dragover", "dragleave", "drop"]) {
 }
 
 jobs();
+live(find("jobs"), jobs, shownJob, gone);

@@ -1,7 +1,7 @@
 // Changes of the taxonomy: what they would do is shown first, then they are made, and can be taken back.
 import { author } from "./author.js";
 import { asked } from "./dialogs.js";
-import { counted, el, path } from "./dom.js";
+import { counted, el, listed, path } from "./dom.js";
 import { notice, refused } from "./notices.js";
 import { post } from "./rest.js";
 
@@ -36,23 +36,29 @@ function effect(seen) {
     ...seen.conflicts.map((each) => el("p", "trouble", each)),
     rows.length ? wide : "",
     left > 0 ? el("p", "hint", `and ${left.toLocaleString("en-GB")} more`) : "",
+    seen.unmatched.length ? el("p", "note", `No product fits ${listed(seen.unmatched)}: nothing would be in there.`) : "",
   ];
 }
 
-/** Show what changes would do, make them when that is confirmed, and then call `after`, also when they are taken back. */
-export async function plant(title, changes, after) {
+/**
+ * Show what changes would do, make them when that is confirmed, and then call `after`, also when they are taken back.
+ * Returns whether they were made; `failed` is told why they are refused.
+ */
+export async function plant(title, changes, after, failed = refused) {
   try {
     const seen = await post(`${ROUTE}?preview=true`, { changes, author: author() });
     const sure = await asked(title, effect(seen), "Change it", (confirm) => (confirm.disabled = seen.conflicts.length > 0));
-    if (!sure) return;
+    if (!sure) return false;
     const done = await post(ROUTE, { changes, author: author(), expected: seen.taxonomy.number - 1 });
     notice(`${title}: done.`, async () => {
       await uproot(done.taxonomy.number);
       await after();
     });
     await after();
+    return true;
   } catch (error) {
-    refused(error);
+    failed(error);
+    return false;
   }
 }
 

@@ -1,10 +1,11 @@
-// Taxonomy: the tree with what lies in it and how it does; categories are renamed, moved, merged and retired.
-import { button, counted, el, empty, find, path, percent, when } from "./dom.js";
+// Taxonomy: the tree with what lies in it and how it does; categories are renamed, moved, merged, split and retired.
+import { button, counted, el, empty, find, listed, path, percent, when } from "./dom.js";
 import { chosenCategory, written } from "./dialogs.js";
 import { notice, refused } from "./notices.js";
 import { picker } from "./picker.js";
 import { plant, uproot } from "./planting.js";
 import { get, trouble } from "./rest.js";
+import { retire, split } from "./splitting.js";
 import { health, treeIn } from "./tree.js";
 
 const SHOWN = 20;
@@ -32,9 +33,8 @@ const ACTIONS = {
     const to = await chosenCategory(`Merge ${node.path} into`, "See what changes");
     if (to) await plant(`Merge ${node.path} into ${to.path}`, [{ change: "merge", nodes: [node.id], into: to.id }], changed);
   },
-  async Retire(node) {
-    await plant(`Retire ${node.path}`, [{ change: "retire", node: node.id }], changed);
-  },
+  Split: (node) => split(node, changed),
+  Retire: (node) => retire(node, changed),
 };
 
 /** Show one category: what lies in it, what of that is doubted, and what can be done. */
@@ -67,7 +67,8 @@ function said(change, names) {
   if (change.change === "rename") return `${called(change.node)} is called ${change.name}`;
   if (change.change === "move") return `${called(change.node)} goes ${change.parent ? `below ${called(change.parent)}` : "to the top"}`;
   if (change.change === "merge") return `${change.nodes.map(called).join(", ")} into ${called(change.into)}`;
-  return `${change.change} ${called(change.node)}`;
+  if (change.change === "split") return `${called(change.node)} is split: ${listed(change.parts.map((part) => part.name))}`;
+  return `${called(change.node)} is retired, its products ${change.to ? `go to ${called(change.to)}` : "lose their category"}`;
 }
 
 async function changes() {
