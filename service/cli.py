@@ -18,6 +18,7 @@ from service.commands.decisions import decisions
 from service.commands.duplicates import duplicates
 from service.commands.evaluating import evaluate
 from service.commands.indexes import build, calibrate, info
+from service.commands.jobs import jobs
 from service.commands.keeping import backup, export, restore, verify
 from service.commands.keys import accounts, keys
 from service.commands.labelstudio import labelstudio
@@ -66,7 +67,7 @@ def aisle() -> None:
 for command in (
     *(build, add, remove, sync, calibrate, info),
     *(rebuild, publish, rollback, discard),
-    *(classify, similar, evaluate, tags, taxonomy),
+    *(classify, similar, jobs, evaluate, tags, taxonomy),
     *(audit, duplicates, decisions, predictions, labelstudio),
     *(serve, export, backup, restore, verify, models),
     *(keys, accounts),

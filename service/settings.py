@@ -71,7 +71,7 @@ class ServiceSettings(ImageSettings):
     )
     job_days: float = Field(7, gt=0, le=3650, description="Days for which a bulk job is kept after its end.")
     job_rows: int = Field(
-        64, ge=1, le=4096, description="Rows of a bulk job that are answered and put on disk at a time."
+        64, ge=1, le=4096, description="Rows of a bulk job that are answered and put on disk at a time, at most."
     )
     job_slots: int = Field(4, ge=1, le=64, description="Bulk jobs that take turns; others wait until one has ended.")
     reach_seconds: float = Field(

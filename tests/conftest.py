@@ -199,6 +199,18 @@ def client(own_index: Path) -> Iterator["TestClient"]:
         yield client
 
 
+@pytest.fixture
+def slow(own_index: Path) -> Iterator["TestClient"]:
+    """Return a client of a service that puts one row of a bulk job on disk at a time, of two jobs in turn."""
+    from starlette.testclient import TestClient
+
+    from service.rest.app import create_app
+    from service.settings import ServiceSettings
+
+    with TestClient(create_app(ServiceSettings(index=own_index, job_rows=1, job_slots=2, upkeep=False))) as client:
+        yield client
+
+
 @pytest.fixture(scope="session")
 def reader(built_index: Path) -> Iterator["TestClient"]:
     """Return a client of a running service whose index nobody changes; it takes batches of 5 and bodies of 2,000."""

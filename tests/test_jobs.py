@@ -12,7 +12,7 @@ import sys
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -120,7 +120,7 @@ def result_of(client: TestClient, job: dict[str, Any]) -> list[dict[str, str]]:
 def test_a_file_of_every_format_is_answered_row_by_row(client: TestClient, ending: str) -> None:
     """Its columns are kept, ours stand beside them; a row that is refused says why, and is quarantined."""
     begun = send(client, WRITERS[ending](ROWS), f"Feed of May.{ending}", format="csv")
-    assert (begun.json()["state"], begun.headers["retry-after"]) == ("queued", "2")
+    assert (begun.json()["state"], begun.headers["retry-after"]) == ("queued", "1")
     job = ended(client, begun)
     assert (job["state"], job["name"], job["error"]) == ("done", f"Feed of May.{ending}", "")
     assert (job["progress"]["done"], job["progress"]["total"], job["progress"]["percent"]) == (4, 4, 100.0)
@@ -280,13 +280,6 @@ def test_jobs_are_listed_and_an_upload_that_is_sent_again_is_the_same_job(client
     assert client.get(f"/v1/jobs/{'0' * 32}").json()["code"] == "job_not_found"
     for response in (first, second):
         assert ended(client, response)["state"] == "done"
-
-
-@pytest.fixture
-def slow(own_index: Path) -> Iterator[TestClient]:
-    """Return a client of a service that puts one row on disk at a time."""
-    with TestClient(create_app(ServiceSettings(index=own_index, job_rows=1, job_slots=2, upkeep=False))) as client:
-        yield client
 
 
 def many(count: int) -> bytes:

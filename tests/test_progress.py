@@ -43,6 +43,19 @@ def test_lines_tell_rate_and_time_left_every_five_seconds() -> None:
     ]
 
 
+def test_the_rate_is_of_what_was_done_since() -> None:
+    """Of a stage that others began, or that was begun earlier."""
+    stream, now = io.StringIO(), [0.0]
+    with Progress(stream, lambda: now[0]) as progress:
+        progress.start("categorize", 1_000, "rows", before=500)
+        for now[0], done in ((5.0, 600), (25.0, 1_000)):
+            progress.at(done)
+    assert stream.getvalue().splitlines() == [
+        "categorize: 600 of about 1,000 rows, 20.0/s, 20 s left",
+        "categorize: 1,000 rows, 20.0/s, 25 s",
+    ]
+
+
 def test_what_the_last_line_said_is_not_said_again() -> None:
     """Where a total is not known, or was too large, the last line may be of the end: then how long it took is said."""
     stream, now = io.StringIO(), [0.0]

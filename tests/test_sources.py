@@ -122,6 +122,19 @@ def test_a_row_s_own_provenance_wins_over_the_profile_s(tmp_path: Path) -> None:
     assert given == [("human", 0.5), ("machine", 0.5)]
 
 
+def test_constants_say_what_a_row_leaves_out_and_make_no_product_of_nothing(tmp_path: Path) -> None:
+    """Specs are written as in a cell; a row that says nothing itself is refused, whatever all rows say."""
+    path = write(tmp_path, "p.csv", "id,title,specs\n1,Mug,Colour: blue\n2,Pan,\n3,,\n")
+    profile = Profile(constant={"brand": "Acme", "specs": "Department: Kitchen | Language: de"})
+    first, second, third = read(path, profile)
+    assert first.product is not None
+    assert second.product is not None
+    assert (first.product.specs, first.product.brand) == ((("Colour", "blue"),), "Acme")
+    assert second.product.specs == (("Department", "Kitchen"), ("Language", "de"))
+    assert third.problem is not None
+    assert third.problem.code == "no_content"
+
+
 @pytest.mark.parametrize(
     ("cells", "reason"),
     [

@@ -54,6 +54,12 @@ def test_a_profile_is_read_from_toml_and_json(tmp_path: Path) -> None:
     assert Profile.read(tmp_path / "p.json") == PROFILE
 
 
+def test_a_profile_is_told_as_it_is_read() -> None:
+    """Without what is to be detected."""
+    assert Profile.of(PROFILE.to_json()) == PROFILE
+    assert Profile(delimiter=";").to_json() == {"delimiter": ";"}
+
+
 def test_a_profile_is_applied(tmp_path: Path) -> None:
     """Given columns, constants and what must not be used; the rest is detected."""
     header = "internal_image;ArtNr;Bezeichnung;Kurztext;Langtext;Marke;Kategorie\n"

@@ -34,6 +34,11 @@ Standing = tuple[Provenance, float]
 _NAMED = ('[{"name"', '[["')
 """How a list of specs starts that says each name; one that is empty is meant to be."""
 
+_TELLING = ("title", "description", "brand", "specs", "image", "image_vector")
+"""Fields that a product could be told by."""
+
+NO_CONTENT = Problem("no_content", "the row has neither text nor image; give it at least a title")
+
 _SUPPLIER: Standing = ("supplier", 1.0)
 
 # A comma or semicolon ends an image only before the next address or after a picture's ending: addresses contain both.
@@ -122,13 +127,20 @@ class Reader:
             vectors={} if vector is None else {PART: vector},
             facts=facts,
         )
-        return _checked(product)
+        return NO_CONTENT if self._bare(fields) else _checked(product)
 
     def _all(self, name: str, fields: Mapping[str, str]) -> list[str]:
         """Return the cells of a field that are not blank, or its constant."""
         cells = [text for column in self._columns.get(name, ()) if (text := fields.get(column, "").strip())]
         constant = self._constant.get(name, "")
         return cells or ([constant] if constant else [])
+
+    def _bare(self, fields: Mapping[str, str]) -> bool:
+        """Return whether a row says nothing of its product itself: what all rows say tells none from another."""
+        if not self._constant or isinstance(self._vectors, RowVectors):
+            return False
+        cells = (fields.get(column, "") for name in _TELLING for column in self._columns.get(name, ()))
+        return not any(map(str.strip, cells))
 
     def _only(self, name: str, fields: Mapping[str, str]) -> str:
         return _plain(next(iter(self._all(name, fields)), ""))
@@ -147,7 +159,7 @@ class Reader:
                 return parsed
             lone = len(parsed) == 1 and not parsed[0][0] and not cell.startswith(_NAMED)
             specs += [(column, parsed[0][1])] if lone else parsed
-        return tuple(specs)
+        return tuple(specs) or parse_specs(self._constant.get("specs", ""))
 
     def _facts(self, fields: Mapping[str, str]) -> Facts:
         """Return what is known besides; a price that is no number above 0, and a worth without one, are left out."""
@@ -225,7 +237,7 @@ def category_cell(profile: Profile, fields: Mapping[str, str]) -> str:
 
 def _checked(product: Product) -> Product | Problem:
     if not (product.has_text or product.images or product.vectors):
-        return Problem("no_content", "the row has neither text nor image; give it at least a title")
+        return NO_CONTENT
     try:
         check(product)
     except ProductError as error:

@@ -105,6 +105,16 @@ class Profile:
             **{name: _text(name, entries.get(name, "")) for name in WRITTEN},
         )
 
+    def to_json(self) -> dict[str, Any]:
+        """Return what `of` reads, without what is to be detected."""
+        said = {
+            "columns": {name: list(columns) for name, columns in self.columns.items()},
+            "constant": dict(self.constant),
+            "ignore": list(self.ignore),
+            **{name: getattr(self, name) for name in WRITTEN},
+        }
+        return {name: value for name, value in said.items() if value}
+
     def overridden(self, overrides: Mapping[str, str | Sequence[str]]) -> Profile:
         """Return this profile with some entries replaced: a field's column or columns, or one of WRITTEN."""
         for name in overrides:
@@ -138,9 +148,7 @@ class Profile:
         _find_facts(found, free)
         if needs_id and not found["id"]:
             raise MissingColumn(f"no column holds the id among {_listed(columns)}; name it, as in id = {columns[0]!r}")
-        if not any(
-            found[name] or self.constant.get(name) for name in ("title", "description", "brand", "specs", "image")
-        ):
+        if not any(found[name] for name in ("title", "description", "brand", "specs", "image")):
             raise MissingColumn(
                 f"no column holds a title, text or image among {_listed(columns)}; name it (title = ...)"
             )

@@ -78,13 +78,18 @@ class Jobs:
         with self._reading() as connection:
             return [Job(**row) for row in connection.execute(query).mappings()]
 
+    def begin(self, job_id: str) -> Job:
+        """Say that an open job is worked on and return it as it is now, ended perhaps; raises JobNotFound."""
+        with self._changing() as connection:
+            its = (jobs.c.id == job_id) & jobs.c.state.in_(OPEN)
+            since = sa.func.coalesce(jobs.c.started_at, now_text())
+            connection.execute(jobs.update().where(its).values(state=RUNNING, started_at=since))
+            return _of_id(connection, job_id)
+
     def advance(self, job_id: str, *, done: int, counts: Mapping[str, int], seconds: float, total: int | None) -> Job:
         """Say how far a job is, and return it as it is now, cancelled perhaps; raises JobNotFound."""
         with self._changing() as connection:
-            found = _of_id(connection, job_id)
             new: dict[str, Any] = {"done": done, "counts": dict(counts), "seconds": seconds, "total": total}
-            new |= {"started_at": found.started_at or now_text()}
-            new |= {"state": RUNNING} if found.open else {}
             connection.execute(jobs.update().where(jobs.c.id == job_id).values(new))
             return _of_id(connection, job_id)
 
@@ -113,10 +118,15 @@ class Jobs:
         with self._reading() as connection:
             return list(connection.scalars(sa.select(jobs.c.id).where(jobs.c.finished_at < limit)))
 
-    def remove(self, job_id: str) -> None:
-        """Forget a job; one that is not there is no error."""
+    def remove(self, job_id: str) -> Job:
+        """Forget a job that has ended and return it; raises JobNotFound, and JobConflict when it is open."""
         with self._changing() as connection:
+            found = _of_id(connection, job_id)
+            if found.open:
+                how = f"POST /v1/jobs/{job_id}:cancel, or aisle jobs cancel {job_id}"
+                raise JobConflict(f"the job {job_id} is {found.state} and cannot be deleted; cancel it first ({how})")
             connection.execute(jobs.delete().where(jobs.c.id == job_id))
+            return found
 
     def remove_all(self) -> None:
         """Forget every job."""

@@ -479,7 +479,7 @@ jobs = sa.Table(
     _column("options", sa.JSON(), "How it is read and answered: profile, format of the result, dial, and more."),
     _column("author", sa.Text(), "Who wants it; empty when nobody said."),
     _column("created_at", sa.Text(), "When it was uploaded, ISO 8601 in UTC."),
-    sa.Column("started_at", sa.Text, comment="When its first row was taken; null before."),
+    sa.Column("started_at", sa.Text, comment="When it was first taken up; null before."),
     sa.Column("finished_at", sa.Text, comment="When it came to its end, whichever; null before."),
     _column("done", sa.Integer(), "Rows that are answered, and whose answers are on disk."),
     sa.Column("total", sa.Integer, comment="Rows of the file, an estimate before its end is reached; null unknown."),

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from service.commands.indexes import KINDS
-from service.console.options import index_option, json_option, print_json, service_settings
-
-if TYPE_CHECKING:
-    from indexer.store.records import Records
+from service.console.options import index_option, json_option, open_records, print_json, service_settings
 
 REFUSED = 3
 """Exit code of a rebuild that was worse than what is served."""
@@ -64,7 +58,7 @@ def publish(snapshot: str, index: Path) -> None:
     """Let SNAPSHOT be served, as one that `aisle rebuild --hold` made; the one that was is kept for a rollback."""
     from indexer.snapshots import cutover
 
-    with _changing(index) as records:
+    with open_records(index) as records:
         cutover.publish(index, records, snapshot)
     click.echo(f"{index} serves snapshot {snapshot}", err=True)
 
@@ -75,7 +69,7 @@ def rollback(index: Path) -> None:
     """Let the snapshot before be served again, with all that was written since; twice is as before."""
     from indexer.snapshots import cutover
 
-    with _changing(index) as records:
+    with open_records(index) as records:
         snapshot = cutover.rollback(index, records)
     click.echo(f"{index} serves snapshot {snapshot} again", err=True)
 
@@ -86,18 +80,6 @@ def discard(index: Path) -> None:
     """Throw away the snapshot that `aisle rebuild --hold` made, and what only its encoder has encoded."""
     from indexer.snapshots import cutover
 
-    with _changing(index) as records:
+    with open_records(index) as records:
         snapshot = cutover.discard(index, records)
     click.echo(f"snapshot {snapshot} of {index} is gone", err=True)
-
-
-@contextmanager
-def _changing(index: Path) -> Iterator[Records]:
-    """Open the record store of an index that was built."""
-    from indexer.snapshots import publication
-    from indexer.store.place import open_store
-
-    if publication.untouched(index):
-        raise publication.nothing_built(index)
-    with closing(open_store(index)) as records:
-        yield records

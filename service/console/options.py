@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import wraps
 from pathlib import Path
@@ -14,8 +15,9 @@ from click.core import ParameterSource
 if TYPE_CHECKING:
     from indexer.images.gallery import Gallery
     from indexer.settings import IndexSettings
-    from indexer.sources import Source
+    from indexer.sources import Profile, Source
     from indexer.sources.vectors import RowVectors
+    from indexer.store.records import Records
     from service.engine import Engine
     from service.settings import ServiceSettings
     from taxonomy.foreign import ForeignMap
@@ -104,15 +106,9 @@ class SourceOptions:
         provenance: of the labels of rows that do not say; None leaves it to the profile. vectors, mapping: as `read`
         takes them.
         """
-        from indexer.sources import Profile, read
+        from indexer.sources import read
 
-        written = {
-            "encoding": self.encoding,
-            "delimiter": self.delimiter,
-            "category_separator": self.category_separator,
-        }
-        overrides: dict[str, str | Sequence[str]] = {name: text for name, text in written.items() if text}
-        profile = Profile.read(self.profile) if self.profile else Profile()
+        profile = self.written()
         if provenance:
             profile = replace(profile, constant={**profile.constant, "provenance": provenance})
         return read(
@@ -125,9 +121,20 @@ class SourceOptions:
             limit=self.limit,
             mapping=mapping,
             apart=False,  # whoever names a file here is the one who waits for it
-            **overrides,
-            **_columns(self.mapped),
         )
+
+    def written(self) -> Profile:
+        """Return how the source is written: the profile that was named, and over it what was given beside it."""
+        from indexer.sources import Profile
+
+        written = {
+            "encoding": self.encoding,
+            "delimiter": self.delimiter,
+            "category_separator": self.category_separator,
+        }
+        overrides: dict[str, str | Sequence[str]] = {name: text for name, text in written.items() if text}
+        profile = Profile.read(self.profile) if self.profile else Profile()
+        return profile.overridden(overrides | _columns(self.mapped))
 
 
 def source_options(command: _Command) -> Callable[..., Any]:
@@ -140,10 +147,15 @@ def optional_source(command: _Command) -> Callable[..., Any]:
     return _with_source(command, required=False)
 
 
-def _with_source(command: _Command, *, required: bool) -> Callable[..., Any]:
+def file_options(command: _Command) -> Callable[..., Any]:
+    """Add the same for a file that is read whole: no database, and no first rows alone."""
+    return _with_source(command, required=True, left_out=("limit", "query"))
+
+
+def _with_source(command: _Command, *, required: bool, left_out: Collection[str] = ()) -> Callable[..., Any]:
     @wraps(command)
     def with_source(**given: Any) -> Any:  # noqa: ANN401  (whatever the command takes besides)
-        written = {field.name: given.pop(field.name) for field in fields(SourceOptions)}
+        written = {field.name: given.pop(field.name, None) for field in fields(SourceOptions)}
         if written["source"] is not None:
             return command(SourceOptions(**written), **given)
         if idle := [f"--{name.replace('_', '-')}" for name, value in written.items() if value]:
@@ -151,17 +163,22 @@ def _with_source(command: _Command, *, required: bool) -> Callable[..., Any]:
             raise click.UsageError(f"{said}: there is no SOURCE to read so; name one")
         return command(None, **given)
 
-    options = (
-        click.argument("source", required=required),
-        click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Read the first N rows only."),
-        click.option("--profile", type=FILE, help="TOML or JSON file that says which column is which."),
-        click.option("--map", "mapped", multiple=True, metavar="FIELD=COLUMN", help="One column, as in --map id=sku."),
-        click.option("--category-separator", metavar="TEXT", help="What separates the levels of a category path."),
-        click.option("--encoding", metavar="NAME", help="Encoding of the file. Default: detected."),
-        click.option("--delimiter", metavar="CHAR", help="Delimiter of the file. Default: detected."),
-        click.option("--query", metavar="SQL", help="What to read, when SOURCE is a database URL."),
-    )
-    for option in reversed(options):
+    options = {
+        "source": click.argument("source", required=required),
+        "limit": click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Read the first N rows only."),
+        "profile": click.option("--profile", type=FILE, help="TOML or JSON file that says which column is which."),
+        "mapped": click.option(
+            "--map", "mapped", multiple=True, metavar="FIELD=COLUMN", help="One column, as in --map id=sku."
+        ),
+        "category_separator": click.option(
+            "--category-separator", metavar="TEXT", help="What separates the levels of a category path."
+        ),
+        "encoding": click.option("--encoding", metavar="NAME", help="Encoding of the file. Default: detected."),
+        "delimiter": click.option("--delimiter", metavar="CHAR", help="Delimiter of the file. Default: detected."),
+        "query": click.option("--query", metavar="SQL", help="What to read, when SOURCE is a database URL."),
+    }
+    taken = [option for name, option in options.items() if name not in left_out]
+    for option in reversed(taken):
         with_source = option(with_source)
     return with_source
 
@@ -198,6 +215,18 @@ def open_vectors(file: Path | None, encoder: str) -> RowVectors | bool:
             "give vectors by the model that made its own, or build it with --image-vectors"
         )
     return vectors
+
+
+@contextmanager
+def open_records(index: Path) -> Iterator[Records]:
+    """Open the record store of an index that was built; raises SnapshotMissing where none was."""
+    from indexer.snapshots import publication
+    from indexer.store.place import open_store
+
+    if publication.untouched(index):
+        raise publication.nothing_built(index)
+    with closing(open_store(index)) as records:
+        yield records
 
 
 def open_engine(settings: ServiceSettings) -> Engine:

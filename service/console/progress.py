@@ -46,12 +46,15 @@ class Progress:
         if self._bars is not None:
             self._bars.stop()
 
-    def start(self, name: str, total: int | None, unit: str) -> None:
-        """End the stage before and begin `name`, of about `total` units where that is known."""
+    def start(self, name: str, total: int | None, unit: str, before: int = 0) -> None:
+        """End the stage before and begin `name`, of about `total` units where that is known.
+
+        before: units of it that were done by others, or earlier; the rate is of those that follow.
+        """
         self._finish()
-        self._stage = _Stage(name, total, unit, self._clock)
+        self._stage = _Stage(name, total, unit, self._clock, before)
         if self._bars is not None:
-            self._task = self._bars.add_task(name, total=total, said="")
+            self._task = self._bars.add_task(name, total=total, completed=before, said="")
 
     def at(self, done: int) -> None:
         """Say that `done` units of the stage are behind us."""
@@ -79,8 +82,9 @@ class Progress:
 
 
 class _Stage:
-    def __init__(self, name: str, total: int | None, unit: str, clock: Callable[[], float]) -> None:
-        self.name, self.total, self.unit, self.done = name, total, unit, 0
+    def __init__(self, name: str, total: int | None, unit: str, clock: Callable[[], float], before: int) -> None:
+        self.name, self.total, self.unit, self.done = name, total, unit, before
+        self._before = before
         self.shown = 0  # in the last line
         self._clock = clock
         self._began = self._told = clock()
@@ -107,7 +111,7 @@ class _Stage:
         return f"{self.done:,} {self.unit}, {_per_second(self._rate())}, {took}" if self.done else took
 
     def _rate(self) -> float:
-        return self.done / max(self.age(), 1e-9)
+        return (self.done - self._before) / max(self.age(), 1e-9)
 
 
 def seconds(duration: float) -> str:

@@ -57,6 +57,11 @@ class JobFolder:
         return self.path / (UPLOAD + (found[0].lower() if found else ""))
 
     @property
+    def place_for_images(self) -> Path:
+        """Where a zip of images is to be kept."""
+        return self.path / IMAGES
+
+    @property
     def upload(self) -> Path | None:
         """The file as it was uploaded, None when it is not here."""
         return next(iter(sorted(self.path.glob(f"{UPLOAD}*"))), None)
@@ -64,7 +69,7 @@ class JobFolder:
     @property
     def images(self) -> Path | None:
         """The zip of images that came with it, None without one."""
-        file = self.path / IMAGES
+        file = self.place_for_images
         return file if file.is_file() else None
 
     @property

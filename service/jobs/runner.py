@@ -11,13 +11,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from indexer.errors import AisleError, RecordError
-from indexer.store.jobs import FAILED
-from service.jobs.folder import JOBS, JobFolder
+from indexer.errors import AisleError, JobNotFound, RecordError
+from service.jobs import ending
 from service.jobs.running import Running
 from service.serving import Serving
 from service.worker import Closed, Worker
@@ -83,6 +83,10 @@ class Runner:
                 continue
             try:
                 running = Running.open(self._serving, job)
+            except JobNotFound:
+                continue
+            except RecordError:
+                raise  # the store is what refuses, and no fault of the job
             except AisleError as error:
                 self._fail(job.id, error)
                 continue
@@ -98,6 +102,8 @@ class Runner:
         except Closed:
             self._closed = True
             return
+        except JobNotFound:
+            pass  # somebody cancelled it and had it deleted
         except RecordError as error:
             self._let_go(job_id)  # and take it up again, where the store says it is
             self._say(error)
@@ -108,6 +114,7 @@ class Runner:
             self._fail(job_id, error)
             return
         self._let_go(job_id)
+        ending.tidy(self._records, self._index, job_id)
 
     def _ask(self, call: Callable[[Sequence[Any]], Sequence[Any]], items: Sequence[Any]) -> Sequence[Any]:
         return self._worker.submit(call, items, patient=True).result().results
@@ -115,11 +122,7 @@ class Runner:
     def _fail(self, job_id: str, error: Exception) -> None:
         known = isinstance(error, AisleError)
         _log.error("job %s failed: %s", job_id, error, exc_info=None if known else error)
-        folder = str(self._index / JOBS / job_id)
-        told = (
-            str(error).replace(f"{folder}/", "") if known else "an unexpected error, which the log of the service has"
-        )
-        self._records.jobs.finish(job_id, FAILED, told)
+        ending.fail(self._records, self._index, job_id, error)
 
     def _let_go(self, job_id: str) -> None:
         running = self._running.pop(job_id, None)
@@ -127,13 +130,14 @@ class Runner:
             running.close()
 
     def _sweep(self) -> None:
-        """Remove the jobs that ended long ago, and folders that no job has."""
+        """Remove the jobs that ended long ago, and what was left behind in folders."""
         if time.monotonic() < self._swept:
             return
         self._swept = time.monotonic() + SWEEP_SECONDS
         for job_id in self._records.jobs.old(timedelta(days=self._serving.settings.job_days)):
-            self._records.jobs.remove(job_id)
-            JobFolder.of(self._index, job_id).remove()
+            with suppress(JobNotFound):  # another service has removed it
+                ending.remove(self._records, self._index, job_id)
+        ending.sweep(self._records, self._index)
 
     def _carefully(self, work: Callable[[], None]) -> None:
         try:

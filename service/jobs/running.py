@@ -1,7 +1,7 @@
 """One job at work: its source open at the row that comes next, chunk after chunk, and the result at the end.
 
     open     the upload -> rows, past those that are answered
-    chunk    rows -> answers -> a part on disk -> how far it is, in the record store
+    chunk    rows, as many as a second or so answers -> answers -> a part on disk -> how far it is, in the record store
     finish   parts -> the result in its format, the quarantine -> done
 
 Nothing that is said to be done is only in memory: a process that dies loses the chunk at work, which the next one takes
@@ -25,12 +25,18 @@ from indexer.sources import Profile, Row, Source, read
 from indexer.sources.formats import COLUMNS
 from indexer.sources.pictured import batches, pictured
 from indexer.store.jobs import DONE, Job
+from indexer.store.records import Records
 from service.calibration.dial import Dial
 from service.console.table import open_table
 from service.jobs.folder import JobFolder
 from service.jobs.kinds import LABELLED, NUMBERS, OWN, Run, answer, own_columns
 from service.serving import Serving
 from taxonomy.mapping import CategoryMapper
+
+CHUNK_SECONDS = 1.0
+"""About how long a chunk takes, so that how far a job is gets told often enough, however slow its rows are."""
+FIRST_ROWS = 8
+"""Rows of the first chunk, before their pace is known."""
 
 
 class Running:
@@ -46,34 +52,40 @@ class Running:
         self._counts = Counter(job.counts)
         self._since = time.monotonic()
         self._estimate = source.expected()
+        self._size = FIRST_ROWS
         side = serving.live.encoder.side
         gallery = open_gallery(folder.images, fetch=serving.settings.fetch_images, settings=serving.settings)
         looks = side and (folder.images or serving.settings.fetch_images)
         left = islice(source, job.done, None)
         self._rows: Iterator[Row] = pictured(left, gallery, side) if looks else left
-        self._chunks = batches(self._rows, serving.settings.job_rows)
+        self._tell(job.done)
 
     @classmethod
     def open(cls, serving: Serving, job: Job) -> Self | None:
-        """Open a job at the row that comes next; None when another process works on it, or its files are elsewhere.
+        """Open a job at the row that comes next, and say that it runs; None when it is not for this process to do.
 
-        Raises what reading the source raises.
+        That is when another process works on it, when its files are elsewhere, when it has ended meanwhile. Raises
+        JobNotFound, and what reading the source raises.
         """
         folder = JobFolder.of(Path(serving.settings.index), job.id)
         with ExitStack() as stack:
             if not stack.enter_context(folder.held()):
                 return None
+            job = serving.live.records.jobs.begin(job.id)  # whoever had it before may have gone on since it was read
+            if not job.open:
+                return None
             upload = folder.upload
             if upload is None:
                 raise SourceError("its file is no longer here; upload it again")
-            source = stack.enter_context(open_upload(serving, job.kind, upload, job.options, job.name))
+            source = stack.enter_context(open_upload(serving.live.records, job.kind, upload, job.options, job.name))
             made = cls(serving, job, folder, source, stack)
             made._held = stack.pop_all()
             return made
 
     def chunk(self, run: Run) -> bool:
         """Answer the rows that come next and say how far the job is; false when it has come to its end."""
-        rows = next(self._chunks, [])
+        began = time.monotonic()
+        rows = next(batches(self._rows, min(self._size, self._serving.settings.job_rows)), [])
         if not rows:
             self._finish()
             return False
@@ -81,9 +93,18 @@ class Running:
         answers = answer(self.job.kind, self._serving, rows, asked, run)
         self._folder.write_part(self.job.done, answers.cells, answers.refused)
         self._counts.update(answers.counts)
-        now = time.monotonic()
-        done = self.job.done + len(rows)
-        estimate = self._estimate
+        self._tell(self.job.done + len(rows))
+        self._size = max(1, round(len(rows) * CHUNK_SECONDS / (time.monotonic() - began)))
+        self._serving.predictions.keep(answers.kept, self.job.author or self.job.name)
+        return self.job.open
+
+    def close(self) -> None:
+        """Let go of the source and of the job."""
+        self._held.close()
+
+    def _tell(self, done: int) -> None:
+        """Say in the record store how far the job is, and take note of what became of it there."""
+        now, estimate = time.monotonic(), self._estimate
         self.job = self._records.jobs.advance(
             self.job.id,
             done=done,
@@ -92,12 +113,6 @@ class Running:
             total=None if estimate is None else max(estimate, done),
         )
         self._since = now
-        self._serving.predictions.keep(answers.kept, self.job.author or self.job.name)
-        return self.job.open
-
-    def close(self) -> None:
-        """Let go of the source and of the job."""
-        self._held.close()
 
     def _finish(self) -> None:
         done, ending = self.job.done, str(self.job.options["format"])
@@ -121,16 +136,16 @@ class Running:
         return list(columns)
 
 
-def open_upload(serving: Serving, kind: str, upload: Path, options: Mapping[str, Any], name: str) -> Source:
+def open_upload(records: Records, kind: str, upload: Path, options: Mapping[str, Any], name: str) -> Source:
     """Open the file of a job as the command line opens a source; raises what `sources.read` raises.
 
     name: what the file is called in errors, which say nothing of where it is.
     """
     mapper = None
     if kind in LABELLED:
-        placement = placement_in(serving.live.records)
+        placement = placement_in(records)
         if not placement.grows or kind == "audit":
-            mapper = CategoryMapper(placement.tree, before=serving.live.records.taxonomies.aliases())
+            mapper = CategoryMapper(placement.tree, before=records.taxonomies.aliases())
     profile = Profile.of(options.get("profile", {}))
     try:
         return read(upload, profile, mapper=mapper, labelled=kind in LABELLED, apart=True)

@@ -37,6 +37,7 @@ from service.rest import (
     jobs,
     maps,
     predictions,
+    previews,
     products,
     review,
     snapshots,
@@ -123,6 +124,7 @@ def create_app(settings: ServiceSettings, serving: Serving | None = None) -> Fas
     app.include_router(review.router)
     app.include_router(thumbnails.router)
     app.include_router(jobs.router)
+    app.include_router(previews.router)
     app.include_router(session.router)
     app.include_router(keys.router)
     app.include_router(accounts.router)

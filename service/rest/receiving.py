@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from pydantic import TypeAdapter
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
@@ -18,12 +19,17 @@ from starlette.requests import Request
 from service.rest.asking import settings_of
 from service.rest.bodies import FORM, check_media_type, pieces
 from service.rest.forms import WholeParser, parsed
+from service.rest.images import Body
 from service.rest.problems import InvalidField
 
 FIELDS = ("kind", "format", "profile", "precision", "policy")
 FILES = ("file", "images")
 FIELD_BYTES = 100_000
 NAME_CHARS = 255
+_FILES = {
+    "file": {"type": "string", "contentMediaType": "application/octet-stream"},
+    "images": {"type": "string", "contentMediaType": "application/octet-stream", "description": "A zip of images."},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,20 @@ async def receive(request: Request) -> Upload:
     except BaseException:
         await form.close()
         raise
+
+
+def upload_form(model: type[Body]) -> dict[str, Any]:
+    """Return what says in OpenAPI that a route takes a file and the fields of a model."""
+    own = TypeAdapter(model).json_schema()
+    schema = {
+        "type": "object",
+        "title": f"{model.__name__} with a file",
+        "description": "`profile` is JSON; an empty field is none.",
+        "properties": own["properties"] | _FILES,
+        "required": [*own.get("required", []), "file"],
+        "additionalProperties": False,
+    }
+    return {"requestBody": {"required": True, "content": {FORM: {"schema": schema}}}}
 
 
 def save(upload: UploadFile, place: Path) -> None:

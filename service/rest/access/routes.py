@@ -79,6 +79,7 @@ SCOPES: Mapping[str, Scope | None] = {
     "POST /v1/jobs": "write",
     "POST /v1/jobs:preview": "write",
     "GET /v1/jobs/{job_id}": "read",
+    "DELETE /v1/jobs/{job_id}": "write",
     "GET /v1/jobs/{job_id}/result": "read",
     "GET /v1/jobs/{job_id}/quarantine": "read",
     "POST /v1/jobs/{job_id}:cancel": "write",
