@@ -346,15 +346,15 @@ def test_copies_whose_product_was_not_kept_come_last(own_index: Path) -> None:
 
 @pytest.mark.slow
 def test_a_decision_and_the_next_item_take_little_time(client: TestClient) -> None:
-    """The median of both together, on a machine that does other things besides; of 300 that wait."""
-    asked(client, 300)
+    """The median of both together, on a machine that does other things besides; of 300 unlike each other that wait."""
+    words = [f"{number * 7919:x}{number * 104729:x}" for number in range(1, 1201)]
+    items = [{"id": f"N{n}", "title": " ".join(words[4 * n : 4 * n + 4])} for n in range(300)]
+    client.post("/v1/categorize:batch", params={"precision": 0.999}, json={"items": items})
     seconds = []
     (item,) = given(client)
     for _ in range(60):
         begun = perf_counter()
-        body = {"decision": "correct", "category": "Pets > Dogs", "author": "Ann"}
-        done = client.post(f"/v1/predictions/{item['prediction']['id']}/decision", json=body)
+        corrected(client, item, "Pets > Dogs")  # or accepted, once the decisions before have taught it
         (item,) = given(client)
         seconds.append(perf_counter() - begun)
-        assert done.status_code == 200, done.text
     assert median(seconds) < 0.25
