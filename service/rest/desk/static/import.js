@@ -191,7 +191,7 @@ function shown() {
 }
 
 const nothing = () => empty("No job yet", "Choose a file: you see how its columns are read before anything is done with it.");
-const gone = (job) => remove(job, nothing);
+const gone = (job) => job.isConnected && remove(job, nothing); // it may be gone twice: by hand, and as the list says
 const shownJob = (job) => followed(job, gone);
 const jobs = pagesIn(find("jobs"), page, shownJob, nothing);
 
