@@ -255,6 +255,7 @@ def test_items_are_filtered_and_given_back(client: TestClient) -> None:
     assert client.post(f"/v1/review/p{'0' * 20}:release", json={"reviewer": "Ann"}).status_code == 404
     assert given(client, 422, reviewer="")["errors"][0]["pointer"] == "/reviewer"
     assert given(client, 422, since="2026-01-01")["errors"][0]["pointer"] == "/since"
+    assert given(client, 422, until={"day": 1})["errors"][0]["pointer"] == "/until"
     assert given(client, 422, least="0.5")["errors"][0]["pointer"] == "/least"
     assert given(client, 422, weigh="stock")["errors"][0]["pointer"] == "/weigh"
 

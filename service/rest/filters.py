@@ -18,9 +18,9 @@ from service.serving import Serving
 _DATED = re.compile(r"\d{4}-\d\d-\d\d[Tt]")
 
 
-def _is_dated(value: str) -> str:
-    """Refuse a number, which would be taken for seconds."""
-    if not _DATED.match(value):
+def _is_dated(value: object) -> object:
+    """Refuse a number, which would be taken for seconds, and whatever is no text."""
+    if not (isinstance(value, str) and _DATED.match(value)):
         raise ValueError("write a time with its zone, as 2026-11-27T00:00:00Z")
     return value
 
