@@ -110,7 +110,7 @@ def test_a_sync_prints_counts_that_add_up(run: Callable[..., Ended]) -> None:
         "encoded": 0,
         "flagged": 0,
         "joined": 0,
-        "overruled": 0,
+        "preceded": 0,
         "seq": 7,
         "dry_run": False,
     }

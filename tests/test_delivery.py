@@ -144,17 +144,25 @@ def test_what_is_added_replaces_its_id_and_leaves_the_others(shop: Shop) -> None
     assert (told(again), again.seq) == ((0, 0, 0, 4, 0, 0, 0), 7)
 
 
-def test_labels_of_people_that_give_way_are_told(shop: Shop) -> None:
-    """Rows replace products whole: of three that people labelled one goes elsewhere, one has none, one is agreed to."""
+def test_the_label_of_a_person_stands_when_a_source_comes_again(shop: Shop) -> None:
+    """Of three that people labelled one goes elsewhere in the source, one has none, one is agreed to; text changes."""
     heard = ("mug,Stoneware mug,Sports", "cup,Stoneware cup,Sports", "pan,Frying pan,Home > Cups")
     labelled = "id,title,category,label_provenance\n" + "\n".join(f"{row},human" for row in heard)
     shop.deliver(labelled, lambda delivery, opened: delivery.add(opened()))
-    rows = (ROWS["mug"], "cup,Stoneware cup,,,", "pan,Frying pan,Home > Cups,,", ROWS["ball"])
+    rows = (ROWS["mug"], "cup,Stoneware cup again,,,", "pan,Frying pan,Home > Cups,,", ROWS["ball"])
     dry = shop.sync(*rows, dry=True)
-    assert dry.differences.overruled == 2
-    assert "2 by people would give way to those of SOURCE" in delivery_report(dry, shop.folder, shop.folder)
-    assert shop.add(*rows).differences.overruled == 2
-    assert shop.add(*rows).differences.overruled == 0
+    assert dry.preceded == 2
+    assert "2 would keep what a person said" in delivery_report(dry, shop.folder, shop.folder)
+    done = shop.add(*rows)
+    assert (done.preceded, shop.add(*rows).differences["unchanged"]) == (2, 4)
+    stored = shop.stored()
+    labels = {id_: (each.category, each.provenance) for id_, each in stored.items()}
+    people = {"mug": ("Sports", "human"), "cup": ("Sports", "human"), "pan": ("Home > Cups", "human")}
+    assert labels == people | {"ball": ("Sports", "supplier")}
+    assert stored["cup"].title == "Stoneware cup again"
+    again = labelled.replace("mug,Stoneware mug,Sports", "mug,Stoneware mug,Home > Cups")
+    assert shop.deliver(again, lambda delivery, opened: delivery.add(opened())).preceded == 0
+    assert shop.stored()["mug"].category == "Home > Cups"
 
 
 def test_categories_that_join_the_tree_are_told(shop: Shop) -> None:

@@ -109,7 +109,7 @@ def test_a_bad_image_costs_its_product_only_the_image(looking: tuple[TestClient,
 
 
 def test_base64_in_json_is_the_same_as_a_file(looking: tuple[TestClient, Looks]) -> None:
-    """With line breaks, as a data: URL, and without a name, which is a number then."""
+    """With line breaks, as a data: URL, and without a name, which is a number then; seen once, however often it comes."""
     client, encoder = looking
     wrapped = base64.encodebytes(SIDE).decode()
     images = [{"data": wrapped, "name": "side.png"}, {"data": f"data:image/jpeg;base64,{base64_of(FRONT)}"}]
@@ -123,7 +123,7 @@ def test_base64_in_json_is_the_same_as_a_file(looking: tuple[TestClient, Looks])
     assert [item["result"]["images"] for item in batch["items"]] == [[], alone["images"]]
     similar = client.post("/v1/similar", json=asked | {"limit": 1}).json()
     assert similar["images"] == alone["images"]
-    assert encoder.seen == [[(64, 96)] * 2, [], [(64, 96)] * 2, [(64, 96)] * 2]
+    assert encoder.seen == [[(64, 96)] * 2, []]
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_an_image_alone_is_a_question(looking: tuple[TestClient, Looks]) -> None
     answer = client.post("/v1/categorize", files=[("image", ("a.jpg", FRONT))])
     assert answer.status_code == 200
     assert answer.json()["used"]["text"] is False
-    assert client.post("/v1/similar", data={"id": "P001"}, files=[("image", ("a.jpg", FRONT))]).status_code == 200
+    assert client.post("/v1/similar", data={"id": "P001"}, files=[("image", ("a.jpg", SIDE))]).status_code == 200
     assert encoder.seen == [[(64, 96)]] * 2
 
 

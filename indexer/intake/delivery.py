@@ -54,6 +54,7 @@ class Delivered:
     deleted: products that the source lacks. held: such products that stay, because `nameless` rows of the source, whose
     ids cannot be read, may be theirs. refused: of a dry one, why a real one would be.
     remarks: what the screen said of products that were stored, by id. joined: paths of categories that the tree lacked.
+    preceded: products that keep the category that a person gave them, where the source names another one or none.
     """
 
     rows: Counts
@@ -70,6 +71,7 @@ class Delivered:
     refused: str = ""
     remarks: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     joined: tuple[str, ...] = ()
+    preceded: int = 0
 
 
 class Delivery:
@@ -180,6 +182,7 @@ class Delivery:
             seconds=time.monotonic() - begun,
             pictures=ingest.pictures if self._gallery else None,
             remarks=ingest.remarks,
+            preceded=ingest.preceded,
             joined=tuple(tree.text(node) for node, name in enumerate(tree.ids) if name not in known),
         )
 

@@ -35,21 +35,15 @@ def difference(stored: Record | None, new: Record) -> Difference:
 
 @dataclass(slots=True)
 class Differences:
-    """How many products of a source are which; they add up to those that can be stored.
-
-    overruled: of how many a person gave the category that is stored, where the source names another one or none.
-    """
+    """How many products of a source are which; they add up to those that can be stored."""
 
     counts: Counter[Difference] = field(default_factory=Counter)
-    overruled: int = 0
 
     def add(self, stored: Mapping[str, Stored], new: Sequence[Record]) -> None:
         """Count records, whose ids all differ, beside what is stored under those."""
         for record in new:
             found = stored.get(record.product.id)
             self.counts[difference(found.record if found else None, record)] += 1
-            if found and found.record.node_id and found.record.product.provenance == "human":
-                self.overruled += found.record.node_id != record.node_id
 
     def __getitem__(self, name: Difference) -> int:
         """Return how many are that."""

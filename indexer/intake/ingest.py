@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -16,17 +16,18 @@ import numpy as np
 
 from indexer.codes import misnumbered
 from indexer.encoders import Encoded, Encoder, given_parts
-from indexer.errors import ProductDuplicate, ProductError
+from indexer.errors import ProductDuplicate, ProductError, VersionConflict
 from indexer.images.gallery import Gallery
 from indexer.intake.differences import Differences
 from indexer.intake.placement import CANONICAL, Placement
+from indexer.intake.precedence import preceded_record, versions
 from indexer.intake.screen import Screen, Screened
 from indexer.intake.update import prepare, store
 from indexer.memory.recent import Recent
 from indexer.product import Product
 from indexer.sources import Counts, Problem, Quarantine, Row
 from indexer.sources.pictured import batches, pictured
-from indexer.store.records import AnotherTaxonomy, Overtaken, Record, Records
+from indexer.store.records import ANY, AnotherTaxonomy, Overtaken, Record, Records, Stored
 
 BATCH = 512
 """Rows that are encoded and stored at a time, in one transaction."""
@@ -63,6 +64,7 @@ def reason(problem: str) -> str:
 class Ingest:
     """Rows to records. `counts` add up after every batch; `encoded` counts contents that the encoder had not seen.
 
+    preceded: how many products keep the category that a person gave them, where the source names another one or none.
     gallery: where the products' images are; without one they are not looked at. `pictures` says what became of them.
     differences: gets what each product is beside what is stored. dry: nothing is encoded or stored. screen: looks at
     products before they are stored; `remarks` is what it says of those that are, by id. place_again: gives the
@@ -85,6 +87,7 @@ class Ingest:
         self.counts = Counts()
         self.pictures = PictureCounts()
         self.encoded = 0
+        self.preceded = 0
         self._gallery = gallery
         self._records = records
         self._encoder = encoder
@@ -96,6 +99,7 @@ class Ingest:
         self.remarks: dict[str, tuple[Any, ...]] = {}
         self._place_again = place_again or (lambda: placement_in(records))
         self._absent = np.ones(records.counts().last_key + 1, np.bool_)  # by key, of what was stored before
+        self._beside = differences is not None or len(self._absent) > 1  # whether it matters what is stored already
 
     def run(self, rows: Iterable[Row], tell: Callable[[int], None]) -> None:
         """Store every row that can be; `tell(n)` is called as n rows are done. Raises what reading the rows raises."""
@@ -125,13 +129,16 @@ class Ingest:
         """Store what can be of a batch and return it; its other rows go into quarantine, in order."""
         while True:
             rows, refused = self._sorted_out(batch)
-            new = [record for record, _ in rows]
-            before = {} if self._differences is None else self._records.get([each.product.id for each in new])
+            before = self._records.get([record.product.id for record, _ in rows]) if self._beside else {}
+            new = [preceded_record(record, before) for record, _ in rows]
             try:
-                done = new if self._dry else self._store(new, tell)
+                done: Sequence[Record | ProductError] = new if self._dry else self._store(new, before, tell)
                 break
             except AnotherTaxonomy:
                 self._placement = self._place_again()
+            except VersionConflict:  # somebody changed one of them meanwhile, and may have labelled it: look again
+                continue
+        self.preceded += sum(kept.node_id != record.node_id for kept, (record, _) in zip(new, rows, strict=True))
         for each, (_, row) in zip(done, rows, strict=True):
             if isinstance(each, ProductError):
                 refused.append(replace(row, product=None, problem=problem_of(each)))
@@ -144,8 +151,13 @@ class Ingest:
                 self.counts.by_code[row.problem.code] += 1
         return new
 
-    def _store(self, new: Sequence[Record], tell: Callable[[int], None]) -> list[Record | ProductError]:
-        """Store records and return them, in the place of those that the screen refuses why it does."""
+    def _store(
+        self, new: Sequence[Record], before: Mapping[str, Stored], tell: Callable[[int], None]
+    ) -> list[Record | ProductError]:
+        """Store records and return them, in the place of those that the screen refuses why it does.
+
+        before: what is stored under their ids; raises VersionConflict when that is no longer so.
+        """
         planted = self._placement.number
 
         def encode(products: Sequence[Product]) -> Encoded:
@@ -156,8 +168,11 @@ class Ingest:
             seen = self._screen([each.product for each in new], new, once) if self._screen else Screened(new)
             done = [each for each in seen.changes if isinstance(each, Record | ProductError)]
             good = [each for each in done if isinstance(each, Record)]
+            expected = versions(good, before) if self._beside else ANY
             try:
-                written = store(self._records, self._encoder, good, once, planted=planted, seq=seen.seq)
+                written = store(
+                    self._records, self._encoder, good, once, expected=expected, planted=planted, seq=seen.seq
+                )
                 break
             except Overtaken:  # somebody wrote since the screen looked
                 continue

@@ -37,7 +37,7 @@ def delivery_counts(delivered: Delivered) -> dict[str, int | bool]:
         "encoded": delivered.encoded,
         "flagged": len(delivered.remarks),
         "joined": len(delivered.joined),
-        "overruled": differences.overruled,
+        "preceded": delivered.preceded,
         "seq": delivered.seq,
         "dry_run": delivered.dry,
     }
@@ -59,12 +59,12 @@ def delivery_report(delivered: Delivered, index: Path, quarantine: Path) -> str:
         fact("unchanged", f"{differences['unchanged']:,}"),
         fact("deleted", f"{delivered.deleted:,} of {delivered.stored:,}" + _much(delivered)),
     ]
-    if differences.overruled:
-        gave = "would give" if delivered.dry else "gave"
+    if delivered.preceded:
+        keep = "would keep" if delivered.dry else "keep"
         lines.append(
             fact(
                 "labels",
-                f"{differences.overruled:,} by people {gave} way to those of SOURCE; to keep them, write them there",
+                f"{delivered.preceded:,} {keep} what a person said, not SOURCE; --provenance human replaces it",
             )
         )
     lines += _flagged(delivered) + _joined(delivered)
