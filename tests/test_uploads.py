@@ -109,7 +109,7 @@ def test_a_bad_image_costs_its_product_only_the_image(looking: tuple[TestClient,
 
 
 def test_base64_in_json_is_the_same_as_a_file(looking: tuple[TestClient, Looks]) -> None:
-    """With line breaks, as a data: URL, and without a name, which is a number then; seen once, however often it comes."""
+    """With line breaks, as a data: URL, and without a name, which is a number then; it is seen once."""
     client, encoder = looking
     wrapped = base64.encodebytes(SIDE).decode()
     images = [{"data": wrapped, "name": "side.png"}, {"data": f"data:image/jpeg;base64,{base64_of(FRONT)}"}]
