@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,15 @@ from tests.test_jobs import ROWS, csv_of, ended, many, send
 def left(index: Path, job: dict[str, Any]) -> list[str]:
     """Return the names of a job's files."""
     return sorted(each.name for each in JobFolder.of(index, job["id"]).path.rglob("*") if each.is_file())
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    for _ in range(3_000):
+        if holds():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never came to that")
 
 
 def begun(client: TestClient, response: httpx2.Response, rows: int = 1) -> dict[str, Any]:
@@ -84,7 +94,7 @@ def test_a_job_that_has_ended_is_deleted_with_its_files_and_an_open_one_is_not(s
     """Who deletes an open one is told to cancel it; a deleted one is not there any more."""
     index: Path = slow.app.state.settings.index  # type: ignore[attr-defined]  # any ASGI application
     job = ended(slow, send(slow, csv_of(ROWS)))
-    assert left(index, job) == ["lock", "quarantine.jsonl", "result.csv"]
+    until(lambda: left(index, job) == ["lock", "quarantine.jsonl", "result.csv"])  # its parts go once it has ended
     long = begun(slow, send(slow, many(3_000)))
     refused = slow.delete(f"/v1/jobs/{long['id']}")
     assert (refused.status_code, refused.json()["code"]) == (409, "job_conflict")
@@ -110,11 +120,7 @@ def test_what_was_cancelled_or_has_failed_leaves_no_files(slow: TestClient, own_
     """Neither upload nor parts: nothing is made of them any more."""
     long = begun(slow, send(slow, many(3_000)), 3)
     slow.post(f"/v1/jobs/{long['id']}:cancel")
-    for _ in range(500):
-        if not left(own_index, long):
-            break
-        time.sleep(0.02)
-    assert left(own_index, long) == []
+    until(lambda: left(own_index, long) == [])
     with closing(open_store(own_index)) as records:
         folder = JobFolder.of(own_index, "f" * 32)
         folder.make()
@@ -127,7 +133,7 @@ def test_what_was_cancelled_or_has_failed_leaves_no_files(slow: TestClient, own_
             break
         time.sleep(0.02)
     assert failed["error"].startswith("'result.xlsx' is none of")
-    assert left(own_index, failed) == []
+    until(lambda: left(own_index, failed) == [])  # which go once it says so
 
 
 def test_files_stay_while_somebody_works_on_them_and_go_when_he_lets_go(own_index: Path) -> None:
