@@ -214,9 +214,25 @@ def test_a_preview_says_how_a_file_would_be_read(client: TestClient) -> None:
     told = client.post("/v1/jobs:preview", files={"file": ("feed.csv", odd)}, data=nameless).json()
     assert told["missing"].startswith("no column holds the id among 'Nr', 'Was', 'Sonst'")
     assert told["recognised"] == {"title": ["Was"]}
+    assert told["joins"] == []
     assert client.get("/v1/jobs").json() == {"items": [], "next": None}
     job = ended(client, send(client, odd, profile=mapped["profile"]))
     assert result_of(client, job)[0]["aisle_path"] == "Kitchen > Coffee > French Presses"
+
+
+def test_a_preview_names_categories_that_would_join_the_tree(client: TestClient) -> None:
+    """Where products are stored by their labels; those of another tree join nothing."""
+    rows = [
+        {"sku": f"N{n}", "name": f"pan {n}", "category": path}
+        for n, path in enumerate(["Kitchen > Cookware > Frying Pans", "1117 Kessel > Glas", "1117 Kessel > Glas"])
+    ]
+    file = {"file": ("feed.csv", csv_of(rows))}
+    told = client.post("/v1/jobs:preview", files=file, data={"kind": "index"}).json()
+    assert told["joins"] == ["1117 Kessel", "1117 Kessel > Glas"]
+    for kind, columns in (("categorize", "{}"), ("index", '{"category": [], "foreign_category": "category"}')):
+        asked = {"kind": kind, "profile": f'{{"columns": {columns}}}'}
+        assert client.post("/v1/jobs:preview", files=file, data=asked).json()["joins"] == []
+    assert "1117 Kessel" not in client.get("/v1/taxonomy").text
 
 
 @pytest.mark.parametrize(

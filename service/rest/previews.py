@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from indexer.errors import MissingColumn
-from indexer.sources import Source
+from indexer.intake.ingest import placement_in
+from indexer.sources import Row, Source
 from indexer.sources.profile import FIELDS, WRITTEN
 from indexer.store.records import Records
 from service.jobs.folder import JobFolder
@@ -26,6 +28,10 @@ router = APIRouter(prefix="/v1")
 
 SAMPLE = 20
 """Rows of a preview."""
+AHEAD = 500
+"""Rows whose categories are looked for in the tree."""
+JOINING = 20
+"""Categories that are named."""
 CELL_CHARS = 200
 """Characters of a cell of a preview."""
 
@@ -58,6 +64,9 @@ class Preview(BaseModel):
     fields: list[str] = Field(description="Every field that a column can be mapped to, by `profile.columns`.")
     unused: list[str] = Field(description="Columns that nothing is read from; the result keeps them all the same.")
     rows: int | None = Field(description="About how many there are.")
+    joins: list[str] = Field(
+        description=f"Categories of the first {AHEAD} rows that the tree lacks and would get, {JOINING} at most."
+    )
     sample: list[PreviewRow]
 
 
@@ -79,6 +88,7 @@ def _previewed(records: Records, upload: Upload, asked: PreviewBody) -> dict[str
         source, recognised, missing = _looked_at(records, asked, file, upload.name)
         with source:
             used = {column for columns in recognised.values() for column in columns}
+            expected, first = source.expected(), list(islice(source, AHEAD))
             return {
                 "missing": missing,
                 "format": source.format,
@@ -88,7 +98,8 @@ def _previewed(records: Records, upload: Upload, asked: PreviewBody) -> dict[str
                 "recognised": recognised,
                 "fields": FIELDS,
                 "unused": [column for column in source.columns if column not in used],
-                "rows": source.expected(),
+                "rows": expected,
+                "joins": _joining(records, first) if asked.kind == "index" else [],
                 "sample": [
                     {
                         "line": row.number,
@@ -96,9 +107,20 @@ def _previewed(records: Records, upload: Upload, asked: PreviewBody) -> dict[str
                         "cells": {name: text[:CELL_CHARS] for name, text in row.fields.items()},
                         "problem": row.problem.reason if row.problem else "",
                     }
-                    for row in islice(source, SAMPLE)
+                    for row in first[:SAMPLE]
                 ],
             }
+
+
+def _joining(records: Records, rows: Sequence[Row]) -> list[str]:
+    """Return the paths that rows would add to a tree that is made of labels, in their order."""
+    placement = placement_in(records)
+    if not placement.grows:
+        return []
+    known = set(placement.tree.ids)
+    placement.place([row.product.category for row in rows if row.product])
+    tree = placement.tree
+    return [tree.text(node) for node, id_ in enumerate(tree.ids) if id_ not in known][:JOINING]
 
 
 def _looked_at(records: Records, asked: PreviewBody, file: Path, name: str) -> tuple[Source, dict[str, list[str]], str]:

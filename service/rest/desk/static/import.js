@@ -125,8 +125,17 @@ function outlook(seen, whole) {
   const same = Object.keys(written.profile().constant || {});
   find("looked").replaceChildren(
     el("div", "note", el("p", "", `${rows}Read: ${read}. ${same.length ? `The same in every row: ${listed(same.map(name))}. ` : ""}${first}`), bad.length ? el("ul", "", ...bad.map((row) => el("li", "", `Line ${row.line}: ${row.problem}`))) : null),
+    ...(seen.recognised.id ? [] : [el("div", "note", el("p", "", "No column is read as the id: rows of the result can be told from each other by their order alone, and whoever decides about one has to give its product an id."))]),
+    ...joining(seen.joins),
   );
-  say(`${rows}${first}`);
+  say(`${rows}${first}${seen.joins.length ? ` ${counted(seen.joins.length, "category", "categories")} would join the tree.` : ""}`);
+}
+
+/** Say which categories would join the tree, and what helps where they are the supplier's own. */
+function joining(paths) {
+  if (!paths.length) return [];
+  const help = "Where they are the supplier's own, read that column as \u201ccategory in another tree\u201d: the products are then stored without a label.";
+  return [el("div", "note", el("p", "", el("b", "", "New in your tree:"), ` ${listed(paths)}. ${help}`))];
 }
 
 /** Send the file; a second try of the same is the same job. */
