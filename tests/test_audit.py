@@ -349,9 +349,9 @@ def test_without_a_file_the_worst_are_printed(doubtful: Path) -> None:
 
 def test_an_output_that_cannot_be_written_is_refused_first(doubtful: Path, tmp_path: Path) -> None:
     """Before anything is asked."""
-    done = CliRunner().invoke(aisle, ["audit", "--index", str(doubtful), "-o", str(tmp_path / "a.xlsx")])
+    done = CliRunner().invoke(aisle, ["audit", "--index", str(doubtful), "-o", str(tmp_path / "a.ods")])
     assert done.exit_code == 1
-    assert "'a.xlsx' is none of .csv, .tsv, .jsonl, .parquet" in str(done.exception)
+    assert "'a.ods' is none of .csv, .tsv, .jsonl, .parquet, .xlsx" in str(done.exception)
 
 
 def test_labels_are_decided_about_on_the_command_line(doubtful: Path, tmp_path: Path) -> None:

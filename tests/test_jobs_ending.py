@@ -126,13 +126,13 @@ def test_what_was_cancelled_or_has_failed_leaves_no_files(slow: TestClient, own_
         folder.make()
         folder.place_for("a.csv").write_text("sku,name\n1,pan\n")
         folder.write_part(0, [{"sku": "1"}], [])
-        records.jobs.add(Job("f" * 32, "categorize", "a.csv", {"format": "xlsx"}))
+        records.jobs.add(Job("f" * 32, "categorize", "a.csv", {"format": "ods"}))
     for _ in range(500):
         failed = slow.get(f"/v1/jobs/{'f' * 32}").json()
         if failed["state"] == "failed":
             break
         time.sleep(0.02)
-    assert failed["error"].startswith("'result.xlsx' is none of")
+    assert failed["error"].startswith("'result.ods' is none of")
     until(lambda: left(own_index, failed) == [])  # which go once it says so
 
 

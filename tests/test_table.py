@@ -14,11 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from openpyxl import load_workbook
 
 from indexer.errors import SettingError, SourceError
 from indexer.product import Product
 from indexer.sources import read
 from service.answer import Answer, Candidate, Duplicate, Neighbour, TagScore, TaxonomyVersion
+from service.console import workbook
 from service.console.table import (
     ADDED,
     CHUNK,
@@ -127,7 +129,9 @@ def test_cells_that_came_keep_their_text(engine: Engine, tmp_path: Path) -> None
     assert [*came[0], *ADDED] == list(table(tmp_path / "out.csv")[0])
 
 
-@pytest.mark.parametrize(("suffix", "shown"), [(".csv", "'=a"), (".tsv", "'=a"), (".jsonl", "=a"), (".parquet", "=a")])
+@pytest.mark.parametrize(
+    ("suffix", "shown"), [(".csv", "'=a"), (".tsv", "'=a"), (".jsonl", "=a"), (".parquet", "=a"), (".xlsx", "=a")]
+)
 def test_no_text_of_ours_is_a_formula_to_a_spreadsheet(tmp_path: Path, suffix: str, shown: str) -> None:
     """In formats that one opens; what others wrote, numbers and other formats stay as they are."""
     path = tmp_path / f"any{suffix}"
@@ -138,6 +142,7 @@ def test_no_text_of_ours_is_a_formula_to_a_spreadsheet(tmp_path: Path, suffix: s
         ".tsv": lambda file: pd.read_csv(file, sep="\t"),
         ".jsonl": lambda file: pd.read_json(file, lines=True),
         ".parquet": pd.read_parquet,
+        ".xlsx": pd.read_excel,
     }
     assert [("=t", shown, -0.5)] == list(readers[suffix](path).itertuples(index=False, name=None))
 
@@ -272,7 +277,7 @@ def test_a_parquet_table_is_written_in_groups(tmp_path: Path) -> None:
         assert (sizes, file.read(["id"]).column(0).to_pylist()) == ([8_192, 1_808], [str(n) for n in range(10_000)])
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet", ".xlsx"])
 def test_a_source_without_rows_gives_a_table_without_rows(engine: Engine, tmp_path: Path, suffix: str) -> None:
     """The header alone is a whole table."""
     (tmp_path / "in.csv").write_text("id,title\n")
@@ -280,7 +285,7 @@ def test_a_source_without_rows_gives_a_table_without_rows(engine: Engine, tmp_pa
     assert (tally.read, (tmp_path / f"out{suffix}").is_file()) == (0, True)
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet", ".xlsx"])
 def test_what_is_broken_off_leaves_the_table_from_before(engine: Engine, tmp_path: Path, suffix: str) -> None:
     """A source that ends inside its gzip data is an error; no half of a table is left, nothing else either."""
     rows = gzip.compress(b"id,title\n" + b"".join(b"%d,Dog lead %d\n" % (n, n * n) for n in range(3_000)))
@@ -299,6 +304,30 @@ def test_what_is_broken_off_leaves_the_table_from_before(engine: Engine, tmp_pat
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["in.csv.gz", out.name])
 
 
+def test_a_workbook_holds_text_as_text_and_numbers_as_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a text looks like; what no cell can hold is left out or cut, and no sheet is longer than sheets are."""
+    path = tmp_path / "t.xlsx"
+    texts = ["007", "=1+1", "a\x0bb", "1e5", "x" * 40_000]
+    with open_table(path, ["text", "share"], ["share"]) as write:
+        write([{"text": text, "share": 0.25} for text in texts])
+    sheet = load_workbook(path).active
+    assert [[cell.value for cell in row] for row in sheet.iter_rows(max_row=5)] == [
+        ["text", "share"],
+        ["007", 0.25],
+        ["=1+1", 0.25],
+        ["a b", 0.25],
+        ["1e5", 0.25],
+    ]
+    assert (sheet["A3"].data_type, sheet["B3"].data_type, len(sheet["A6"].value)) == ("s", "n", 32_767)
+    monkeypatch.setattr(workbook, "ROWS", 5)
+    with (
+        pytest.raises(SettingError, match=r"more than the 5 rows of a sheet; ask for \.csv"),
+        open_table(path, ["text"]) as write,
+    ):
+        write([{"text": text} for text in texts])
+    assert load_workbook(path).active.max_row == 6
+
+
 def test_missing_cells_are_empty_in_a_table(tmp_path: Path) -> None:
     """None and a cell that is not there are the same in CSV."""
     rows: list[Cells] = [{"a": "x"}, {"a": "y", "b": None}, {"a": "z", "b": 0.25}]
@@ -310,7 +339,7 @@ def test_missing_cells_are_empty_in_a_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("out.xlsx", "'out.xlsx' is none of .csv, .tsv, .jsonl, .parquet"),
+        ("out.ods", "'out.ods' is none of .csv, .tsv, .jsonl, .parquet, .xlsx"),
         ("out", "'out' is none of"),
         ("missing/out.csv", "there is no folder .*missing to write out.csv into; make it first"),
         ("folder.csv", "folder.csv is a folder; name a file"),

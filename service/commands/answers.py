@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("-o", "--out", type=FILE, help="File to write: .csv, .tsv, .jsonl or .parquet.")
+@click.option("-o", "--out", type=FILE, help="File to write: .csv, .tsv, .jsonl, .parquet or .xlsx.")
 @click.option("--show", type=click.IntRange(1, 100), metavar="N", help="Print the first N answers instead.")
 @click.option("--precision", type=float, metavar="P", help="Share of `auto` answers that must be right. Default: 0.95")
 @click.option("--policy", type=click.Choice(("auto", "leaf", "coverage")), help="How far an answer goes. Default: auto")

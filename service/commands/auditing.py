@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @click.group(invoke_without_command=True)
 @click.option(
-    "-o", "--out", type=FILE, help="Table to write: .csv, .tsv, .jsonl or .parquet. Default: print the worst."
+    "-o", "--out", type=FILE, help="Table to write: .csv, .tsv, .jsonl, .parquet or .xlsx. Default: print the worst."
 )
 @least_option(0.05, "Probability from which a label is written.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Write the N worst only.")

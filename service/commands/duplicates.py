@@ -18,7 +18,7 @@ VERBS = ("different", "same", "variant", "merge")
 
 
 @click.group(invoke_without_command=True)
-@click.option("-o", "--out", type=FILE, help="Table of pairs: .csv, .tsv, .jsonl or .parquet; - is stdout, as CSV.")
+@click.option("-o", "--out", type=FILE, help="Table: .csv, .tsv, .jsonl, .parquet or .xlsx; - is stdout, as CSV.")
 @click.option("--pairs", "given", type=FILE, help="Judge the pairs left_id, right_id of this table instead.")
 @click.option("--groups", type=FILE, help="Table to write: who is in which group and family, and which one to keep.")
 @least_option(0.0, "Leave out pairs that are less likely the same product.")

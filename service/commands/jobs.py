@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from service.jobs.results import Left
 
 KINDS = ("categorize", "index", "audit", "duplicates")
-FORMATS = ("csv", "tsv", "jsonl", "parquet")
+FORMATS = ("csv", "tsv", "jsonl", "parquet", "xlsx")
 FAILED = 1
 """The exit code for a job that did not come to its end."""
 
@@ -71,7 +71,7 @@ def list_(limit: int, index: Path, *, as_json: bool) -> None:
     show_default=True,
     help="What is done with each row.",
 )
-@click.option("-o", "--out", type=FILE, help="File to write the result into: .csv, .tsv, .jsonl or .parquet.")
+@click.option("-o", "--out", type=FILE, help="File to write the result into: .csv, .tsv, .jsonl, .parquet or .xlsx.")
 @click.option("--format", "format_", type=click.Choice(FORMATS), help="Of the result. Default: that of SOURCE.")
 @click.option("--images", type=FILE, help="Zip of the images that rows name.")
 @click.option("--precision", type=float, metavar="P", help="Share of `auto` answers that must be right. Default: 0.95")

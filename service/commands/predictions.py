@@ -82,7 +82,7 @@ def predictions(context: click.Context, *, wanted: Wanted, limit: int, index: Pa
 
 
 @predictions.command("export")
-@click.option("-o", "--out", type=FILE, required=True, help="Table to write: .csv, .tsv, .jsonl or .parquet.")
+@click.option("-o", "--out", type=FILE, required=True, help="Table to write: .csv, .tsv, .jsonl, .parquet or .xlsx.")
 @wanted_options
 @index_option
 def predictions_export(*, out: Path, wanted: Wanted, index: Path) -> None:

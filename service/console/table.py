@@ -21,6 +21,7 @@ from indexer.product import Product
 from indexer.sources import Row, Source
 from indexer.sources.pictured import batches
 from service.answer import Answer, Candidate
+from service.console.workbook import workbook
 from service.feedback.kept import named
 from service.formulas import defused
 
@@ -254,5 +255,6 @@ FORMATS: Mapping[str, Callable[[Path, Sequence[str], Collection[str]], AbstractC
     ".tsv": partial(_delimited, delimiter="\t"),
     ".jsonl": _json_lines,
     ".parquet": _parquet,
+    ".xlsx": workbook,
 }
 """How a table is written, by the end of its name."""

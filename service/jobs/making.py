@@ -16,14 +16,15 @@ from service.jobs.folder import JobFolder
 from service.jobs.kinds import Kind
 from service.jobs.running import open_upload
 
-Format = Literal["csv", "tsv", "jsonl", "parquet"]
-FORMATS: tuple[Format, ...] = ("csv", "tsv", "jsonl", "parquet")
+Format = Literal["csv", "tsv", "jsonl", "parquet", "xlsx"]
+FORMATS: tuple[Format, ...] = ("csv", "tsv", "jsonl", "parquet", "xlsx")
 _ENDINGS: Mapping[str, Format] = {
     ".tsv": "tsv",
     ".tab": "tsv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".parquet": "parquet",
+    ".xlsx": "xlsx",
 }
 
 

@@ -46,7 +46,7 @@ class JobBody(Body):
     """What is wanted of a file."""
 
     kind: Kind = Field(description="What is done with each row.")
-    format: Format | None = Field(None, description="Of the result; that of the file without, CSV for XLSX.")
+    format: Format | None = Field(None, description="Of the result; that of the file without.")
     profile: dict[str, Any] | None = Field(
         None, description="How the file is read: `columns` (field -> column or columns), `constant`, `encoding`, ..."
     )
