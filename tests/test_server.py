@@ -11,9 +11,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+
+from indexer.store.place import open_store
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = (sys.executable, "-c", "from service.cli import main; main()")
@@ -49,6 +52,28 @@ def test_the_line_to_paste_works_at_once(serving: tuple[subprocess.Popen[str], l
     assert (process.returncode, rest.splitlines()[-1]) == (130, "aisle: stopped")
     assert re.search(r" INFO POST /v1/categorize 200 [\d.]+ms request_id=\w+$", rest, re.MULTILINE)
     assert "mug" not in rest
+
+
+def test_who_is_told_to_stop_closes_what_is_open(own_index: Path) -> None:
+    """At SIGTERM, as of a supervisor: the answer of just now is kept, and a rebuild ends with its service."""
+    command = [*COMMAND, "serve", "--index", str(own_index), "--port", "0"]
+    still = os.environ | {"AISLE_UPKEEP": "false"}
+    with subprocess.Popen(command, cwd=ROOT, env=still, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        ask = next(line for line in process.stderr if line.startswith("  curl"))
+        rebuild = ["curl", "-s", "-X", "POST", shlex.split(ask)[2].replace("categorize", "index:rebuild")]
+        assert json.loads(subprocess.run(rebuild, capture_output=True, check=True).stdout)["state"] == "running"
+        answer = json.loads(subprocess.run(shlex.split(ask), capture_output=True, check=True).stdout)
+        rebuilds = [
+            each for file in Path(f"/proc/{process.pid}/task").glob("*/children") for each in file.read_text().split()
+        ]
+        process.send_signal(signal.SIGTERM)
+        _, rest = process.communicate(timeout=120)
+    assert process.returncode == 0, rest
+    with closing(open_store(own_index)) as records:
+        assert records.predictions.get(answer["prediction_id"]).prediction.id == answer["prediction_id"]
+    assert rebuilds
+    assert not [each for each in rebuilds if Path(f"/proc/{each}").exists()]
 
 
 def test_a_port_that_is_taken_is_one_line(built_index: Path) -> None:

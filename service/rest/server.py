@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import signal
 import socket
 from collections.abc import Callable
 from contextlib import closing
+from types import FrameType
+from typing import NoReturn
 
 import uvicorn
 
@@ -24,6 +27,7 @@ def serve(settings: ServiceSettings, say: Callable[[str], None]) -> None:
     Requests are logged without what was asked. Raises SettingError when the port cannot be had, before the index is
     opened, or nobody could be let in, and what `Serving.open` raises.
     """
+    signal.signal(signal.SIGTERM, _leave)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     logging.getLogger("aisle").setLevel(logging.INFO)
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of each form that is none
@@ -33,6 +37,15 @@ def serve(settings: ServiceSettings, say: Callable[[str], None]) -> None:
         config = uvicorn.Config(app, log_config=None, log_level="warning", access_log=False)  # the edge logs requests
         address = _address(settings.host, port.getsockname()[1])
         _Server(config, lambda: say(_where(settings, address))).run(sockets=[port])
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """Leave by way of everything that has to be closed: answers on their way to the store, a rebuild that runs.
+
+    uvicorn stops serving at a SIGTERM and sends it to the process once more, which would end it there and then.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # one is enough
+    raise SystemExit(0)
 
 
 class _Server(uvicorn.Server):
