@@ -220,6 +220,20 @@ def test_a_preview_says_how_a_file_would_be_read(client: TestClient) -> None:
     assert result_of(client, job)[0]["aisle_path"] == "Kitchen > Coffee > French Presses"
 
 
+def test_a_label_that_a_person_gave_stays_when_its_product_is_stored_by_a_job(client: TestClient) -> None:
+    """Where the file names another category, or none; what else it says is stored. A person's row replaces it."""
+    dogs, pans = "Pets > Dogs > Leads", "Kitchen > Cookware > Frying Pans"
+    product = {"title": "Red pan", "category": dogs, "provenance": "human"}
+    assert client.put("/v1/products/N1", json=product).status_code == 201
+    rows = [{"sku": "N1", "name": "Red pan, 28 cm", "category": pans, "label_provenance": ""}]
+    for provenance, stands in (("", dogs), ("human", pans)):
+        rows[0]["label_provenance"] = provenance
+        job = ended(client, send(client, csv_of(rows), kind="index"))
+        assert result_of(client, job)[0]["aisle_outcome"] == "updated"
+        stored = client.get("/v1/products/N1").json()
+        assert (stored["title"], stored["category"], stored["provenance"]) == ("Red pan, 28 cm", stands, "human")
+
+
 def test_a_preview_names_categories_that_would_join_the_tree(client: TestClient) -> None:
     """Where products are stored by their labels; those of another tree join nothing."""
     rows = [

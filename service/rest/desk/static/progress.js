@@ -38,7 +38,7 @@ export function progressIn(place, wanted) {
     const mine = decisions.filter((each) => each.author === author()).length;
     const rows = [row("Decided today", String(decisions.length), `${mine} by you`)];
     const judged = decisions.filter((each) => !["tags", "skip", "unsure"].includes(each.action));
-    if (judged.length) rows.push(row("Accepted of them", percent(judged.filter((each) => each.action === "accept").length / judged.length)));
+    if (judged.length) rows.push(row("Accepted of them", percent(judged.filter((each) => each.action === "accept").length / judged.length), `of ${judged.length} that are about the category`));
     if (figures) {
       const { sample } = figures;
       rows.push(row("Not decided about", figures.undecided.toLocaleString("en-GB"), `of ${figures.kept.toLocaleString("en-GB")} answers`));
