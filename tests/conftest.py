@@ -152,6 +152,14 @@ def database(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest
         yield Database("postgresql", url)
 
 
+@pytest.fixture(autouse=True)
+def forgetful() -> None:
+    """Let what one test has encoded be new to the next: they share encoders, and some count what these are asked."""
+    from indexer.memory import recent
+
+    recent._recent.clear()
+
+
 @pytest.fixture(scope="session")
 def built_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an index of 60 invented products on five shelves, by the hashing encoder. Copy it before changing it."""
