@@ -16,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 from starlette.testclient import TestClient
 
+from indexer.memory.recent import Recent
 from indexer.product import Product
 from indexer.store.place import STORE
 from service.engine import Engine
@@ -336,6 +337,7 @@ def test_while_a_request_runs_its_key_is_taken(lead: TestClient, monkeypatch: py
     answers: list[Any] = []
     sending = threading.Thread(target=lambda: answers.append(SENDS["post"](lead, key)))
     lead.delete("/v1/products/A")
+    monkeypatch.setattr(lead.app.state.serving.live, "_recent", Recent())  # type: ignore[attr-defined]
     monkeypatch.setattr(encoder, "encode", slow)
     sending.start()
     assert begun.wait(30)
