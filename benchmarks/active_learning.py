@@ -248,9 +248,9 @@ def main() -> None:
         for seed, split in enumerate(wanted[: given.seeds]):
             runs.append(measured(data, split, given.encoder, given.growth, seed))
             print(name, split.name, runs[-1]["needed"], runs[-1]["share"], flush=True)
-        shares = [run["share"] for run in runs if run["share"] is not None]
-        sets[name] = {"share": round(float(np.mean(shares)), 4) if shares else None, "seeds": runs}
-        write(given.result, {"encoder": given.encoder, "enough": ENOUGH, "growth": given.growth, "sets": sets})
+            shares = [run["share"] for run in runs if run["share"] is not None]
+            sets[name] = {"share": round(float(np.mean(shares)), 4) if shares else None, "seeds": runs}
+            write(given.result, {"encoder": given.encoder, "enough": ENOUGH, "growth": given.growth, "sets": sets})
     if given.plot:
         plot(sets, given.plot)
 
