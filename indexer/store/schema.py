@@ -33,6 +33,12 @@ def _product_key(comment: str) -> sa.Column[Any]:
     return sa.Column("key", _NUMBER, product, primary_key=True, autoincrement=False, comment=comment)
 
 
+def _prediction_key(comment: str) -> sa.Column[Any]:
+    """Return the column of the prediction that a row is about; the row goes with it."""
+    prediction = sa.ForeignKey("predictions.number", ondelete="CASCADE")
+    return sa.Column("prediction", _NUMBER, prediction, primary_key=True, autoincrement=False, comment=comment)
+
+
 products = sa.Table(
     "products",
     METADATA,
@@ -415,14 +421,7 @@ sessions = sa.Table(
 unsettled = sa.Table(
     "unsettled",
     METADATA,
-    sa.Column(
-        "prediction",
-        _NUMBER,
-        sa.ForeignKey("predictions.number", ondelete="CASCADE"),
-        primary_key=True,
-        autoincrement=False,
-        comment="The prediction; the row goes with it.",
-    ),
+    _prediction_key("The prediction; the row goes with it."),
     _column("decision", sa.Text(), "What the answer decided, as there."),
     _column("doubt", sa.Float(), "How much a person could teach by looking at it, as there."),
     sa.Index("ix_unsettled_doubt", "decision", "doubt"),
@@ -432,14 +431,7 @@ unsettled = sa.Table(
 leases = sa.Table(
     "leases",
     METADATA,
-    sa.Column(
-        "prediction",
-        _NUMBER,
-        sa.ForeignKey("predictions.number", ondelete="CASCADE"),
-        primary_key=True,
-        autoincrement=False,
-        comment="The prediction that somebody looks at; the row goes with it.",
-    ),
+    _prediction_key("The prediction that somebody looks at; the row goes with it."),
     sa.Column("reviewer", sa.Text, nullable=False, index=True, comment="Who looks at it."),
     _column("at", sa.Text(), "Since when, ISO 8601 in UTC."),
     _column("place", sa.Integer(), "Its place among those that were given at that moment."),
@@ -450,14 +442,7 @@ leases = sa.Table(
 nominated = sa.Table(
     "nominated",
     METADATA,
-    sa.Column(
-        "prediction",
-        _NUMBER,
-        sa.ForeignKey("predictions.number", ondelete="CASCADE"),
-        primary_key=True,
-        autoincrement=False,
-        comment="The prediction, which was made for this; the row goes with it.",
-    ),
+    _prediction_key("The prediction, which was made for this; the row goes with it."),
     sa.Column(
         "nomination",
         _NUMBER,
