@@ -189,11 +189,11 @@ class Queue:
         held, said = ([each for each in looked if bool(each.at) is decided] for decided in (False, True))
         cases = [self._case(each, worth) for each, worth in zip(pool, worths(pool, weigh), strict=True)]
         chosen = choose(cases, map(_near, said[:LATELY]), limit, held=map(_shown, held))
-        numbers = {each.number for each in chosen}
-        if not any(_is_taught(each, said) for each in pool if each.number in numbers):
+        numbers, lessons = {each.number for each in chosen}, _lessons(said)
+        if not any(_is_taught(each, lessons) for each in pool if each.number in numbers):
             return chosen, []
         chosen_first = sorted(pool, key=lambda each: each.number not in numbers)
-        return chosen, [each.number for each in chosen_first if _is_taught(each, said)]
+        return chosen, [each.number for each in chosen_first if _is_taught(each, lessons)]
 
     def _case(self, waiter: Waiter, worth: float | None) -> Case:
         waits = waiter.title is not None and self._anew is not None
@@ -203,11 +203,18 @@ class Queue:
         return (self._settings.review_weigh or "") if looking.weigh is None else looking.weigh
 
 
-def _is_taught(waiter: Waiter, said: Sequence[Looked]) -> bool:
+def _lessons(said: Sequence[Looked]) -> list[tuple[str, Case]]:
+    """Return what was decided about a category, and when."""
+    says = {*RIGHT, *OVERRIDES}
+    return [(each.at, _shown(each)) for each in said if each.action in says]
+
+
+def _is_taught(waiter: Waiter, lessons: Sequence[tuple[str, Case]]) -> bool:
     """Whether one like it was decided about after it was answered, and it can be asked about anew."""
-    its, says = _shown(waiter), {*RIGHT, *OVERRIDES}
-    later = (_shown(each) for each in said if each.action in says and each.at > waiter.at)
-    return waiter.title is not None and any(teaches(other, its) for other in later)
+    if waiter.title is None:
+        return False
+    its = _shown(waiter)
+    return any(at > waiter.at and teaches(other, its) for at, other in lessons)
 
 
 def _shown(each: Waiter | Looked) -> Case:
