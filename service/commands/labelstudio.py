@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from indexer.store.records import Records
     from service.console.progress import Progress
     from service.engine import Engine
-    from service.labelstudio.importing import Tally
+    from service.labelstudio.importing import TaskTally
     from service.labelstudio.interface import Interface
     from service.labelstudio.reading import Task
     from service.labelstudio.sources import Found
@@ -176,6 +176,8 @@ def labelstudio_import(
     from indexer.sources.formats.streams import ByteStream
     from service.console.progress import Progress
     from service.console.table import check_output
+    from service.console.tallies import Wording, tally_facts, tally_report
+    from service.console.words import counted
 
     refused = refusals or index / REFUSALS
     check_output(refused)
@@ -184,15 +186,17 @@ def labelstudio_import(
             pass
     with closing(open_engine(service_settings(index=index))) as engine, Progress() as progress:
         tally = _import(_tasks(ByteStream(file), progress, "import"), refused, engine, several, author)
+    bare = f" without a choice ({counted(tally.cancelled, 'cancelled annotation')})"
+    wording = Wording("task", "labelled", "", bare, "aisle audit undo")
     if as_json:
-        print_json(_told(tally))
+        print_json(tally_facts(tally, wording) | {"cancelled": tally.cancelled})
         return
-    click.echo(_report(tally, refused), err=True)
+    click.echo(tally_report(tally, wording, refused), err=True)
 
 
 def _import(
     tasks: Iterator[Task], refused: Path, engine: Engine, several: Literal["agree", "latest"], author: str
-) -> Tally:
+) -> TaskTally:
     from service.console.table import open_table
     from service.labelstudio.importing import Importer
 
@@ -264,30 +268,3 @@ def _check_fitting(context: click.Context, what: What) -> None:
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             fits = ", ".join(each for each, names in FITTING.items() if name in names)
             raise click.UsageError(f"--{name} says nothing of {what}; it goes with {fits}")
-
-
-def _told(tally: Tally) -> dict[str, object]:
-    return {
-        **{name: getattr(tally, name) for name in ("read", "labelled", "unchanged", "skipped", "refused", "cancelled")},
-        "actions": dict(tally.actions),
-        "problems": dict(tally.problems),
-        "decisions": list(tally.decisions),
-    }
-
-
-def _report(tally: Tally, refused: Path) -> str:
-    from service.console.words import counted, fact
-
-    said = [f"{many:,} {name}" for name, many in tally.actions.most_common()]
-    lines = [
-        f"{counted(tally.read, 'task')} read",
-        fact("labelled", f"{tally.labelled:,}" + (f": {', '.join(said)}" if said else "")),
-        fact("unchanged", f"{tally.unchanged:,}"),
-        fact("skipped", f"{tally.skipped:,} without a choice ({counted(tally.cancelled, 'cancelled annotation')})"),
-        fact("refused", f"{tally.refused:,}" + (f", told in {refused}" if tally.refused else "")),
-        *(fact("", f"{many:,} {code.replace('_', ' ')}") for code, many in tally.problems.most_common()),
-    ]
-    if tally.labelled:
-        first, last = tally.decisions
-        lines.append(fact("decisions", f"{first:,} to {last:,}; each is taken back by `aisle audit undo NUMBER`"))
-    return "\n".join(lines)

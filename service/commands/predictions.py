@@ -192,9 +192,9 @@ predictions.add_command(undo)
 
 def _decide_listed(file: Path, refusals: Path, author: str, index: Path, *, as_json: bool) -> None:
     """Carry out the decisions of a table, and write what was refused into another, which can be given again."""
-    from service.console.predictions import decided_facts, decided_report
     from service.console.progress import Progress
     from service.console.table import check_output, open_table
+    from service.console.tallies import Wording, tally_facts, tally_report
     from service.feedback.listed import Decider, DecisionList
 
     check_output(refusals)
@@ -212,10 +212,11 @@ def _decide_listed(file: Path, refusals: Path, author: str, index: Path, *, as_j
             write([{**row.fields, "line": str(row.number), "code": why.code, "reason": why.reason}])
 
         tally = Decider(engine, layout, author).take(listed.rows(), refuse, progress.at)
+    wording = Wording("row", "decided", " decided so already", " without a decision", "aisle predictions undo")
     if as_json:
-        print_json(decided_facts(tally))
+        print_json(tally_facts(tally, wording))
         return
-    click.echo(decided_report(tally, refusals), err=True)
+    click.echo(tally_report(tally, wording, refusals), err=True)
 
 
 def _asked(  # noqa: PLR0917 - as the options are

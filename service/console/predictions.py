@@ -9,7 +9,6 @@ from indexer.store.predictions import Kept, Predictions, Wanted
 from service.console.table import open_table
 from service.console.words import aligned, counted, fact, one_line
 from service.feedback.figures import GROUPS, Figures, Rates
-from service.feedback.listed import Tally
 from service.feedback.telling import COLUMNS, NUMBERS, cells_of, pages, told
 from service.review.sample import Sampled
 
@@ -66,33 +65,6 @@ def figures_report(found: Figures) -> str:
         rates = [each for each in found.groups[group] if each.decided][:SHOWN]
         if rates:
             lines += ["", *aligned([(group, "decided", "accepted", "overruled"), *map(_cells, rates)])]
-    return "\n".join(lines)
-
-
-def decided_facts(tally: Tally) -> dict[str, object]:
-    """Return what became of the rows of a table of decisions, as JSON tells it."""
-    return {
-        **{name: getattr(tally, name) for name in ("read", "decided", "unchanged", "skipped", "refused")},
-        "actions": dict(tally.actions),
-        "problems": dict(tally.problems),
-        "decisions": list(tally.decisions),
-    }
-
-
-def decided_report(tally: Tally, refusals: Path) -> str:
-    """Return what became of the rows of a table of decisions, with counts that add up."""
-    said = ", ".join(f"{many:,} {name}" for name, many in tally.actions.most_common())
-    lines = [
-        f"{counted(tally.read, 'row')} read",
-        fact("decided", f"{tally.decided:,}" + (f": {said}" if said else "")),
-        fact("unchanged", f"{tally.unchanged:,} decided so already"),
-        fact("skipped", f"{tally.skipped:,} without a decision"),
-        fact("refused", f"{tally.refused:,}" + (f", told in {refusals}" if tally.refused else "")),
-        *(fact("", f"{many:,} {code.replace('_', ' ')}") for code, many in tally.problems.most_common()),
-    ]
-    if tally.decided:
-        first, last = tally.decisions
-        lines.append(fact("decisions", f"{first:,} to {last:,}; each is taken back by `aisle predictions undo NUMBER`"))
     return "\n".join(lines)
 
 

@@ -84,6 +84,17 @@ def decide_prediction(changing: Changing, kept: Kept, verdict: Verdict, author: 
     return carried_out(changing, decision, [change], {product_id: version}, seen=verdict.version)
 
 
+def says_the_same(live: Live, settled: Review, verdict: Verdict, node: int | None) -> bool:
+    """Whether the decision by which a prediction is settled says what a verdict does, which names `node` or none."""
+    told = live.records.decisions.get(settled.decision).detail
+    return (settled.action, settled.node_id, told["added"], told["removed"]) == (
+        verdict.action,
+        "" if node is None else live.tree.ids[node],
+        list(verdict.added),
+        list(verdict.removed),
+    )
+
+
 def encode_ahead(live: Live, asked: Sequence[Kept]) -> None:
     """Encode the products that somebody is about to decide about and that are not stored, so that no decision waits."""
     new = {each.prediction.content_hash: each.prediction.product for each in asked if each.prediction.product}

@@ -11,20 +11,19 @@ added, or of `aisle predictions export` with its `action` and `decided_category`
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal, get_args
+from dataclasses import dataclass
+from typing import get_args
 
 from indexer.errors import DecisionConflict, MissingColumn, PredictionNotFound, ProductError, VersionConflict
 from indexer.live import Live
 from indexer.sources.listed import Listed
 from indexer.sources.rows import Problem, Record
-from indexer.store.decisions import Decided
 from indexer.store.predictions import Kept
 from indexer.store.reviews import OPEN
 from service.audit.deciding import Changing
-from service.feedback.deciding import Action, Verdict, decide_prediction, node_of
+from service.feedback.deciding import Action, Verdict, decide_prediction, node_of, says_the_same
+from service.feedback.tally import Done, Made, Tally
 from service.formulas import restored
 from taxonomy.vocabulary import split_tags
 
@@ -41,24 +40,6 @@ EXPORTED = CLASSIFIED | {"prediction": "id", "decision": "action"}
 NEEDED = ("prediction", "decision")
 AUTHOR_CHARS = 200
 REFUSED = (DecisionConflict, PredictionNotFound, ProductError, VersionConflict)
-
-
-@dataclass(slots=True)
-class Tally:
-    """What became of rows: `read` is the sum of the others. decisions: numbers of the first and the last made."""
-
-    read: int = 0
-    decided: int = 0
-    unchanged: int = 0
-    skipped: int = 0
-    actions: Counter[str] = field(default_factory=Counter)
-    problems: Counter[str] = field(default_factory=Counter)
-    decisions: tuple[int, int] = (0, 0)
-
-    @property
-    def refused(self) -> int:
-        """How many rows nothing could be made of."""
-        return self.problems.total()
 
 
 class DecisionList(Listed):
@@ -90,23 +71,14 @@ class Decider:
         """Carry out rows in their order; refuse(row, why) is told of each that is not, tell(n) how many were read."""
         tally = Tally()
         for row in rows:
-            tally.read += 1
             done = row.problem or self._taken(row)
+            tally.count(done)
             if isinstance(done, Problem):
-                tally.problems[done.code] += 1
                 refuse(row, done)
-            elif isinstance(done, Decided):
-                tally.decided += 1
-                tally.actions[done.action] += 1
-                tally.decisions = (tally.decisions[0] or done.number, done.number)
-            elif done == "unchanged":
-                tally.unchanged += 1
-            else:
-                tally.skipped += 1
             tell(tally.read)
         return tally
 
-    def _taken(self, row: Record) -> Decided | Problem | Literal["unchanged", "skipped"]:
+    def _taken(self, row: Record) -> Done:
         """Return the decision that was made, or why there is none."""
         cells = {name: restored(row.fields.get(column, "").strip()) for name, column in self.layout.items()}
         if not cells["decision"]:
@@ -124,7 +96,8 @@ class Decider:
             kept = live.records.predictions.get(cells["prediction"])
             if said_already(live, kept, verdict, author):
                 return "unchanged"
-            return decide_prediction(self.changing, kept, verdict, author).decided
+            decided = decide_prediction(self.changing, kept, verdict, author).decided
+            return Made(decided.action, decided.number)
         except REFUSED as error:
             code = "missing_prediction" if isinstance(error, PredictionNotFound) else "refused"
             return Problem(code, str(error))
@@ -150,6 +123,4 @@ def said_already(live: Live, kept: Kept, verdict: Verdict, author: str) -> bool:
     if settled is None or settled.action != verdict.action:
         return False
     node = None if verdict.action == "tags" else node_of(live.tree, kept, verdict)
-    told = live.records.decisions.get(settled.decision).detail
-    same = settled.node_id == (live.tree.ids[node] if node is not None else "")
-    return same and (told["added"], told["removed"]) == (list(verdict.added), list(verdict.removed))
+    return says_the_same(live, settled, verdict, node)

@@ -10,9 +10,8 @@ own number. One that cannot be made is told with its reason, and the others are 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from indexer.errors import DecisionConflict, PredictionNotFound, ProductError, ProductNotFound, VersionConflict
@@ -24,7 +23,8 @@ from indexer.store.predictions import Kept
 from indexer.store.records import Records, Stored
 from service.audit.audit import LABEL
 from service.audit.deciding import BY_HAND, Changing, carried_out
-from service.feedback.deciding import Action, Verdict, check_unchanged, decide_prediction
+from service.feedback.deciding import Action, Verdict, check_unchanged, decide_prediction, says_the_same
+from service.feedback.tally import Done, Made, Tally
 from service.labelstudio.reading import Path, Task
 from service.labelstudio.saying import Said, Several, said_of
 from taxonomy.aliases import Aliases
@@ -36,33 +36,10 @@ REFUSED = (DecisionConflict, PredictionNotFound, ProductError, ProductNotFound)
 
 
 @dataclass(slots=True)
-class Tally:
-    """What became of tasks: `read` is the sum of the others. cancelled: annotations, which count for nothing.
+class TaskTally(Tally):
+    """What became of tasks. cancelled: annotations, which count for nothing."""
 
-    decisions: numbers of the first and the last that were made, 0 before the first.
-    """
-
-    read: int = 0
-    labelled: int = 0
-    unchanged: int = 0
-    skipped: int = 0
     cancelled: int = 0
-    actions: Counter[str] = field(default_factory=Counter)
-    problems: Counter[str] = field(default_factory=Counter)
-    decisions: tuple[int, int] = (0, 0)
-
-    @property
-    def refused(self) -> int:
-        """How many tasks nothing could be made of."""
-        return self.problems.total()
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """A decision: what it was called, and its number."""
-
-    action: str
-    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,27 +50,18 @@ class Importer:
     several: Several = "agree"
     author: str = "Label Studio"
 
-    def take(self, tasks: Iterable[Task], refuse: Callable[[Task, Problem], None]) -> Tally:
+    def take(self, tasks: Iterable[Task], refuse: Callable[[Task, Problem], None]) -> TaskTally:
         """Take what is said in tasks, each by itself and in order; refuse(task, why) is told of each that is not."""
-        tally = Tally()
+        tally = TaskTally()
         for task in tasks:
-            tally.read += 1
-            tally.cancelled += task.cancelled
             done = self._taken(task)
+            tally.count(done)
+            tally.cancelled += task.cancelled
             if isinstance(done, Problem):
-                tally.problems[done.code] += 1
                 refuse(task, done)
-            elif isinstance(done, _Made):
-                tally.labelled += 1
-                tally.actions[done.action] += 1
-                tally.decisions = (tally.decisions[0] or done.number, done.number)
-            elif done == "unchanged":
-                tally.unchanged += 1
-            else:
-                tally.skipped += 1
         return tally
 
-    def _taken(self, task: Task) -> _Made | Problem | str:
+    def _taken(self, task: Task) -> Done:
         live = self.changing.live
         said = task.problem or said_of(task.annotations, self.several, live.vocabulary.canonical)
         if not isinstance(said, Said):
@@ -110,17 +78,16 @@ class Importer:
         except REFUSED as error:
             return Problem("refused", str(error))
 
-    def _of_answer(self, kept: Kept, task: Task, said: Said, node: int | None) -> _Made | Problem | str:
+    def _of_answer(self, kept: Kept, task: Task, said: Said, node: int | None) -> Done:
         """Decide about an answer, unless the same was decided before."""
         live, prediction = self.changing.live, kept.prediction
         action = _action(live.tree, live.tree.of_id(prediction.node_id), node)
         own = () if action in {"correct", "tags"} else [tag for tag, _, _ in prediction.answer["tags"]]
         added = self._without(said.tags, own)
         removed = self._without(task.suggested, said.tags) if said.cleared else []
+        verdict = Verdict(action, "" if node is None else live.tree.text(node), added, removed)
         if (settled := kept.settled) is not None:
-            told = live.records.decisions.get(settled.decision).detail
-            same = (settled.node_id == (live.tree.ids[node] if node is not None else "")) and settled.action == action
-            if same and (told.get("added"), told.get("removed")) == (added, removed):
+            if says_the_same(live, settled, verdict, node):
                 return "unchanged"
             return Problem(
                 "decided",
@@ -133,11 +100,9 @@ class Importer:
             check_unchanged(kept, live.records.get([prediction.product_id]).get(prediction.product_id))
         except DecisionConflict as error:
             return Problem("changed", str(error))
-        category = "" if node is None else live.tree.text(node)
-        verdict = Verdict(action, category, added, removed)
-        return _Made(action, decide_prediction(self.changing, kept, verdict, said.author or self.author).decided.number)
+        return Made(action, decide_prediction(self.changing, kept, verdict, said.author or self.author).decided.number)
 
-    def _of_product(self, task: Task, said: Said, node: int | None) -> _Made | Problem | str:
+    def _of_product(self, task: Task, said: Said, node: int | None) -> Done:
         """Label a stored product, unless it has that label from a person."""
         live = self.changing.live
         stored = live.records.get([task.product]).get(task.product) if task.product else None
@@ -165,7 +130,7 @@ class Importer:
         told = f"product {task.product[:80]!r} was looked at by decision {number}, after this was annotated"
         return Problem("changed", f"{told}; take that one back first, if this is right")
 
-    def _relabelled(self, stored: Stored, author: str, node: int | None, tags: Sequence[str]) -> _Made:
+    def _relabelled(self, stored: Stored, author: str, node: int | None, tags: Sequence[str]) -> Made:
         live, product = self.changing.live, stored.record.product
         fields = {"tags": tuple(tags), **BY_HAND}
         kind, verb, acts = tagfaults.KIND, "fix", list[Act]()
@@ -175,7 +140,7 @@ class Importer:
             acts = [lambda connection, number: upheld.uphold(connection, [product.id], number)]
         decision = Decision(kind, verb, product.id, author, {"ids": [product.id]}, acts=acts)
         change = Patch(product.id, fields)
-        return _Made(verb, carried_out(self.changing, decision, [change], {product.id: stored.version}).decided.number)
+        return Made(verb, carried_out(self.changing, decision, [change], {product.id: stored.version}).decided.number)
 
     def _without(self, tags: Iterable[str], others: Iterable[str]) -> list[str]:
         """Return tags, each once and as it is spelt, that are not among others."""
