@@ -232,6 +232,7 @@ def _format_of(out: Path, given: Format | None) -> Format:
 def _write(left: Left, out: Path | None) -> None:
     """Copy a file that a job left to where it is wanted; raises SettingError for a name of another format."""
     from indexer.errors import SettingError
+    from service.console.table import written_aside
 
     if out is None:
         with left.path.open("rb") as file:
@@ -239,10 +240,6 @@ def _write(left: Left, out: Path | None) -> None:
         return
     if out.suffix.lower() != left.path.suffix:
         raise SettingError(f"it is {left.path.suffix[1:]}, and {out.name} is not called so; name one that ends so")
-    aside = out.with_name(f".{out.name}.writing")
-    try:
+    with written_aside(out) as aside:
         shutil.copyfile(left.path, aside)
-        aside.replace(out)
-    finally:
-        aside.unlink(missing_ok=True)
     click.echo(f"{out} is written", err=True)
