@@ -168,7 +168,7 @@ class Ingest:
             seen = self._screen([each.product for each in new], new, once) if self._screen else Screened(new)
             done = [each for each in seen.changes if isinstance(each, Record | ProductError)]
             good = [each for each in done if isinstance(each, Record)]
-            expected = versions(good, before) if self._beside else ANY
+            expected = versions((each.product.id for each in good), before) if self._beside else ANY
             try:
                 written = store(
                     self._records, self._encoder, good, once, expected=expected, planted=planted, seq=seen.seq

@@ -34,6 +34,6 @@ def preceded_record(record: Record, stored: Mapping[str, Stored]) -> Record:
     return replace(record, product=product, node_id=there.record.node_id)
 
 
-def versions(new: Iterable[Record], stored: Mapping[str, Stored]) -> dict[str, int]:
-    """Return by id the version that each of some records must find, 0 where none may be stored."""
-    return {id_: stored[id_].version if id_ in stored else 0 for id_ in (each.product.id for each in new)}
+def versions(ids: Iterable[str], stored: Mapping[str, Stored]) -> dict[str, int]:
+    """Return by id the version that each of some products must find, 0 where none may be stored."""
+    return {id_: stored[id_].version if id_ in stored else 0 for id_ in ids}

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 
 from indexer.errors import ProductError, VersionConflict
 from indexer.intake.ingest import problem_of
-from indexer.intake.precedence import preceded
+from indexer.intake.precedence import preceded, versions
 from indexer.product import Product
 from indexer.sources import Row
 from service.answer import Answer, Duplicate
@@ -100,11 +100,12 @@ def _duplicates(serving: Serving, products: Sequence[Product], dial: Dial, run: 
 def _index(serving: Serving, products: Sequence[Product], dial: Dial, run: Run) -> Sequence[Any]:
     del dial, run  # what is new is encoded in pieces between questions anyway
     while True:
-        stored = serving.live.records.get([each.id for each in products])
+        ids = [each.id for each in products]
+        stored = serving.live.records.get(ids)
         there = {id_: each.record.product for id_, each in stored.items()}
         heard = [preceded(each, there.get(each.id)) for each in products]
         try:
-            return serving.change(heard, expected={id_: each.version for id_, each in stored.items()})
+            return serving.change(heard, expected=versions(ids, stored))
         except VersionConflict:  # somebody changed one of them meanwhile, and may have labelled it: look again
             continue
 
