@@ -27,6 +27,8 @@ Connecting = Callable[[], AbstractContextManager[sa.Connection]]
 Act = Callable[[sa.Connection, int], None]
 """Does something more in the transaction of a decision, by its number."""
 
+AUTHOR_CHARS = 200
+"""Characters of the name of who decides, at most."""
 UNDO = "undo"
 UNDOES, BEFORE = "undoes", "before"
 """Where the detail of a decision says which one it takes back, and what was said of its pairs until then."""

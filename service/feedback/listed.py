@@ -19,6 +19,7 @@ from indexer.errors import DecisionConflict, MissingColumn, PredictionNotFound, 
 from indexer.live import Live
 from indexer.sources.listed import Listed
 from indexer.sources.rows import Problem, Record
+from indexer.store.decisions import AUTHOR_CHARS
 from indexer.store.predictions import Kept
 from indexer.store.reviews import OPEN
 from service.audit.deciding import Changing
@@ -38,7 +39,6 @@ CLASSIFIED = OWN | {
 }
 EXPORTED = CLASSIFIED | {"prediction": "id", "decision": "action"}
 NEEDED = ("prediction", "decision")
-AUTHOR_CHARS = 200
 REFUSED = (DecisionConflict, PredictionNotFound, ProductError, VersionConflict)
 
 

@@ -21,6 +21,7 @@ from starlette.responses import Response
 
 from indexer.errors import ProductError, SettingError
 from indexer.product import Product
+from indexer.store.decisions import AUTHOR_CHARS
 from indexer.store.nominations import WAITED
 from indexer.store.records import Stored
 from service.answer import Answer
@@ -42,7 +43,7 @@ from service.rest.predictions import PredictionId, PredictionShown
 from service.rest.problems import InvalidField
 from service.rest.replies import StoredProduct, product_shown
 from service.rest.schemas import UNNAMED, Id
-from service.rest.taxonomies import AUTHOR_CHARS, Author
+from service.rest.taxonomies import Author
 from service.review import nominating
 from service.review.anew import Anew
 from service.review.nominating import Wish, nominate

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field, WithJsonSchema
 
+from indexer.store.decisions import AUTHOR_CHARS
 from service.answer import TaxonomyVersion
 from service.console.plantings import PATHS, effect_facts, history_facts
 from service.rest.access.callers import author_of
@@ -22,8 +23,6 @@ from service.rest.images import VISIBLE, Body
 from taxonomy.changes import CHANGE_LIMIT, PART_LIMIT, TEXT_CHARS, changes_of
 from taxonomy.names import NAME_CHARS
 from taxonomy.rules import CHARS, WORD_LIMIT
-
-AUTHOR_CHARS = 200
 
 router = APIRouter(prefix="/v1/taxonomy/changes", route_class=BodyRoute)
 
