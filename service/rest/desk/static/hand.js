@@ -23,10 +23,11 @@ export function handOf(query, tell) {
   let again = false; // whether more was wanted while the queue was being asked
   let leaving = new AbortController(); // hangs up on the queue: what it was about to give, others are given
   let turn = 0; // of two queues that overlap the later one counts
+  let left = false; // whether the page is being left: what is asked for now nobody would look at
 
   /** Ask for more where little is left; what is in hand is his for as long again. */
   function fill() {
-    if (!author()) return fetching;
+    if (left || !author()) return fetching;
     if (fetching) {
       again = true;
       return fetching;
@@ -135,8 +136,14 @@ export function handOf(query, tell) {
 
   setInterval(() => document.visibilityState === "visible" && fill(), RENEWED);
   // keepalive lets these be sent even though the page is gone.
-  addEventListener("pagehide", () => empty());
-  addEventListener("pageshow", (event) => event.persisted && fill());
+  addEventListener("pagehide", () => {
+    left = true;
+    empty();
+  });
+  addEventListener("pageshow", (event) => {
+    left = false;
+    if (event.persisted) fill();
+  });
 
   const hand = {
     loaded: false,
