@@ -93,6 +93,18 @@ def test_what_somebody_skips_while_he_asks_for_more_is_not_given_to_him_again(da
         assert records.waiting.take(turn, held) == held[1:]
 
 
+def test_what_somebody_gives_back_while_he_asks_for_more_is_not_his_again(database: Database) -> None:
+    """A page that is left gives back what it has, and what it had asked for a moment before does not take it again."""
+    with closing(Records.open(database.where)) as records:
+        records.predictions.keep([doubtful(1, 0.9), doubtful(2, 0.5)])
+        queue = Queue(DOUBTED, records)
+        turn = queue._turn("ann")
+        held = [item.kept.number for item in queue.next(Looking("ann", limit=2))]
+        assert queue.release("ann", "p1") is True
+        assert records.waiting.hold(turn, 2) == held[1:]
+        assert ids(Queue(DOUBTED, records).next(Looking("bob", limit=2))) == ["p1"]
+
+
 def test_the_most_doubted_come_first_and_no_copies_of_them(database: Database) -> None:
     """With the parts of their score; of a product that was asked about again the last answer alone."""
     with closing(Records.open(database.where)) as records:

@@ -156,11 +156,18 @@ class Waiting:
         with self._reading() as connection:
             return connection.scalar(query) or 0
 
-    def held(self, turn: Turn) -> list[int]:
-        """Return the predictions that somebody has, by their numbers, in the order in which they were taken."""
-        query = sa.select(leases.c.prediction).where(leases.c.reviewer == turn.reviewer, leases.c.until > turn.now)
-        with self._reading() as connection:
-            return list(connection.scalars(query.order_by(leases.c.at, leases.c.place)))
+    def hold(self, turn: Turn, limit: int) -> list[int]:
+        """Return the first `limit` predictions that somebody has, in the order in which they were taken.
+
+        They are his for as long again; what he gives back meanwhile is not.
+        """
+        query = sa.select(leases.c.prediction).join(predictions, predictions.c.number == leases.c.prediction)
+        query = query.where(leases.c.reviewer == turn.reviewer, leases.c.until > turn.now, ~_settled(), ~_said(turn))
+        with self._changing() as connection:
+            held = list(connection.scalars(query.order_by(leases.c.at, leases.c.place).limit(limit)))
+            for some in chunks(held):
+                connection.execute(leases.update().where(leases.c.prediction.in_(some)).values(until=turn.until))
+        return held
 
     def take(self, turn: Turn, numbers: Sequence[int]) -> list[int]:
         """Give somebody predictions until his time is over, and return those that he has then, in the order given.

@@ -98,7 +98,7 @@ class Queue:
         names what items are worth and nothing that waits has a number under that name.
         """
         waiting, turn = self._records.waiting, self._turn(looking.reviewer)
-        held = waiting.take(turn, waiting.held(turn)[: looking.limit])
+        held = waiting.hold(turn, looking.limit)
         new: dict[int, Came] = {}
         for _ in range(TRIES):
             before = len(held) + len(new)
