@@ -43,7 +43,8 @@ from indexer.sources import read
 ENCODER = "hashing:64"
 SERVE = "from service.cli import main; main()"
 SPARED = 0.75
-"""Share of the kills that pass by a service that has the index built: else hardly any build would end."""
+"""Share of the kills that pass by a service that has the index built: else hardly any build would end. Before the first
+swap all do, so that a short soak on a slow machine has one."""
 STORED = 2_000
 """Products there are before anybody comes."""
 
@@ -92,7 +93,8 @@ class Soak:
     def kill(self) -> None:
         """Kill one of the services, and start it again; of one that has the index built it is less likely."""
         service = self.drawn.choice(self.services)
-        if service is self.building and self.drawn.random() < SPARED:
+        spared = SPARED if "swaps" in self.tally.counts else 1.0
+        if service is self.building and self.drawn.random() < spared:
             return
         service.down.set()
         service.generation += 1
