@@ -90,8 +90,12 @@ def _again(product: Product, other: Product, rng: np.random.Generator) -> Produc
 
 def _copies(shelf: Shelf, products: int) -> Iterator[list[Product]]:
     one = shelf.products(0, 1)[0]
-    many = min(COPIES, products // 10)
-    yield [replace(one, id=f"copy{number}", title="the same thing over and over") for number in range(many)]
+    title = "the same thing over and over"
+    yield [replace(one, id=f"copy{number}", title=title) for number in range(_copied(products))]
+
+
+def _copied(products: int) -> int:
+    return min(COPIES, products // 10)
 
 
 def stored(products: int) -> dict[str, Any]:
@@ -145,10 +149,12 @@ def scanned(products: int) -> dict[str, Any]:
 
 
 def came(products: int) -> dict[str, Any]:
-    """Let the groups stand, and let new products join them."""
-    shelf, stages = Shelf(products + NEW), Stages()
-    some = [replace(each, id=f"new {each.id}") for each in listed(shelf, products, products + NEW)]
-    again = _relisted(listed(shelf, 0, NEW))
+    """Let the groups stand, and let new products join them: others than came before, where this was run already."""
+    with closing(Records.open(folder_of(products) / STORE)) as records:
+        before = records.counts().products - products - _copied(products)
+    shelf, stages = Shelf(products + before + NEW), Stages()
+    some = [replace(each, id=f"new {each.id}") for each in listed(shelf, products + before, products + before + NEW)]
+    again = _relisted(listed(shelf, before, before + NEW))
     searched, real = [0.0], vars(regrouping)["nearby"]
 
     def near(*given: Any) -> Any:  # as it is called

@@ -25,7 +25,7 @@ from service.duplicates.standing.regrouping import Regrouping
 from service.duplicates.standing.said import settled_of
 from service.duplicates.standing.standing import Standing
 from service.duplicates.verdicts.judging import Judging
-from service.duplicates.verdicts.surroundings import KEPT
+from service.duplicates.verdicts.surroundings import KEPT, Surroundings
 from service.duplicates.verdicts.verdict import VERDICTS
 from service.serving import Serving
 from service.settings import ServiceSettings
@@ -314,8 +314,9 @@ def test_a_second_listing_that_is_known_by_its_title_is_found_without_a_scan(
         serving.put([again])
         key = {id_: key for some in serving.live.records.ids(10**9) for key, id_ in some.items()}
         pair, shelf = (key["first"], key["again"]), Loaded(serving.live)
-        assert pair not in nearby(serving.live, shelf, [pair[1]], Near(by_title=0))
-        assert pair in nearby(serving.live, shelf, [pair[1]], Near())
+        rivals = Surroundings(serving.live)
+        assert pair not in nearby(serving.live, shelf, [pair[1]], Near(by_title=0), rivals)
+        assert pair in nearby(serving.live, shelf, [pair[1]], Near(), rivals)
         judged: list[tuple[int, int]] = []
         judge = Book.judge
 

@@ -13,9 +13,10 @@ import numpy as np
 from indexer.codes import codes_of
 from indexer.live import Live
 from indexer.vectors import Keys
-from service.duplicates.groups.candidates import BITS, COMMON, LOOKALIKES
+from service.duplicates.groups.candidates import BITS, COMMON, LOOKALIKES, PLACES
 from service.duplicates.groups.titles import SIMILAR, UNLIKE
 from service.duplicates.standing.loaded import Loaded
+from service.duplicates.verdicts.surroundings import BY_VECTOR, BY_WORDS, Surroundings
 
 AT_ONCE = 8
 """Products that are searched for at a time, while changes wait."""
@@ -33,9 +34,12 @@ class Near:
     by_title: int = 4
 
 
-def nearby(live: Live, loaded: Loaded, keys: Collection[int], near: Near) -> Pairs:
-    """Return pairs of which one is among `keys`; neighbours by vector or words whose titles are unlike are left out."""
-    found = Pairs()
+def nearby(live: Live, loaded: Loaded, keys: Collection[int], near: Near, rivals: Surroundings) -> Pairs:
+    """Return pairs of which one is among `keys`; neighbours by vector or words whose titles are unlike are left out.
+
+    rivals: takes over what searches find of `keys`, so that judging them needs no search of its own.
+    """
+    found, searched = Pairs(), list[tuple[Keys, Keys]]()
     asked = sorted(loaded.get(sorted(keys)))
     for start in range(0, len(asked), AT_ONCE):
         some = np.array(asked[start : start + AT_ONCE], np.int64)
@@ -43,24 +47,32 @@ def nearby(live: Live, loaded: Loaded, keys: Collection[int], near: Near) -> Pai
             some = some[some < live.labels.size]
             some = some[live.labels.known[some]]
             titles, size = live.contents.titles, int(np.count_nonzero(live.labels.known))
-            for left, right in _beside(live, some, near):
-                unlike = titles.unlike(left, right, size, UNLIKE)
-                found |= _pairs(left[~unlike], right[~unlike])
+            for name, seen, neighbours in _searched(live, some, near):
+                if name == rivals.view:
+                    searched.append((seen, np.concatenate(neighbours, axis=1)))
+                for each, k in zip(neighbours, (near.by_vector, near.by_words), strict=False):
+                    left, right = _listed(seen, each[:, : k + 1])
+                    unlike = titles.unlike(left, right, size, UNLIKE)
+                    found |= _pairs(left[~unlike], right[~unlike])
             for key, others in zip(some.tolist(), titles.near(some, size, near.by_title, SIMILAR), strict=True):
                 found |= _pairs(np.full(len(others), key), others)
             for left, right in _alike(live, loaded, some):
                 found |= _pairs(left, right)
+    if searched:
+        rivals.take(*(np.concatenate(each) for each in zip(*searched, strict=True)))
     return found
 
 
-def _beside(live: Live, keys: Keys, near: Near) -> Iterator[tuple[Keys, Keys]]:
-    """Yield keys that were asked about, and who is near each by vector, and by words, (n,) each."""
-    for view in live.contents.views.values():
+def _searched(live: Live, keys: Keys, near: Near) -> Iterator[tuple[str, Keys, list[Keys]]]:
+    """Yield each view, the keys (n,) that it has, and who is nearest to each by vector, and by words, (n, k) each."""
+    for name, view in live.contents.views.items():
         some = keys[view.seen(keys)]
         if len(some):
-            yield _listed(some, view.vectors.search(view.placed(some), near.by_vector + 1).keys)
+            found = [view.vectors.search(view.placed(some), max(near.by_vector + 1, BY_VECTOR)).keys]
             if view.space.words:
-                yield _listed(some, view.postings.search(view.features.words(some), near.by_words + 1).keys)
+                k = max(near.by_words + 1, BY_WORDS)
+                found.append(view.postings.search(view.features.words(some), k, PLACES).keys)
+            yield name, some, found
 
 
 def _listed(keys: Keys, found: Keys) -> tuple[Keys, Keys]:

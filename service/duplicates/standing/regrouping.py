@@ -72,7 +72,8 @@ class Regrouping:
         asked, copied = self._asked(touched)
         judged = touched | asked
         before = {(twin.left, twin.right) for twin in self.twins.of(judged)}
-        pairs = self._standing_for(nearby(self.live, self.loaded, asked, self.near) | before)
+        found = nearby(self.live, self.loaded, asked, self.near, self.judging.surroundings)
+        pairs = self._standing_for(found | before)
         new = self._linked(self._judge(pairs | set(self._said(judged))))
         new |= {pair: twin_of(*pair, IDENTICAL, 1.0, 0.0, (COPY,)) for pair in copied}
         around = {key for pair in (*before, *new) for key in pair} | judged

@@ -58,9 +58,10 @@ class Surroundings:
         self._known = _Known.none(-1, 0)
 
     def take(self, keys: Keys, near: Keys) -> None:
-        """Take over the nearest keys of stored products, int64 (n,) and (n, m), -1 for none: a scan has found them.
+        """Take over the nearest keys of stored products, int64 (n,) and (n, m), -1 for none, that were found for pairs.
 
-        They need no search of their own then. What changes later is not known of them, so take them for a scan alone.
+        They need no search of their own then. What changes later is not known of them, so take them for one scan or
+        update alone.
         """
         self._row = np.full(self._live.labels.size, -1, np.int32)
         self._row[keys] = np.arange(len(keys), dtype=np.int32)
