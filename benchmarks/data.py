@@ -21,6 +21,7 @@ from indexer.encoders import DEFAULT, Encoder, load
 from indexer.intake.update import whole
 from indexer.product import Product
 from indexer.settings import IndexSettings
+from indexer.snapshots.publication import published
 from indexer.sources import read
 from indexer.sources.vectors import RowVectors
 from indexer.store.place import STORE
@@ -73,7 +74,7 @@ def loaded(name: str, spec: str = DEFAULT, vectors: str = "") -> Set:
     folder = INDEXES / "-".join([name, *([spec] if spec != DEFAULT else []), *(["vectors"] if given else [])])
     spec = f"{spec}+precomputed:image={given.dim}@{given.path.stem}" if given else spec
     encoder = load(spec)
-    if not (folder / STORE).is_file():
+    if published(folder) is None:
         with read(DATA / name, vectors=given or False) as rows, Progress() as progress:
             build(rows, folder, settings=IndexSettings(encoder=spec), encoder=encoder, progress=progress)
     records = Records.open(folder / STORE)  # open as long as the set is in use

@@ -27,8 +27,8 @@ from indexer.live import Live, open_index
 from indexer.normalize import normalize_many
 from indexer.product import Product, content_hash
 from indexer.settings import IndexSettings
+from indexer.snapshots.publication import published
 from indexer.sources import read
-from indexer.store.place import STORE
 from service.duplicates.verdicts.colours import colours_in
 from service.duplicates.verdicts.comparison import COLUMN, VARIED
 from service.duplicates.verdicts.judging import Compared, Judging
@@ -74,7 +74,7 @@ class Pairs:
 def opened(name: str, spec: str = DEFAULT) -> Live:
     """Return the index of a set, built when it is not there."""
     source, index = (INDEXES / name, INDEXES / f"{name}-index") if name == RELISTED else (DATA / name, INDEXES / name)
-    if not (index / STORE).is_file():
+    if published(index) is None:
         gallery = Folder(source) if name == RELISTED else None
         with read(source) as rows:
             build(rows, index, settings=IndexSettings(encoder=spec), encoder=load(spec), gallery=gallery)
@@ -169,7 +169,7 @@ def contrasted() -> Pairs:
 def sample() -> Engine:
     """Return the index of the sample, built when it is not there."""
     index = INDEXES / "sample"
-    if not (index / STORE).is_file():
+    if published(index) is None:
         with read(SAMPLE_DATA) as rows:
             build(rows, index, settings=IndexSettings(encoder=DEFAULT), encoder=load(DEFAULT))
     return Engine.open(ServiceSettings(index=index, upkeep=False))
