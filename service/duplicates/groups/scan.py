@@ -26,7 +26,7 @@ from service.duplicates.groups.catalogue import Catalogue
 from service.duplicates.groups.families import between, of_members, with_copies
 from service.duplicates.groups.grouping import Groups, Linkage, grouped
 from service.duplicates.groups.titles import Titles
-from service.duplicates.verdicts.judging import Judging
+from service.duplicates.verdicts.judging import JOINABLE, Judging
 from service.duplicates.verdicts.verdict import DIFFERENT, IDENTICAL
 
 
@@ -68,6 +68,7 @@ def scan(
     settled: what people said of pairs, which overrules the decider.
     """
     settled, scanning, progress = settled or Settled(), scanning or Scanning(), progress or Quiet()
+    judging.plausible = JOINABLE
     catalogue = _read(live, judging, settled, progress)
     codes = _candidates(live, judging, catalogue, scanning, progress)
     book = Book(live, judging, settled, scanning.threads)

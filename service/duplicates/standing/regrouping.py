@@ -18,7 +18,7 @@ from service.duplicates.standing.loaded import Loaded
 from service.duplicates.standing.members import members_of
 from service.duplicates.standing.nearby import Near, nearby
 from service.duplicates.standing.said import COPY, Pair, Said, by_key, settled_twin, twin_of
-from service.duplicates.verdicts.judging import Judging
+from service.duplicates.verdicts.judging import JOINABLE, Judging
 from service.duplicates.verdicts.stock import Known, Stock
 from service.duplicates.verdicts.verdict import DIFFERENT, IDENTICAL, SAME, VARIANT, VERDICTS
 
@@ -41,6 +41,7 @@ class Regrouping:
     def judging(self) -> Judging:
         """What judges pairs, from products as they were loaded."""
         made = Judging.of(self.live)
+        made.plausible = JOINABLE
         made.stock = Stock(self.live.records, self.loaded.get, self._known)
         return made
 

@@ -30,10 +30,12 @@ _log = logging.getLogger("aisle.duplicates")
 BATCH = 8_192
 """Pairs that are compared in one step: about 40 MB with 384 dimensions."""
 
-PLAUSIBLE = 0.05
-"""Probability from which rivals are looked for: of all other pairs they would cost a search and change nothing. Rivals
-make a pair less likely the same and never likelier: of 28,948 pairs of er_abt_buy, er_amazon_google and er_tvs_1624
-none reached 0.2 that was below it without them."""
+PLAUSIBLE = 0.02
+"""Probability from which rivals are looked for: of all other pairs they would cost a search and change nothing."""
+JOINABLE = 0.05
+"""The same where pairs are only to be grouped: rivals make a pair less likely the same, and below the floor of a group
+it is all one how much less. Of 28,948 pairs of er_abt_buy, er_amazon_google and er_tvs_1624 none reached 0.2 that was
+below it without them."""
 
 Equal = npt.NDArray[np.bool_]
 Compared = tuple[Floats, Equal]
@@ -45,11 +47,13 @@ class Judging:
     """Judges pairs of an open index. Call it while the index is being read (`live.reading()`).
 
     What products say is read from the record store when they are judged. `load` reads it once, for a whole scan.
+    plausible: probability from which rivals of a pair are looked for.
     """
 
     def __init__(self, live: Live, decider: Decider) -> None:
         self.live = live
         self.decider = decider
+        self.plausible = PLAUSIBLE
         self.stock = Stock(live.records)
         self.surroundings = Surroundings(live)
         self._comparison = Comparison(live.space.lexicon.rarity)
@@ -113,7 +117,7 @@ class Judging:
             ours = np.asarray(asked.raw)[some], asked.words[some]
             features, equal = self._compared(Side(traits, some), self.stock.side(others), ours, others)
             logits = self.decider.same.logits(features)
-            if len(worth := np.flatnonzero(sigmoid(logits) >= PLAUSIBLE)):
+            if len(worth := np.flatnonzero(sigmoid(logits) >= self.plausible)):
                 unique, place = np.unique(some[worth], return_inverse=True)
                 near = self.surroundings.asked(asked[unique], itself[unique])
                 left = itself[some[worth]], (near[0][place], near[1][place])
@@ -193,7 +197,7 @@ class Judging:
         """Compare stored products; a forest is asked again only of pairs that have rivals now."""
         made, equal = self.beside(left, right)
         logits = self.decider.same.logits(made)
-        rows = np.arange(len(left)) if every else np.flatnonzero(sigmoid(logits) >= PLAUSIBLE)
+        rows = np.arange(len(left)) if every else np.flatnonzero(sigmoid(logits) >= self.plausible)
         if len(rows):
             self._add_rivals(made, rows, (left[rows], self.surroundings.stored(left[rows])), right[rows])
             logits[rows] = self.decider.same.logits(made[rows])
