@@ -7,7 +7,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from statistics import median
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from starlette.requests import Request
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from service.review.anew import Anew
     from tests.conftest import Database
 
 DOUBTED = ServiceSettings(review_sample=0)
@@ -123,6 +124,28 @@ def test_the_most_doubted_come_first_and_no_copies_of_them(database: Database) -
         decided(records, "p1", "accept")
         assert ids(Queue(DOUBTED, records).next(Looking("bob"))) == ["p2"]  # nothing else is free
         assert ids(Queue(DOUBTED, records).next(Looking("cy", Wanted(decision="auto")))) == ["p8"]
+
+
+def test_what_waits_is_found_behind_answers_that_others_replaced(database: Database) -> None:
+    """Five products were asked about 21 times each, and are more in doubt than all others that wait."""
+    with closing(Records.open(database.where)) as records:
+        again = [doubtful(n, 0.9, product_id=f"again-{n % 5}", at="2026-01-01T12:00:00.000+00:00") for n in range(105)]
+        records.predictions.keep([*again, doubtful(200, 0.5, at="2026-01-01T12:00:00.000+00:00")])
+        for n in range(100, 105):
+            decided(records, f"p{n}", "accept")
+        assert ids(Queue(DOUBTED, records).next(Looking("ann", limit=20))) == ["p200"]
+
+
+def test_what_waits_is_found_behind_copies_of_what_somebody_has(database: Database) -> None:
+    """However many they are; they wait for his decision, and nothing else does."""
+    with closing(Records.open(database.where)) as records:
+        noon = "2026-01-01T12:00:00.000+00:00"
+        copies = [doubtful(n, 0.9, "abcd", at=noon, product={"title": f"Blue enamel mug {n}"}) for n in range(150)]
+        others = [doubtful(n, 0.5, "wxyz", at=noon, product={"title": f"Pan {n}"}) for n in range(200, 203)]
+        records.predictions.keep([*copies, *others])
+        waiting = Queue(DOUBTED, records, cast("Anew", lambda _: None))
+        assert len(waiting.next(Looking("bob"))) == 1
+        assert sorted(ids(waiting.next(Looking("ann", limit=20)))) == ["p200", "p201", "p202"]
 
 
 def test_items_are_weighed_by_any_number(database: Database) -> None:

@@ -81,7 +81,8 @@ class Waiting:
         needed.
         """
         query = sa.select(*_COLUMNS, *([predictions.c.product] if products else []))
-        query = query.join(unsettled, unsettled.c.prediction == predictions.c.number).where(*_free(turn, wanted))
+        query = query.join(unsettled, unsettled.c.prediction == predictions.c.number)
+        query = query.where(*_free(turn, wanted), _is_last())
         query = query.order_by(unsettled.c.doubt.desc(), unsettled.c.prediction).limit(limit)
         with self._reading() as connection:
             rows = [
@@ -89,9 +90,7 @@ class Waiting:
                 for decision in ([wanted.decision] if wanted.decision else DOUBTED)  # each walks along the index
                 for row in connection.execute(query.where(unsettled.c.decision == decision))
             ]
-            rows = sorted(rows, key=lambda row: (-row.doubt, row.number))[:limit]
-            last = _last_of(connection, rows)
-        return [_waiter(row) for row in rows if last[_about(row)] == row.number]
+        return [_waiter(row) for row in sorted(rows, key=lambda row: (-row.doubt, row.number))[:limit]]
 
     def nominated(self, turn: Turn, wanted: Wanted, limit: int) -> list[int]:
         """Return the `limit` predictions that come next for somebody of those that people want looked at.
@@ -144,11 +143,10 @@ class Waiting:
             between = [predictions.c.at.between(*row) for row in connection.execute(undone)]
             if not between:
                 return []
-            query = sa.select(*_COLUMNS).where(predictions.c.caller == ANEW, sa.or_(*between), ~_settled())
-            query = query.where(*_free(turn, EVERY)).order_by(predictions.c.number.desc()).limit(limit)
-            rows = connection.execute(query).all()
-            latest = _last_of(connection, rows)
-        return [row.number for row in rows if latest[_about(row)] == row.number]
+            query = sa.select(predictions.c.number)
+            query = query.where(predictions.c.caller == ANEW, sa.or_(*between), ~_settled())
+            query = query.where(*_free(turn, EVERY), _is_last()).order_by(predictions.c.number.desc()).limit(limit)
+            return list(connection.scalars(query))
 
     def decided_by(self, reviewer: str) -> int:
         """Return how many decisions about predictions somebody made that stand."""
@@ -223,8 +221,7 @@ class Waiting:
 
 _TITLE = predictions.c.product["title"].as_string().label("title")
 _COLUMNS = (
-    *(predictions.c.number, predictions.c.doubt, predictions.c.price, predictions.c.answer),
-    *(predictions.c.product_id, predictions.c.content_hash, predictions.c.at),
+    *(predictions.c.number, predictions.c.doubt, predictions.c.price, predictions.c.answer, predictions.c.at),
     _TITLE,
 )
 
@@ -251,22 +248,15 @@ def _said(turn: Turn) -> sa.ColumnElement[bool]:
     return sa.exists(said.correlate(predictions))
 
 
-def _about(row: Any) -> tuple[bool, str]:  # noqa: ANN401 - a row with _COLUMNS
-    """Return what a prediction is about: a product by its id, or by its content where it had none."""
-    return bool(row.product_id), row.product_id or row.content_hash
-
-
-def _last_of(connection: sa.Connection, rows: Sequence[Any]) -> dict[tuple[bool, str], int]:
-    """Return the last prediction about each of the products that some are about."""
-    found: dict[tuple[bool, str], int] = {}
-    for named, column in ((True, predictions.c.product_id), (False, predictions.c.content_hash)):
-        values = {value for is_named, value in map(_about, rows) if is_named == named}
-        query = sa.select(column, sa.func.max(predictions.c.number)).group_by(column)
-        if not named:
-            query = query.where(predictions.c.product_id == "")
-        for some in chunks(values):
-            found.update(((named, row[0]), row[1]) for row in connection.execute(query.where(column.in_(some))))
-    return found
+def _is_last() -> sa.ColumnElement[bool]:
+    """Return what holds for the last prediction about a product: by its id, or by its content where it had none."""
+    later = predictions.alias()
+    after = sa.select(later.c.number).where(later.c.number > predictions.c.number)
+    named = after.where(later.c.product_id == predictions.c.product_id).correlate(predictions)
+    nameless = after.where(later.c.product_id == "", later.c.content_hash == predictions.c.content_hash)
+    return sa.case(
+        (predictions.c.product_id != "", ~sa.exists(named)), else_=~sa.exists(nameless.correlate(predictions))
+    )
 
 
 def _waiter(row: Any) -> Waiter:  # noqa: ANN401 - a row with _COLUMNS

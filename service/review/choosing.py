@@ -68,19 +68,21 @@ def choose(cases: Sequence[Case], lately: Iterable[Near], limit: int, *, held: I
     taken here, are left out where they can wait. Of equal scores the one that comes first is taken.
     """
     weights, likeness = weights_of(cases), Likeness([case.near for case in cases])
-    before = list(held)
+    before, taken = list(held), list[Chosen]()
     for near in (*lately, *(each.near for each in before)):
         likeness.see(near)
-    left, taken = list(range(len(cases))), list[Chosen]()
+    left = [at for at, case in enumerate(cases) if not _waits(case, before)]
     while left and len(taken) < limit:
         best = max(left, key=lambda at: (cases[at].doubt * weights[at] * (1 - likeness[at]), -at))
-        left.remove(best)
-        if cases[best].waits and any(is_copy(cases[best], each) for each in before):
-            continue
         taken.append(Chosen(cases[best].number, cases[best].doubt, weights[best], likeness[best]))
         likeness.see(cases[best].near)
-        before.append(cases[best])
+        left = [at for at in left if at != best and not _waits(cases[at], [cases[best]])]
     return taken
+
+
+def _waits(case: Case, before: Sequence[Case]) -> bool:
+    """Whether a case is left out for one that somebody looks at."""
+    return case.waits and any(is_copy(case, each) for each in before)
 
 
 def weights_of(cases: Sequence[Case]) -> list[float]:

@@ -29,8 +29,9 @@ from service.settings import ServiceSettings
 Kind = Literal["mixed", "nominated", "doubt", "sample"]
 How = Literal["nominated", "doubt", "sample", "held"]
 
-POOL = 100
-"""Of the most doubted, so many are chosen among."""
+POOL, WIDEST = 100, 1_600
+"""Of the most doubted, so many are chosen among; where too few are left as copies wait for others, four times as many,
+and so on, WIDEST at most."""
 LATELY = 50
 """Decisions before, which the next items are unlike of."""
 TAUGHT = 200
@@ -179,16 +180,18 @@ class Queue:
 
     def _choose(self, looking: Looking, turn: Turn, limit: int) -> tuple[list[Chosen], list[int]]:
         """Return the most doubted of the pool; and where a decision has taught one of them, all that it has taught."""
-        waiting, weigh = self._records.waiting, self._weigh(looking)
-        pool = waiting.doubted(turn, looking.wanted, POOL, products=weigh not in {"", PRICE})
-        if not pool:
-            return [], []
-        if looking.weigh is not None:
-            check_worth(pool, weigh)
+        waiting, weigh, size = self._records.waiting, self._weigh(looking), POOL
         looked = waiting.lately(turn.now, TAUGHT)
         held, said = ([each for each in looked if bool(each.at) is decided] for decided in (False, True))
-        cases = [self._case(each, worth) for each, worth in zip(pool, worths(pool, weigh), strict=True)]
-        chosen = choose(cases, map(_near, said[:LATELY]), limit, held=map(_shown, held))
+        while True:
+            pool = waiting.doubted(turn, looking.wanted, size, products=weigh not in {"", PRICE})
+            if pool and looking.weigh is not None:
+                check_worth(pool, weigh)
+            cases = [self._case(each, worth) for each, worth in zip(pool, worths(pool, weigh), strict=True)]
+            chosen = choose(cases, map(_near, said[:LATELY]), limit, held=map(_shown, held))
+            if len(chosen) == limit or len(pool) < size or size >= WIDEST:
+                break
+            size *= 4
         numbers, lessons = {each.number for each in chosen}, _lessons(said)
         if not any(_is_taught(each, lessons) for each in pool if each.number in numbers):
             return chosen, []
