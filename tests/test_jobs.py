@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import os
@@ -193,6 +194,24 @@ def test_a_result_with_too_many_columns_is_refused(client: TestClient, monkeypat
     assert failed["state"] == "failed"
     assert failed["error"] == "its rows have 42 columns, a table has 3 at most; ask for the result as jsonl"
     assert ended(client, send(client, jsonl_of(rows), "feed.jsonl"))["state"] == "done"
+
+
+def test_a_job_waits_for_room_on_the_disk(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a part, and for the result; it keeps what it has answered, and its file."""
+    full = {"write_part", "join_refused"}
+    for name, real in [(each, getattr(JobFolder, each)) for each in sorted(full)]:
+
+        def refused(folder: JobFolder, *given: Any, name: str = name, real: Any = real) -> None:
+            if name in full:
+                full.remove(name)
+                raise OSError(errno.ENOSPC, "No space left on device")
+            real(folder, *given)
+
+        monkeypatch.setattr(JobFolder, name, refused)
+    job = ended(client, send(client, csv_of(ROWS)))
+    assert (job["state"], job["progress"]["done"]) == ("done", len(ROWS))
+    assert [row["sku"] for row in result_of(client, job)] == [row["sku"] for row in ROWS]
+    assert not full
 
 
 def test_a_preview_says_how_a_file_would_be_read(client: TestClient) -> None:

@@ -10,6 +10,7 @@ the record store alone: a part that was written and not recorded is written agai
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -22,6 +23,7 @@ from typing import Any
 
 import orjson
 
+from indexer.errors import SourceError, StoreFull
 from indexer.snapshots.publication import flush
 from indexer.sources.quarantine import Quarantine
 from indexer.sources.rows import Row
@@ -29,6 +31,7 @@ from indexer.sources.rows import Row
 JOBS = "jobs"
 """The folder of all jobs in an index folder."""
 UPLOAD, IMAGES, PARTS, RESULT, QUARANTINE, LOCK = "upload", "images.zip", "parts", "result", "quarantine.jsonl", "lock"
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 _ENDINGS = re.compile(r"(\.(?:csv|tsv|tab|txt|jsonl|ndjson|json|parquet|pq|xlsx))?(\.gz)?$", re.IGNORECASE)
 
 
@@ -82,6 +85,17 @@ class JobFolder:
         return self.path / f"{RESULT}.{ending}"
 
     @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Raise StoreFull where a file of the job is written and its disk has no room: no fault of the job."""
+        try:
+            yield
+        except (OSError, SourceError) as error:
+            cause = error if isinstance(error, OSError) else error.__cause__
+            if isinstance(cause, OSError) and cause.errno in _FULL:
+                raise StoreFull(f"there is no room on the disk of {self.path.parent}; make room there") from error
+            raise
+
+    @contextmanager
     def held(self) -> Iterator[bool]:
         """Yield whether this process may work on the job: no other one does, for as long as this lasts.
 
@@ -128,6 +142,11 @@ class JobFolder:
             for start in self._starts(done):
                 whole.write(self._part(start, ".refused").read_bytes())
         aside.replace(self.quarantine)
+
+    def keep_result(self, ending: str) -> None:
+        """Wait until the result and the refused rows are on disk: with the parts goes what they could be made of."""
+        for file in (self.result(ending), self.quarantine, self.path):
+            flush(file)
 
     def drop_parts(self) -> None:
         """Remove the parts, and the upload, once the result is whole."""

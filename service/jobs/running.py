@@ -83,15 +83,20 @@ class Running:
             return made
 
     def chunk(self, run: Run) -> bool:
-        """Answer the rows that come next and say how far the job is; false when it has come to its end."""
+        """Answer the rows that come next and say how far the job is; false when it has come to its end.
+
+        Raises StoreFull where the disk has no room for them: open it again, when there is some.
+        """
         began = time.monotonic()
         rows = next(batches(self._rows, min(self._size, self._serving.settings.job_rows)), [])
         if not rows:
-            self._finish()
+            with self._folder.writing():
+                self._finish()
             return False
         asked = Dial(**self.job.options.get("dial", {}))
         answers = answer(self.job.kind, self._serving, rows, asked, run)
-        self._folder.write_part(self.job.done, answers.cells, answers.refused)
+        with self._folder.writing():
+            self._folder.write_part(self.job.done, answers.cells, answers.refused)
         self._counts.update(answers.counts)
         self._tell(self.job.done + len(rows))
         self._size = max(1, round(len(rows) * CHUNK_SECONDS / (time.monotonic() - began)))
@@ -123,6 +128,7 @@ class Running:
             for part in self._folder.parts(done):
                 write(part)
         self._folder.join_refused(done)
+        self._folder.keep_result(ending)
         self.job = self._records.jobs.finish(self.job.id, DONE, total=done)
         self._folder.drop_parts()
 
