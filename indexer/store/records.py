@@ -455,3 +455,8 @@ class Records:
             yield
         except sa.exc.DBAPIError as error:
             raise refusal(self.name, error) from error
+        except sa.exc.TimeoutError as error:
+            raise RecordError(
+                f"all connections to the record store {self.name} are in use and none came free in time; nothing was "
+                "changed: ask again"
+            ) from error
