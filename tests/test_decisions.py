@@ -13,6 +13,7 @@ from indexer.encoders import Encoded
 from indexer.errors import DecisionConflict, DecisionNotFound
 from indexer.picture import Picture
 from indexer.product import Product, content_hash
+from indexer.store import upheld
 from indexer.store.decisions import Decision
 from indexer.store.records import RawVectors, Record, Records
 from taxonomy.changes import Rename
@@ -110,6 +111,46 @@ def test_a_field_goes_back_when_nobody_changed_it_since(database: Database) -> N
         records.delete(["b"])
         with pytest.raises(DecisionConflict, match="'b' was deleted meanwhile; nothing was changed"):
             records.decisions.undo(3)
+
+
+def found_right(verb: str, *ids: str) -> Decision:
+    """Return a decision by which the labels that products have then are right."""
+    return Decision("label", verb, ids[0], acts=[lambda connection, number: upheld.uphold(connection, ids, number)])
+
+
+def test_a_label_that_somebody_found_right_since_stays(database: Database) -> None:
+    """Neither is it taken away, nor the product that was new with it, until that is taken back; all else may be."""
+    cups, text = record("a", category="Home > Cups"), record("a", "Cup", "Home > Cups")
+    with closing(Records.open(database.where)) as records:
+        records.write([record("a")])
+        records.change([cups, record("b")], decision=found_right("fix", "a", "b"))
+        records.change([text], decision=Decision("duplicates", "merge", "g1"))
+        records.decisions.record(found_right("keep", "b"))
+        with pytest.raises(
+            DecisionConflict, match=r"1 cannot be undone: 'b' was found right since, by decision 3 \(take that back"
+        ):
+            records.decisions.undo(1)
+        records.decisions.record(found_right("keep", "a"))
+        with pytest.raises(DecisionConflict, match=r"'a' was found right since, by decision 4 .*, 'b' was found"):
+            records.decisions.undo(1)
+        assert {id_: each.record for id_, each in records.get(["a", "b"]).items()} == {"a": text, "b": record("b")}
+
+        records.decisions.undo(2)
+        assert records.get(["a"])["a"].record == cups
+        records.decisions.undo(3)
+        records.decisions.undo(4)
+        records.decisions.undo(1)
+        assert {id_: each.record for id_, each in records.get(["a", "b"]).items()} == {"a": record("a")}
+
+
+def test_a_label_that_was_found_right_and_is_gone_keeps_nothing(database: Database) -> None:
+    """After a return to an earlier moment there is nothing to take away; nor of a product that was deleted."""
+    with closing(Records.open(database.where)) as records:
+        records.write([record("a")])
+        records.change([record("a", category="Home > Cups"), record("b")], decision=found_right("fix", "a", "b"))
+        records.decisions.record(found_right("keep", "a", "b"))
+        records.take_back(1)
+        assert records.decisions.undo(1).detail == {"undoes": 1, "pairs": []}
 
 
 def test_a_product_that_was_stored_anew_is_a_conflict(database: Database) -> None:

@@ -103,6 +103,37 @@ def test_an_accepted_answer_counts_in_the_very_next_one(client: TestClient) -> N
     assert said(client, answer["prediction_id"], decision="accept")["items"][0]["outcome"] == "created"
 
 
+def test_an_undo_takes_nothing_that_somebody_else_found_right(client: TestClient) -> None:
+    """Whether the product was new or labelled anew: who takes back is told which decision has to go first."""
+
+    def undone(number: int, status: int) -> dict[str, Any]:
+        answer = client.post(f"/v1/decisions/{number}:undo", json={"author": "Ann"})
+        assert answer.status_code == status, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
+
+    first = asked(client)
+    ann = said(client, first["prediction_id"], decision="accept", author="Ann")
+    bob = said(client, asked(client)["prediction_id"], decision="accept", author="Bob")
+    assert bob["items"][0]["outcome"] == "unchanged"
+    refused = undone(ann["number"], 409)
+    assert refused["code"] == "decision_conflict"
+    assert f"by decision {bob['number']} (take that back first)" in refused["detail"]
+    assert client.get("/v1/products/N1").json()["category"] == PANS
+    undone(bob["number"], 200)
+    undone(ann["number"], 200)
+    assert client.get("/v1/products/N1").status_code == 404
+
+    before = client.get("/v1/products/P001").json()
+    listing = {name: before[name] for name in ("id", "title", "description", "brand", "specs")}
+    ann = said(client, asked(client, listing)["prediction_id"], decision="correct", category=PANS, author="Ann")
+    kept = client.post("/v1/audit/labels/P001/decision", json={"decision": "keep", "author": "Bob"}).json()
+    assert f"'P001' was found right since, by decision {kept['number']}" in undone(ann["number"], 409)["detail"]
+    undone(kept["number"], 200)
+    undone(ann["number"], 200)
+    assert client.get("/v1/products/P001").json()["category"] == before["category"]
+
+
 def test_a_stored_product_keeps_all_but_its_label(client: TestClient) -> None:
     """A correction gives it the category that is named, and no tag for its wrong neighbours' sake; undo restores."""
     before = client.get("/v1/products/P001").json()

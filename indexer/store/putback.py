@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from indexer.errors import DecisionConflict
-from indexer.store import pictures, raw, rows, versions
+from indexer.store import pictures, raw, rows, upheld, versions
 from indexer.store.history import COUNTED, Past, is_same, listed, put_back
 from indexer.store.relabelling import path_of
 from indexer.store.schema import chunks, journal, products
@@ -27,7 +27,8 @@ def undone(connection: sa.Connection, seqs: Sequence[int], number: int, now: str
 
     What is by now as it was before is left alone, as after a return to an earlier moment; with nothing to do the first
     new place is behind the last. number: of the decision that made it, for messages. Raises DecisionConflict, with the
-    products, when one that it deleted was stored anew, or what it made or changed of one was changed again.
+    products, when one that it deleted was stored anew, what it made or changed of one was changed again, or a later
+    decision, that stands, found the label right that one would lose.
     """
     first, last = seqs
     query = sa.select(journal).where(journal.c.seq.between(first, last), journal.c.key >= 0).order_by(journal.c.seq)
@@ -43,12 +44,9 @@ def undone(connection: sa.Connection, seqs: Sequence[int], number: int, now: str
             conflicts.append(f"{id_!r} {image}")
         else:
             page.append(Past(id_, image, times[id_]))
-    if conflicts:
-        more = f" and {len(conflicts) - _SHOWN} more" if len(conflicts) > _SHOWN else ""
-        raise DecisionConflict(
-            f"decision {number} cannot be undone: {', '.join(conflicts[:_SHOWN])}{more}; nothing was changed"
-        )
+    _refuse(number, conflicts)
     _name_categories(connection, page)
+    _refuse(number, _found_right_since(connection, page, here, number))
     before = rows.last_seq(connection)
     left: set[str] = set()
     unseen: set[str] = set()
@@ -56,6 +54,29 @@ def undone(connection: sa.Connection, seqs: Sequence[int], number: int, now: str
     raw.drop_orphans(connection, left)
     pictures.drop_orphans(connection, unseen)
     return before + 1, rows.last_seq(connection)
+
+
+def _refuse(number: int, conflicts: Sequence[str]) -> None:
+    """Raise DecisionConflict where there are conflicts."""
+    if conflicts:
+        more = f" and {len(conflicts) - _SHOWN} more" if len(conflicts) > _SHOWN else ""
+        raise DecisionConflict(
+            f"decision {number} cannot be undone: {', '.join(conflicts[:_SHOWN])}{more}; nothing was changed"
+        )
+
+
+def _found_right_since(
+    connection: sa.Connection, page: Sequence[Past], here: Mapping[str, Any], number: int
+) -> list[str]:
+    """Return the products that would go, or lose a label that a decision after `number` found right, and which."""
+    later = upheld.after(connection, here, number)
+    now = {id_: here[id_]["label"]["node_id"] for id_ in later}
+    then = {past.id: past.image and past.image["label"]["node_id"] for past in page}
+    return [
+        f"{id_!r} was found right since, by decision {decision} (take that back first)"
+        for id_, (node_id, decision) in later.items()
+        if now[id_] == node_id != then[id_]
+    ]
 
 
 def _since(

@@ -43,6 +43,16 @@ def last_word(connection: sa.Connection, id_: str) -> int | None:
     return connection.scalar(sa.select(upheld.c.decision).where(upheld.c.id == id_))
 
 
+def after(connection: sa.Connection, ids: Collection[str], decision: int) -> dict[str, tuple[str, int]]:
+    """Return by id which category a decision after that one found right last, and its number, where one did."""
+    query = sa.select(upheld.c.id, upheld.c.node_id, upheld.c.decision).where(upheld.c.decision > decision)
+    return {
+        row.id: (row.node_id, row.decision)
+        for some in chunks(ids)
+        for row in connection.execute(query.where(upheld.c.id.in_(some)).order_by(upheld.c.id))
+    }
+
+
 def uphold(connection: sa.Connection, ids: Collection[str], decision: int) -> None:
     """Remember that a person found the labels right that products have now, and suspect them no more."""
     columns = (products.c.key, products.c.id, labels.c.node_id, products.c.content_hash)
