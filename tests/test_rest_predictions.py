@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from service.serving import Serving
 
 PANS, PRESSES, MUGS = "Kitchen > Cookware > Frying Pans", "Kitchen > Coffee > French Presses", "Kitchen > Mugs"
+POTS = "Garden > Planters"
+LEADS = "Pets > Dogs > Leads"
 PAN = {"id": "N1", "title": "Hollin frying pan, 28 cm", "facts": {"supplier": "=Hollin", "price": "12.50 EUR"}}
 P = "/v1/predictions"
 
@@ -238,6 +240,87 @@ def test_a_product_that_says_something_else_since_is_not_labelled(client: TestCl
     assert (stale.status_code, stale.json()["code"]) == (412, "version_conflict")
     assert said(client, short, decision="accept")["category"] == "Pets > Dogs > Leads"
     assert client.get("/v1/products/N1").json()["title"] == "Dog lead with padded handle"
+
+
+def test_a_product_that_was_deleted_since_is_not_brought_back(client: TestClient) -> None:
+    """Not by an answer of before; but by one of after, and where it only went as it had come with a decision."""
+    old = asked(client)["prediction_id"]
+    number = said(client, old, decision="accept")["number"]
+    client.post(f"/v1/decisions/{number}:undo", json={})
+    number = said(client, old, decision="accept")["number"]
+    other = asked(client)["prediction_id"]
+    client.post(f"/v1/decisions/{number}:undo", json={})
+    client.put("/v1/products/N1", json={"title": PAN["title"]})
+    client.delete("/v1/products/N1")
+    refused = said(client, old, 409, decision="accept")
+    assert (refused["code"], f"'N1' was deleted since prediction {old} was" in refused["detail"]) == (
+        "decision_conflict",
+        True,
+    )
+    new = asked(client)["prediction_id"]
+    number = said(client, new, decision="accept")["number"]
+    client.post(f"/v1/decisions/{number}:undo", json={})
+    assert said(client, other, 409, decision="accept")["code"] == "decision_conflict"
+    assert client.get("/v1/products/N1").status_code == 404
+    assert said(client, new, decision="accept")["items"] == [{"id": "N1", "outcome": "created", "version": 5}]
+
+
+def test_what_has_to_be_stored_is_stored_or_refused(client: TestClient) -> None:
+    """`*` takes any version of it and none, as at other routes; a version is refused where nothing is stored."""
+    answer, one = asked(client)["prediction_id"], {"decision": "accept"}
+    for version in ("*", '"1"'):
+        absent = client.post(f"{P}/{answer}/decision", json=one, headers={"If-Match": version})
+        assert (absent.status_code, absent.json()["code"]) == (412, "version_conflict")
+    assert client.get("/v1/products/N1").status_code == 404
+    client.put("/v1/products/N1", json={name: PAN[name] for name in ("title", "facts")})
+    done = client.post(f"{P}/{answer}/decision", json=one, headers={"If-Match": "*"})
+    assert done.json()["items"] == [{"id": "N1", "outcome": "updated", "version": 2}]
+
+
+def test_a_label_that_another_person_gave_meanwhile_is_not_replaced_unseen(client: TestClient) -> None:
+    """Whoever decides is told which category stands, and replaces it by asking for its version."""
+    before = client.get("/v1/products/P001").json()
+    listing = {name: before[name] for name in ("id", "title", "description", "brand", "specs")}
+    answer = asked(client, listing)["prediction_id"]
+    bob = {"decision": "fix", "category": POTS, "author": "Bob"}
+    client.post("/v1/audit/labels/P001/decision", json=bob)
+    ann = {"decision": "correct", "category": PANS, "author": "Ann"}
+    for headers in ({}, {"If-Match": "*"}):
+        refused = client.post(f"{P}/{answer}/decision", json=ann, headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (409, "decision_conflict")
+        assert f"a person put product 'P001' into {POTS!r} since prediction {answer}" in refused.json()["detail"]
+        assert "name its version 2 (If-Match) to replace that label" in refused.json()["detail"]
+    assert client.get("/v1/products/P001").json()["category"] == POTS
+    assert said(client, answer, decision="tags", tags_added=["blue"])["category"] == ""
+    assert said(client, asked(client, listing)["prediction_id"], **ann)["category"] == PANS
+
+    client.patch("/v1/products/P001", json={"category": POTS, "provenance": "human"})
+    other = asked(client, listing)["prediction_id"]
+    client.patch("/v1/products/P001", json={"category": LEADS, "provenance": "human"})
+    assert said(client, other, 409, **ann)["code"] == "decision_conflict"
+    version = client.get("/v1/products/P001").headers["ETag"]
+    done = client.post(f"{P}/{other}/decision", json=ann, headers={"If-Match": version})
+    assert (done.status_code, done.json()["category"]) == (200, PANS)
+
+
+def test_a_label_that_is_older_than_the_answer_is_replaced(client: TestClient) -> None:
+    """Though something else of its product changed since, or it came back when a decision was undone."""
+    before = client.get("/v1/products/P001").json()
+    listing = {name: before[name] for name in ("id", "title", "description", "brand", "specs")}
+    client.post("/v1/audit/labels/P001/decision", json={"decision": "fix", "category": POTS})
+    first = asked(client, listing)["prediction_id"]
+    client.patch("/v1/products/P001", json={"facts": {"price": "9 EUR"}})
+    number = said(client, first, decision="correct", category=PANS)["number"]
+    client.post(f"/v1/decisions/{number}:undo", json={})
+    number = said(client, first, decision="correct", category=LEADS)["number"]
+    client.post(f"/v1/decisions/{number}:undo", json={})
+
+    client.patch("/v1/products/P001", json={"category": LEADS, "provenance": "human"})
+    second = asked(client, listing)["prediction_id"]
+    number = said(client, second, decision="correct", category=PANS)["number"]
+    client.post(f"/v1/decisions/{number}:undo", json={})
+    assert client.get("/v1/products/P001").json()["category"] == LEADS
+    assert said(client, second, decision="correct", category=POTS)["category"] == POTS
 
 
 def test_a_decision_is_made_once_however_often_it_is_sent(client: TestClient) -> None:

@@ -42,6 +42,7 @@ from indexer.store.decisions import Decision, Decisions
 from indexer.store.findings import Findings
 from indexer.store.history import TakenBack
 from indexer.store.jobs import Jobs
+from indexer.store.meanwhile import Meanwhile
 from indexer.store.moment import Moment, now_text
 from indexer.store.nominations import Nominations
 from indexer.store.predictions import Predictions
@@ -339,6 +340,11 @@ class Records:
     def decisions(self) -> Decisions:
         """What people decided about duplicates, wrong labels and answers."""
         return Decisions(self._seeing, self._changing)
+
+    @property
+    def meanwhile(self) -> Meanwhile:
+        """What became of products since they were asked about."""
+        return Meanwhile(self._reading)
 
     @property
     def predictions(self) -> Predictions:

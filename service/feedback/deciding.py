@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from indexer.encoders import given_parts
-from indexer.errors import AisleError, DecisionConflict
+from indexer.errors import AisleError, DecisionConflict, VersionConflict
 from indexer.intake.update import clean, path_of
 from indexer.live import Change, Live, Patch
 from indexer.product import Product
@@ -31,6 +31,7 @@ from indexer.store.records import Stored
 from indexer.store.reviews import Review
 from service.audit.deciding import BY_HAND, Changing, Settled, carried_out
 from service.feedback.kept import question_of
+from service.feedback.meanwhile import check_not_deleted, check_not_labelled, check_unchanged
 from taxonomy.names import name_key
 from taxonomy.tree import Tree
 from taxonomy.vocabulary import Vocabulary
@@ -46,7 +47,7 @@ class Verdict:
     """What somebody says of a prediction.
 
     category: id or path, "" for what goes without saying. added, removed: tags. product_id: of the product, where it
-    had none. version: that the stored product must have, None for any.
+    had none. version: that the stored product must have, None for any. stored: whether it must be stored at all.
     """
 
     action: Action
@@ -55,14 +56,16 @@ class Verdict:
     removed: Sequence[str] = ()
     product_id: str = ""
     version: int | None = None
+    stored: bool = False
 
 
 def decide_prediction(changing: Changing, kept: Kept, verdict: Verdict, author: str = "") -> Settled:
     """Carry out what somebody says of a prediction, and record who did.
 
     Raises DecisionConflict, with nothing changed, when it is settled already, when there is no such category or the
-    verdict does not fit the one that was answered, when no product can be labelled, or it was changed since;
-    VersionConflict when it has not the version that was seen; ProductError for a label that is refused.
+    verdict does not fit the one that was answered, when no product can be labelled, or it was changed, deleted or, by
+    a person, put elsewhere since; VersionConflict when it has not the version that was seen, or is not stored and has
+    to be; ProductError for a label that is refused.
     """
     if verdict.action in reviews.OPEN:
         return carried_out(changing, _decision(kept, verdict, Review(verdict.action), author), (), {})
@@ -72,7 +75,10 @@ def decide_prediction(changing: Changing, kept: Kept, verdict: Verdict, author: 
     node = None if verdict.action == "tags" else node_of(live.tree, kept, verdict)
     product_id = _product_id(kept, verdict)
     stored = live.records.get([product_id]).get(product_id)
-    check_unchanged(kept, stored)
+    if stored is None and verdict.stored:
+        raise VersionConflict(product_id, verdict.version, 0)
+    if kept.settled is None:  # else that is what is refused
+        _check(live, kept, verdict, stored, node)
     label: dict[str, Any] = {"tags": _tags(live.vocabulary, kept, verdict, stored), **BY_HAND}
     said = Review(verdict.action, product_id)
     if node is not None:
@@ -82,6 +88,16 @@ def decide_prediction(changing: Changing, kept: Kept, verdict: Verdict, author: 
     change = _put(live, kept, product_id, label) if stored is None else Patch(product_id, label)
     decision = _decision(kept, verdict, said, author)
     return carried_out(changing, decision, [change], {product_id: version}, seen=verdict.version)
+
+
+def _check(live: Live, kept: Kept, verdict: Verdict, stored: Stored | None, node: int | None) -> None:
+    """Raise DecisionConflict where a product is not what it was when it was asked about; node: it is put into."""
+    if stored is None:
+        check_not_deleted(live.records, kept)
+        return
+    check_unchanged(kept, stored)
+    if node is not None and verdict.version is None:
+        check_not_labelled(live.records, kept, stored, live.tree.ids[node])
 
 
 def says_the_same(live: Live, settled: Review, verdict: Verdict, node: int | None) -> bool:
@@ -185,18 +201,6 @@ def _product_id(kept: Kept, verdict: Verdict) -> str:
             "the id out"
         )
     return asked or verdict.product_id
-
-
-def check_unchanged(kept: Kept, stored: Stored | None) -> None:
-    """Raise DecisionConflict for a label of a product that was stored or changed since and says something else."""
-    prediction = kept.prediction
-    if stored is None or stored.record.content_hash == prediction.content_hash:
-        return
-    if stored.updated_at > prediction.at or not prediction.product_id:
-        raise DecisionConflict(
-            f"product {stored.record.product.id[:80]!r} says something else than was asked about in prediction "
-            f"{prediction.id}; nothing was changed: ask about it again, or patch its category"
-        )
 
 
 def _tags(vocabulary: Vocabulary, kept: Kept, verdict: Verdict, stored: Stored | None) -> tuple[str, ...]:

@@ -23,7 +23,8 @@ from indexer.store.predictions import Kept
 from indexer.store.records import Records, Stored
 from service.audit.audit import LABEL
 from service.audit.deciding import BY_HAND, Changing, carried_out
-from service.feedback.deciding import Action, Verdict, check_unchanged, decide_prediction, says_the_same
+from service.feedback.deciding import Action, Verdict, decide_prediction, says_the_same
+from service.feedback.meanwhile import check_unchanged
 from service.feedback.tally import Done, Made, Tally
 from service.labelstudio.reading import Path, Task
 from service.labelstudio.saying import Said, Several, said_of

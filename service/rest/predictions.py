@@ -208,8 +208,9 @@ def decide_about_prediction(
     request: Request, prediction_id: PredictionId, body: PredictionDecision, if_match: IfMatch = None, key: Key = None
 ) -> Response:
     """Accept an answer, or say what is right: the product is labelled so from the next question on."""
-    version = expected(prediction_id, if_match).get(prediction_id)
-    verdict = Verdict(body.decision, body.category, body.tags_added, body.tags_removed, body.id or "", version)
+    asked = expected(prediction_id, if_match)
+    version, stored = asked.get(prediction_id), asked.get(prediction_id, 0) != 0
+    verdict = Verdict(body.decision, body.category, body.tags_added, body.tags_removed, body.id or "", version, stored)
     found = serving_of(request).predictions.find(prediction_id)
     return decided_once(
         request,
