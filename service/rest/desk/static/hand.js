@@ -2,7 +2,7 @@
 // decided, sent in the background. Nothing here is shown; `tell` says what became of it.
 import { author } from "./author.js";
 import { undo } from "./decided.js";
-import { Trouble, post, said, send } from "./rest.js";
+import { Trouble, get, idPath, post, said, send } from "./rest.js";
 
 const AHEAD = 6; // items in hand
 const LOW = 4; // with so many, more are fetched
@@ -68,6 +68,22 @@ export function handOf(query, tell) {
     return entry;
   }
 
+  /** Return what names the label that a person gave the product of an item, as whoever decides has seen it. */
+  const seen = ({ stored, back }) => (stored?.provenance === "human" && !back ? { "If-Match": `"${stored.version}"` } : {});
+
+  /** Read the product of an item anew: somebody may have labelled it since the item was given. */
+  async function lookAgain(item) {
+    const id = item.prediction.product_id;
+    if (!id) return;
+    item.back = null; // what stands is seen now
+    try {
+      item.stored = await get(`/v1/products/${idPath(id)}`);
+    } catch (error) {
+      if (!(error instanceof Trouble)) throw error;
+      if (error.status === 404) item.stored = null;
+    }
+  }
+
   /** Send a decision; returns its number, null where it was refused. */
   async function deliver(entry) {
     const { item, verdict } = entry;
@@ -75,12 +91,14 @@ export function handOf(query, tell) {
     try {
       await item.back; // an undo that is under way comes first
       const body = { ...verdict.body, author: author() };
-      const { number } = await post(`/v1/predictions/${item.prediction.id}/decision`, body, { keepalive: true });
+      const options = { keepalive: true, headers: seen(item) };
+      const { number } = await post(`/v1/predictions/${item.prediction.id}/decision`, body, options);
       return number;
     } catch (error) {
       if (!(error instanceof Trouble)) throw error;
       done = done.filter((each) => each !== entry);
       entry.refused = true;
+      if ([409, 412].includes(error.status)) await lookAgain(item);
       putBack(Object.assign(item, { trouble: error }));
       tell.failed(item);
       return null;
