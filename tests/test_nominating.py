@@ -121,6 +121,31 @@ def test_a_nomination_is_taken_back_with_what_nobody_settled(database: Database)
         assert ids(Queue(DOUBTED, records).next(Looking("dan", kind="nominated", limit=9))) == ["p103"]
 
 
+def test_a_product_waits_once_after_an_undo(database: Database) -> None:
+    """Nominated again when it was settled, it waits by that alone, whatever is taken back, until that is."""
+    with closing(Records.open(database.where)) as records:
+        store(records, 1, 2)
+        nominated(records, "bob", 1, 2)
+        done = decided(records, "p101", "accept")
+        again = nominated(records, "ann", 1, id="p201", content_hash="decaf")
+        records.decisions.undo(done.number)
+        queue = Queue(DOUBTED, records)
+
+        def given() -> list[str]:
+            found = ids(queue.next(Looking("ann", limit=9)))
+            for each in found:
+                queue.release("ann", each)
+            return found
+
+        assert given() == ["p201", "p102"]
+        assert records.nominations.waiting(["sku-1"])["sku-1"].content_hash == "decaf"
+        third = nominated(records, "cy", 1, id="p301", content_hash="decaf")
+        assert records.decisions.get(third.number).detail[nominations.WAITED] == ["sku-1"]
+        records.decisions.undo(third.number)
+        records.decisions.undo(again.number)
+        assert given() == ["p101", "p102"]
+
+
 def test_what_is_nominated_is_in_no_sample(database: Database) -> None:
     """What people choose says nothing of the answers that nobody chose."""
     with closing(Records.open(database.where)) as records:

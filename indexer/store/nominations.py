@@ -73,13 +73,13 @@ _STANDS = decisions.c.undone_at.is_(None)
 
 
 def waiting(connection: sa.Connection, ids: Collection[str]) -> dict[str, Waits]:
-    """Return what waits of the products `ids`, by id."""
+    """Return what waits of the products `ids`, by id: the last, where an undo left two."""
     columns = (predictions.c.product_id, predictions.c.number, predictions.c.content_hash)
     query = sa.select(*columns).distinct().join(nominated, nominated.c.prediction == predictions.c.number)
     query = query.join(decisions, _ITS).join(unsettled, unsettled.c.prediction == predictions.c.number).where(_STANDS)
     found: dict[str, Waits] = {}
     for some in chunks(ids):
-        rows = connection.execute(query.where(predictions.c.product_id.in_(some)))
+        rows = connection.execute(query.where(predictions.c.product_id.in_(some)).order_by(predictions.c.number))
         found.update((row.product_id, Waits(row.number, row.content_hash)) for row in rows)
     return found
 

@@ -96,16 +96,23 @@ class Waiting:
         """Return the `limit` predictions that come next for somebody of those that people want looked at.
 
         His own first, then those that were nominated first, in the order in which their products were named. None of a
-        product that is not stored any more, that is settled or that anybody has, as `doubted`.
+        product that is not stored any more, that is settled or that anybody has, as `doubted`; where an undo left two
+        of a product, the last.
         """
         own = sa.func.max(sa.case((decisions.c.author == turn.reviewer, 1), else_=0))
         stored = sa.exists(sa.select(products.c.key).where(products.c.id == predictions.c.product_id))
+        stands = decisions.c.undone_at.is_(None)
+        later = predictions.alias()
+        again = sa.select(later.c.number).join(nominated, nominated.c.prediction == later.c.number)
+        again = again.join(decisions, decisions.c.number == nominated.c.nomination).where(stands)
+        again = again.join(unsettled, unsettled.c.prediction == later.c.number).where(
+            later.c.product_id == predictions.c.product_id, later.c.number > predictions.c.number
+        )
         query = sa.select(predictions.c.number).join(nominated, nominated.c.prediction == predictions.c.number)
         query = query.join(decisions, decisions.c.number == nominated.c.nomination)
         query = query.join(unsettled, unsettled.c.prediction == predictions.c.number)
-        query = query.where(decisions.c.undone_at.is_(None), stored, *_free(turn, wanted)).group_by(
-            predictions.c.number
-        )
+        last = ~sa.exists(again.correlate(predictions))
+        query = query.where(stands, stored, last, *_free(turn, wanted)).group_by(predictions.c.number)
         first = sa.func.min(nominated.c.nomination)
         with self._reading() as connection:
             return list(connection.scalars(query.order_by(own.desc(), first, predictions.c.number).limit(limit)))
