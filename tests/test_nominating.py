@@ -16,7 +16,9 @@ from indexer.store.nominations import Nomination
 from indexer.store.predictions import Wanted
 from indexer.store.records import Record, Records
 from service.cli import aisle
+from service.engine import Engine
 from service.rest.app import create_app
+from service.review import nominating
 from service.review.queue import Looking, Queue
 from service.review.sample import sample_of
 from service.settings import ServiceSettings
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from service.answer import Answer
     from tests.conftest import Database
 
 LEADS = "Pets > Dogs > Leads"
@@ -290,6 +293,49 @@ def test_what_cannot_be_nominated_is_refused(client: TestClient, own_index: Path
         refused = forgetful.post("/v1/review:nominate", json={"ids": ["P001"]})
         assert refused.status_code == 409
         assert "AISLE_PREDICTION_DAYS" in refused.json()["detail"]
+
+
+def undoing(monkeypatch: pytest.MonkeyPatch, client: TestClient, number: int, *deleted: str) -> None:
+    """Let somebody take a nomination back and delete products once, while others are asked about for another one."""
+    answer = Engine.answer_stored
+    left = [number]
+
+    def answered(self: Engine, *asked: Any) -> list[Answer]:
+        if left:
+            assert client.post(f"/v1/decisions/{left.pop()}:undo", json={}).status_code == 200
+            for each in deleted:
+                assert client.delete(f"/v1/products/{each}").status_code == 200
+        return answer(self, *asked)
+
+    monkeypatch.setattr(Engine, "answer_stored", answered)
+
+
+def test_what_waits_no_more_when_it_is_nominated_is_asked_about(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is told as put is put; what was deleted meanwhile is missing."""
+    bob = put(client, "P001", "P002", body={"author": "Bob"})
+    undoing(monkeypatch, client, bob["number"], "P002")
+    told = put(client, "P001", "P002", "P003", headers={"Idempotency-Key": "one"})
+    assert [(each["id"], each["outcome"]) for each in told["items"]] == [
+        ("P001", "put"),
+        ("P003", "put"),
+        ("P002", "missing"),
+    ]
+    assert [each["prediction"]["product_id"] for each in given(client)] == ["P001", "P003"]
+    assert put(client, "P001", "P002", "P003", headers={"Idempotency-Key": "one"}) == told
+
+
+def test_what_changes_time_and_again_is_not_nominated(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is refused with what helps, and nothing is recorded."""
+    bob = put(client, "P001", body={"author": "Bob"})
+    undoing(monkeypatch, client, bob["number"])
+    monkeypatch.setattr(nominating, "TRIES", 1)
+    refused = client.post("/v1/review:nominate", json={"ids": ["P001", "P003"]})
+    assert (refused.status_code, refused.json()["code"]) == (409, "decision_conflict")
+    assert "try again in a moment" in refused.json()["detail"]
+    assert given(client) == []
+    assert put(client, "P001", "P003")["counts"]["put"] == 2
 
 
 def test_products_are_nominated_from_the_command_line(own_index: Path) -> None:

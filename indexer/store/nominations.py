@@ -43,6 +43,14 @@ class Waits:
     content_hash: str
 
 
+class Unasked(Exception):
+    """Products neither wait, by now, nor were they asked about: somebody settled them, or let them wait no more."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        super().__init__(f"{len(ids)} products wait for nobody, the first is {ids[0][:80]!r}")
+        self.ids = ids
+
+
 class Nominations:
     """The nominations in one store; `Records.nominations` makes it."""
 
@@ -88,7 +96,7 @@ def nominate(connection: sa.Connection, number: int, ids: Sequence[str], made: M
     """Let products wait for people by the nomination `number`, whose detail tells which of them waited already.
 
     made: predictions by the ids of their products, of all that have to be asked about. One that waits with what its
-    product said before is given up for a new one, and whoever nominated it gets that.
+    product said before is given up for a new one, and whoever nominated it gets that. Raises Unasked.
     """
     before = waiting(connection, ids)
     new = [
@@ -98,14 +106,14 @@ def nominate(connection: sa.Connection, number: int, ids: Sequence[str], made: M
     ]
     numbers = {id_: each.number for id_, each in before.items()}
     numbers |= dict(zip((each.product_id for each in new), insert(connection, new), strict=True))
+    if unasked := [id_ for id_ in ids if id_ not in numbers]:
+        raise Unasked(unasked)
     for each in new:
         if (old := before.get(each.product_id)) is not None:
             its = nominated.c.prediction == old.number
             connection.execute(nominated.update().where(its).values(prediction=numbers[each.product_id]))
             connection.execute(predictions.delete().where(predictions.c.number == old.number))
-    rows = [{"prediction": numbers[id_], "nomination": number} for id_ in ids if id_ in numbers]
-    if rows:
-        connection.execute(nominated.insert(), rows)
+    connection.execute(nominated.insert(), [{"prediction": numbers[id_], "nomination": number} for id_ in ids])
     asked = {each.product_id for each in new}
     put_detail(connection, number, WAITED, [id_ for id_ in ids if id_ in before and id_ not in asked])
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from indexer.errors import DecisionConflict
 from indexer.store import nominations
 from indexer.store.decisions import Decision
+from indexer.store.nominations import Unasked
 from indexer.store.predictions import Prediction
 from indexer.store.records import Stored
 from service.audit.deciding import Changing, Settled, carried_out
@@ -25,6 +27,8 @@ from service.feedback.kept import prediction_of
 LIMIT = 500
 """Products in one nomination: as many as one person looks at in a day."""
 REASON_CHARS = 200
+TRIES = 5
+"""How often a nomination starts over where what it names is settled or deleted meanwhile."""
 STEP = 64
 """Products that are asked about while a change waits."""
 
@@ -42,13 +46,24 @@ def nominate(changing: Changing, engine: Engine, wish: Wish) -> Settled:
     """Put stored products into the review queue, and record who did; those that wait there already stay as they are.
 
     Ids that are not stored are told in the detail of the decision. Raises DecisionConflict, with nothing changed, when
-    none is, or where answers are not kept.
+    none is, where answers are not kept, or what is named changes time and again meanwhile.
     """
     if not engine.settings.prediction_days:
         raise DecisionConflict(
             "answers are not kept here, and what is not kept waits for nobody; let AISLE_PREDICTION_DAYS be 1 or more"
         )
     ids = list(dict.fromkeys(wish.ids))
+    for _ in range(TRIES):
+        with suppress(Unasked):  # what waited when it was looked at does not wait any more
+            return _nominated(changing, engine, ids, wish)
+    raise DecisionConflict(
+        f"products are decided about or deleted while they are nominated, {TRIES} times over; nothing was put into the "
+        "review queue: try again in a moment"
+    )
+
+
+def _nominated(changing: Changing, engine: Engine, ids: Sequence[str], wish: Wish) -> Settled:
+    """Put products into the queue as they are found; raises Unasked where that is not how they are left."""
     stored = engine.live.records.get(ids)
     here = [id_ for id_ in ids if id_ in stored]
     if not here:
