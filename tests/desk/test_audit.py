@@ -103,6 +103,29 @@ def test_a_category_is_chosen_along_the_tree(page: Page) -> None:
     expect(page.get_by_role("article").first).to_contain_text(MUG)
 
 
+def test_enter_takes_a_category_only_where_it_answers_what_was_typed(page: Page) -> None:
+    """Not one of the words before, and none where the search failed, which is told."""
+    problem = {"status": 503, "detail": "the index is not open yet; try again in a moment"}
+    refusing(page, "**/v1/taxonomy/nodes?*", problem)
+    page.goto("/audit")
+    items = page.get_by_role("article")
+    expect(items).to_have_count(5)
+    field = page.get_by_role("combobox", name="Stored in")
+    field.press_sequentially("garden")
+    expect(page.locator(".options")).to_contain_text("Try again in a moment. The index is not open yet.")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    expect(field).to_have_value("garden")
+    page.unroute("**/v1/taxonomy/nodes?*")
+    field.press_sequentially(" po")
+    expect(page.locator(".options").get_by_role("option")).to_have_count(1)
+    page.keyboard.type("x")
+    page.keyboard.press("Enter")
+    expect(page.locator(".options").get_by_role("option", name="Garden 41 products")).to_be_visible()
+    expect(field).to_have_value("garden pox")
+    expect(items).to_have_count(5)
+
+
 def test_a_pattern_is_fixed_in_one_go(page: Page, address: str, looked_over: Look) -> None:
     """All labels of a brand that stands in the wrong place as a whole; its labels can be looked at first."""
     page.goto("/audit")

@@ -20,7 +20,7 @@ export function picker(input, picked) {
   input.replaceWith(place);
   place.append(input, list);
 
-  let options = []; // what the list shows
+  let options = []; // what may be taken: what the list shows, as long as that answers what the field says
   let above = []; // ids of the categories that the list is below, where it goes along the tree
   let at = -1; // which option is meant
   let chosen = null;
@@ -37,16 +37,30 @@ export function picker(input, picked) {
     input.setAttribute("aria-activedescendant", option.id);
   }
 
+  /** The field says something else, or nothing is wanted: no option is taken until another search is answered. */
+  function forget() {
+    clearTimeout(waiting);
+    asking?.abort();
+    options = [];
+    mean(-1);
+  }
+
   function close() {
+    forget();
     list.hidden = true;
     input.setAttribute("aria-expanded", "false");
-    mean(-1);
+  }
+
+  function open(...shown) {
+    list.replaceChildren(...shown);
+    list.hidden = false;
+    input.setAttribute("aria-expanded", "true");
   }
 
   function show(items) {
     options = items;
     at = -1;
-    list.replaceChildren(...items.map((node, number) => {
+    const made = items.map((node, number) => {
       const option = el("li", "", path(node.path), el("span", "hint", ` ${counted(node.products, "product")}${node.children ? " ›" : ""}`));
       option.id = `${list.id}-${number}`;
       option.setAttribute("role", "option");
@@ -54,23 +68,21 @@ export function picker(input, picked) {
       option.addEventListener("pointerdown", (event) => event.preventDefault()); // the focus stays in the field
       option.addEventListener("click", () => pick(node));
       return option;
-    }));
-    if (!items.length) list.replaceChildren(el("li", "none hint", "No category is called so; try fewer letters."));
-    list.hidden = false;
-    input.setAttribute("aria-expanded", "true");
+    });
+    open(...(made.length ? made : [el("li", "none hint", "No category is called so; try fewer letters.")]));
     mean(items.length ? 0 : -1);
     say(counted(items.length, "category", "categories"));
   }
 
   /** Ask for categories; what was typed meanwhile makes the answer void. */
   async function look(query) {
-    asking?.abort();
+    forget();
     const mine = (asking = new AbortController());
     try {
       const { items } = await get("/v1/taxonomy/nodes", { limit: SHOWN, ...query }, { signal: mine.signal });
       if (mine === asking && document.activeElement === input) show(items);
     } catch (error) {
-      if (error.name !== "AbortError") list.replaceChildren(el("li", "none", trouble(error)));
+      if (error.name !== "AbortError" && mine === asking) open(el("li", "none", trouble(error)));
     }
   }
 
@@ -80,8 +92,6 @@ export function picker(input, picked) {
   };
 
   function pick(node) {
-    clearTimeout(waiting);
-    asking?.abort();
     chosen = node;
     input.value = node ? node.path : "";
     close();
@@ -90,7 +100,7 @@ export function picker(input, picked) {
 
   const keys = {
     ArrowDown: () => (list.hidden ? search() : mean(Math.min(at + 1, options.length - 1))),
-    ArrowUp: () => !list.hidden && mean(Math.max(at - 1, 0)),
+    ArrowUp: () => !list.hidden && mean(Math.min(Math.max(at - 1, 0), options.length - 1)),
     Enter: () => at >= 0 && !list.hidden && (pick(options[at]), true),
     Escape: () => (list.hidden ? input.value && (pick(null), true) : (close(), true)),
     ArrowRight: () => inside() && options[at]?.children && (above.push(options[at].id), look({ parent: options[at].id }), true),
@@ -107,15 +117,11 @@ export function picker(input, picked) {
   });
   input.addEventListener("input", () => {
     if (chosen) picked((chosen = null));
-    clearTimeout(waiting);
+    forget();
     waiting = setTimeout(search, PAUSE);
   });
   input.addEventListener("focus", () => input.select());
   input.addEventListener("click", () => list.hidden && search());
-  input.addEventListener("blur", () => {
-    clearTimeout(waiting);
-    asking?.abort();
-    close();
-  });
+  input.addEventListener("blur", close);
   return { clear: () => pick(null), show: (node) => ((chosen = node), (input.value = node.path)) };
 }
