@@ -31,6 +31,11 @@ WIDE, NARROW = ViewportSize(width=1280, height=900), ViewportSize(width=360, hei
 SERIOUS = {"serious", "critical"}
 TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("body *")]
     .filter((each) => each.getBoundingClientRect().right > innerWidth).map((each) => each.outerHTML.slice(0, 100))"""
+HELD_DOWN = """(made, key) => {
+    made.dispatchEvent(new KeyboardEvent("keydown", { key, repeat: true, bubbles: true }));
+    return made.ariaBusy;
+}"""
+"""Holds a key down on a card, and says whether that is at work then."""
 
 expect.set_options(timeout=10_000)  # a busy machine is no fault of the page
 

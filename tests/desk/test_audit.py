@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from tests.desk.conftest import posted, refusing
+from tests.desk.conftest import HELD_DOWN, posted, refusing
 from tests.doubtful import MISFILED, MUGS, PANS, POTS
 
 Look = Callable[[Page, str], None]
@@ -79,6 +79,19 @@ def test_labels_are_decided_about_by_keyboard(page: Page, address: str) -> None:
         row.get_by_role("button", name="Undo").click()
         expect(items).to_have_count(4 + number)
     assert category_of(page, address, "mug-Arbel-alba") == POTS
+
+
+def test_a_key_that_is_held_down_or_pressed_again_decides_once(page: Page) -> None:
+    """Whatever card has the focus by then, and however long the answer takes."""
+    refusing(page, "**/v1/audit/labels/*/decision", {"status": 409, "detail": "it was changed; look at it again"})
+    page.goto("/audit")
+    card = page.get_by_role("article").first
+    sent = posted(page)
+    card.evaluate("made => [1, 2].map(() => made.dispatchEvent(new KeyboardEvent('keydown', { key: 'f' })))")
+    expect(page.get_by_role("alert")).to_have_count(1)
+    expect(card).not_to_have_attribute("aria-busy", "true")
+    assert card.evaluate(HELD_DOWN, "f") is None
+    assert len(sent) == 1
 
 
 def test_a_category_is_chosen_along_the_tree(page: Page) -> None:

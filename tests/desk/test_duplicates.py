@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.desk.conftest import posted, refusing
+from tests.desk.conftest import HELD_DOWN, posted, refusing
 
 Look = Callable[[Page, str], None]
 KETTLE = "Zett kettle enamel spout"
@@ -60,8 +60,12 @@ def test_a_group_is_merged_and_taken_back(page: Page, address: str, group: Locat
 
 
 def test_a_group_is_decided_about_by_keyboard(page: Page, group: Locator) -> None:
-    """One is no duplicate of the others: these are not included, D says so, and what is left of the group is shown."""
+    """One is no duplicate of the others: these are not included, D says so, and what is left of the group is shown.
+
+    A key that is held down decides nothing.
+    """
     expect(group.get_by_role("rowheader", name="Size")).to_be_visible()
+    assert group.evaluate(HELD_DOWN, "m") is None
     group.focus()
     for name in ("kettle-A", "kettle-B"):
         group.get_by_label(f"Include {name}").press("Space")

@@ -12,10 +12,10 @@ export function card(label) {
   return made;
 }
 
-/** Let keys do what `does` has for them, unless they are meant for a field or the browser. */
+/** Let keys do what `does` has for them, unless they are held down, or meant for a field or the browser. */
 export function keyed(made, does) {
   made.addEventListener("keydown", (event) => {
-    if (typing(event) || !does[event.key]) return;
+    if (event.repeat || typing(event) || !does[event.key]) return;
     event.preventDefault();
     does[event.key]();
   });
@@ -23,9 +23,11 @@ export function keyed(made, does) {
 
 /**
  * Carry a decision out about what a card shows, which is busy meanwhile: `send` it, show with `settle` what is left, and
- * tell what was `said`, to be taken back from there; `reload` follows that, and `changed` what was decided.
+ * tell what was `said`, to be taken back from there; `reload` follows that, and `changed` what was decided. While one is
+ * under way, another is none.
  */
 export async function carryOut(made, { send, settle, said, reload, changed }) {
+  if (made.getAttribute("aria-busy")) return;
   made.setAttribute("aria-busy", "true");
   try {
     const { number } = await send();

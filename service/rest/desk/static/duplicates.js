@@ -79,7 +79,7 @@ function fill(made, group) {
   );
   made.addEventListener("keydown", (event) => {
     const action = ACTIONS.find(([, key]) => key === event.key);
-    if (action && !typing(event)) decide(made, group, action[0]);
+    if (action && !event.repeat && !typing(event)) decide(made, group, action[0]);
   });
 }
 
