@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import FilePayload, Page, Route, expect
 
 from tests.desk.conftest import posted, refusing
 
@@ -31,6 +31,13 @@ JOB: dict[str, Any] = {
     "created_at": "2026-11-27T05:02:11.318+00:00",
     "started_at": "2026-11-27T05:02:11.402+00:00",
 }
+DROPPED = """() => {
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File(["id,title"], "dropped.csv"));
+    document.dispatchEvent(new DragEvent("drop", { dataTransfer }));
+}"""
+ASKS_BEFORE = "() => !dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+"""Whether the page is left only once somebody is sure."""
 
 
 def table(name: str, *lines: str) -> FilePayload:
@@ -246,6 +253,27 @@ def test_progress_is_told_and_asked_for_when_the_service_says(page: Page, looked
     expect(page.get_by_role("article", name="feed.csv, done")).to_contain_text("50,000 rows")
     expect(page.get_by_role("status")).to_have_text("feed.csv: done.")
     assert answers == []
+
+
+def test_nothing_else_is_chosen_while_a_file_is_sent(page: Page) -> None:
+    """Another file, dropped or chosen, would be lost; one that is sent is, where the page is left without a question."""
+    held: list[Route] = []
+    page.route("**/v1/jobs", lambda route: held.append(route))
+    page.goto("/import")
+    page.get_by_label("Choose a file").set_input_files(table("sent.csv", "id,title", "1,mug"))
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    for each in ("Run", "Take another file"):
+        expect(page.get_by_role("button", name=each)).to_be_disabled()
+    expect(page.get_by_label("sent.csv")).to_be_disabled()
+    page.evaluate(DROPPED)
+    expect(page.get_by_role("status")).to_have_text("One file is sent at a time: wait for it, or stop it.")
+    assert page.evaluate(ASKS_BEFORE)
+    [upload] = held
+    upload.continue_()
+    expect(page.get_by_role("article", name="sent.csv, done")).to_be_visible()
+    expect(page.get_by_label("Choose a file")).to_be_enabled()
+    assert not page.evaluate(ASKS_BEFORE)
 
 
 def test_what_is_refused_says_first_what_helps_and_is_sent_again_as_the_same(page: Page, looked_over: Look) -> None:

@@ -18,6 +18,7 @@ let images = null;
 let mapped = null; // column -> field, once the columns are known
 let touched = false; // whether somebody mapped a column; until then the service finds them
 let looking = null; // the look under way
+let sending = null; // what stops the upload under way; until it has ended nothing else is chosen
 let once = null; // the key of what is about to be sent: sent again, it is the same job
 
 const written = reading((field) => name(field), (others) => {
@@ -140,8 +141,8 @@ function joining(paths) {
 
 /** Send the file; a second try of the same is the same job. */
 async function run() {
-  if (!file || find("run").disabled) return;
-  const stop = new AbortController();
+  if (!file || sending || find("run").disabled) return;
+  const stop = (sending = new AbortController());
   const body = said(file);
   if (images) body.append("images", images, images.name);
   body.append("format", find("format").value);
@@ -152,20 +153,22 @@ async function run() {
   bar.setAttribute("aria-label", "How much of the file is sent");
   const far = el("span", "hint", "Sending …");
   find("upload").replaceChildren(bar, el("div", "does", far, button("quiet", "Stop", () => stop.abort())));
-  find("run").disabled = true;
+  find("choice").disabled = true;
   once ??= key();
   try {
     const sent = (share) => {
       bar.value = share;
       far.textContent = share < 1 ? `${Math.floor(share * 100)}% sent` : "Sent; it is put on disk …";
     };
-    const job = await upload("/v1/jobs", body, { headers: { "Idempotency-Key": once }, signal: stop.signal, sent });
+    const job = await upload("/v1/jobs", body, { headers: { "Idempotency-Key": once }, signal: stop.signal, sent }).finally(() => {
+      sending = null;
+      find("choice").disabled = false;
+    });
     form.reset();
     notice(`${job.name} is a job now.`);
     await jobs();
     find("jobs").querySelector(`[data-job="${job.id}"]`)?.focus();
   } catch (error) {
-    find("run").disabled = false;
     if (error.name === "AbortError") {
       find("upload").replaceChildren();
       say("Nothing was sent.");
@@ -231,9 +234,12 @@ for (const kind of ["dragover", "dragleave", "drop"]) {
   document.addEventListener(kind, (event) => {
     event.preventDefault();
     form.classList.toggle("dropping", kind === "dragover");
-    if (kind === "drop") take(event.dataTransfer.files);
+    if (kind !== "drop") return;
+    if (sending) notice("One file is sent at a time: wait for it, or stop it.");
+    else take(event.dataTransfer.files);
   });
 }
+addEventListener("beforeunload", (event) => sending && event.preventDefault()); // what is sent would be lost
 
 jobs();
 live(find("jobs"), jobs, shownJob, gone);
