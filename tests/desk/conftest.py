@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Request, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, Route, ViewportSize, expect, sync_playwright
 
 from service.rest.app import create_app
 from service.settings import ServiceSettings
@@ -147,3 +147,14 @@ def posted(page: Page) -> list[Request]:
     sent: list[Request] = []
     page.on("request", lambda request: sent.append(request) if request.method != "GET" else None)
     return sent
+
+
+def holding(page: Page, route: str) -> list[Route]:
+    """Return what will hold the requests of a route, each of which waits until it is let go on."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(route, hold)
+    return held

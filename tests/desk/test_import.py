@@ -10,9 +10,9 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import FilePayload, Page, Route, expect
+from playwright.sync_api import FilePayload, Page, expect
 
-from tests.desk.conftest import posted, refusing
+from tests.desk.conftest import holding, posted, refusing
 
 Look = Callable[[Page, str], None]
 LINES = ["Nr,Was,Sonst", "1,mug stoneware handle coffee alba,x", "2,,", "3,=pruner bypass blade <b>branches</b>,y"]
@@ -256,9 +256,8 @@ def test_progress_is_told_and_asked_for_when_the_service_says(page: Page, looked
 
 
 def test_nothing_else_is_chosen_while_a_file_is_sent(page: Page) -> None:
-    """Another file, dropped or chosen, would be lost; one that is sent is, where the page is left without a question."""
-    held: list[Route] = []
-    page.route("**/v1/jobs", lambda route: held.append(route))
+    """Another file would be lost, and what is sent where the page is left without a question."""
+    held = holding(page, "**/v1/jobs")
     page.goto("/import")
     page.get_by_label("Choose a file").set_input_files(table("sent.csv", "id,title", "1,mug"))
     page.get_by_role("button", name="Run").click()

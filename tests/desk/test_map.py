@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import FloatRect, Page, Route, expect
 
+from tests.desk.conftest import holding
+
 Look = Callable[[Page, str], None]
 MANY = 100_000
 FIRST_MS, FRAME_MS = 2_000, 33
@@ -163,6 +165,30 @@ def test_the_map_is_worked_by_keyboard(drawn: Page) -> None:
     drawn.get_by_role("combobox", name="Only").press("Escape")
     drawn.locator("#legend").get_by_role("button", name="no category").press("Enter")
     expect(taken.locator("b")).to_have_text("1 product")
+
+
+def test_what_is_listed_is_what_was_selected_last(drawn: Page) -> None:
+    """However late the products of an earlier selection come; those that do not come are asked for again."""
+    held = holding(drawn, "**/v1/map/products")
+    legend, taken = drawn.locator("#legend"), drawn.get_by_role("region", name="Selected")
+    legend.get_by_role("button", name="Garden").press("Enter")
+    expect(taken).to_contain_text("Loading …")
+    legend.get_by_role("button", name="no category").press("Enter")
+    first, last = held
+    last.continue_()
+    expect(taken.locator("b")).to_have_text("1 product")
+    with drawn.expect_response("**/v1/map/products") as answered:
+        first.continue_()
+    answered.value.finished()
+    drawn.evaluate("() => new Promise(setTimeout)")
+    expect(taken.locator("b")).to_have_text("1 product")
+    drawn.unroute("**/v1/map/products")
+    drawn.route("**/v1/map/products", lambda route: route.abort())
+    legend.get_by_role("button", name="Kitchen").press("Enter")
+    expect(taken.get_by_role("alert")).to_contain_text("Check that it runs and try again.")
+    drawn.unroute("**/v1/map/products")
+    taken.get_by_role("button", name="Try again").click()
+    expect(taken.locator("ol li").first).to_contain_text("Kitchen > ")
 
 
 def test_a_hundred_thousand_points_are_drawn_in_time(page: Page) -> None:

@@ -1,7 +1,7 @@
 // Map: every product as a point, near to those that it is like; coloured, looked at, caught with a lasso, and put into
 // the review queue.
 import { button, counted, el, empty, find, path, percent, when } from "./dom.js";
-import { refused, say } from "./notices.js";
+import { say } from "./notices.js";
 import { picker } from "./picker.js";
 import { Trouble, get, send, trouble } from "./rest.js";
 import { rgba, scatter } from "./scatter.js";
@@ -228,7 +228,7 @@ function take(points, how = "") {
   roping(false);
   show();
   if (had) find("taken").focus({ preventScroll: true }); // what had the focus is made anew
-  selected(points, how).catch(refused);
+  selected(points, how);
 }
 
 picker(find("within"), (node) => {

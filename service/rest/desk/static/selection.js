@@ -2,6 +2,7 @@
 import { button, counted, el } from "./dom.js";
 import { AT_ONCE, lookAt, nominate, putOf } from "./nominating.js";
 import { refused, say } from "./notices.js";
+import { trouble } from "./rest.js";
 import { exported } from "./table.js";
 
 const LISTED = 100;
@@ -12,6 +13,8 @@ const EXPORTED = 20000;
  * doubted the label of one is; clear() lets go of them.
  */
 export function selectionIn(place, { asked, doubt, clear }) {
+  let turn = 0; // of two selections the later one is listed, whichever is answered first
+
   async function save(points) {
     if (points.length > EXPORTED) say(`The first ${EXPORTED.toLocaleString("en-GB")} are exported.`);
     const items = (await asked(points.slice(0, EXPORTED))).filter((item) => item.id !== null);
@@ -55,10 +58,18 @@ export function selectionIn(place, { asked, doubt, clear }) {
   }
 
   return async function list(points, how) {
+    const mine = ++turn;
     if (!points.length) return place.replaceChildren(el("p", "hint", "Nothing is selected."));
     say(`${counted(points.length, "product")} selected`);
     place.replaceChildren(el("p", "hint", "Loading …"));
-    const items = await asked(points.slice(0, LISTED));
+    let items;
+    try {
+      items = await asked(points.slice(0, LISTED));
+    } catch (error) {
+      if (mine === turn) place.replaceChildren(trouble(error, () => list(points, how)));
+      return;
+    }
+    if (mine !== turn) return;
     const more = points.length - items.length;
     const listed = el("ol", "products", ...items.map((item) => el("li", "", item.title || item.id, " ", el("span", "hint", item.path || "no category"))));
     listed.tabIndex = 0; // so that it is scrolled by keyboard
