@@ -212,14 +212,19 @@ function tags(item, act) {
   };
   const list = el("ul", "toggles", ...item.tags.map(made));
   const input = el("input");
-  Object.assign(input, { id: "added", placeholder: "add a tag", maxLength: 100, autocomplete: "off", spellcheck: false });
+  Object.assign(input, { id: "added", value: item.typed || "", placeholder: "add a tag", maxLength: 100, autocomplete: "off", spellcheck: false });
   input.setAttribute("aria-label", "Add a tag");
+  const clear = () => (item.typed = input.value = "");
+  input.addEventListener("input", () => (item.typed = input.value.trim()));
   input.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") return input.closest("article").focus();
+    if (event.key === "Escape") {
+      clear();
+      return input.closest("article").focus();
+    }
     const tag = input.value.trim();
     if (event.key !== "Enter" || !tag) return;
     event.preventDefault();
-    input.value = "";
+    clear();
     if (item.tags.some((each) => each.tag === tag)) return;
     item.tags.push({ tag, on: true, added: true });
     list.append(made(item.tags.at(-1)));
@@ -230,12 +235,13 @@ function tags(item, act) {
   return place;
 }
 
-/** What the tags that were toggled say, as a decision takes it. */
-export function taggedOf(item) {
+/** What the tags that were toggled say, as a decision takes it, with the one that stands in the field without Enter. */
+export function taggedOf({ tags = [], typed }) {
   const names = (those) => those.map((each) => each.tag);
+  const added = names(tags.filter((each) => each.added && each.on));
   return {
-    tags_added: names(item.tags?.filter((each) => each.added && each.on) || []),
-    tags_removed: names(item.tags?.filter((each) => !each.added && !each.on) || []),
+    tags_added: typed && !names(tags).includes(typed) ? [...added, typed] : added,
+    tags_removed: names(tags.filter((each) => !each.added && !each.on)),
   };
 }
 
