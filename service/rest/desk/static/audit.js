@@ -1,5 +1,5 @@
 // Wrong shelf: labels that are probably wrong, patterns of them, categories that are mixed up, and tags.
-import { counted, find, percent } from "./dom.js";
+import { counted, el, find, percent } from "./dom.js";
 import { decidedIn } from "./decided.js";
 import { labelsIn } from "./labels.js";
 import { refused } from "./notices.js";
@@ -42,8 +42,9 @@ function show() {
   find("another").hidden = name !== "labels";
   find("only").hidden = !pattern;
   find("only").textContent = pattern ? "Those of one pattern alone." : "";
-  found.replaceChildren();
-  reload = VIEWS[name](found, { wanted, changed });
+  const place = el("div"); // what the view before is still waiting for goes to where that was
+  found.replaceChildren(place);
+  reload = VIEWS[name](place, { wanted, changed });
   return Promise.all([reload(), counts().catch(() => {})]);
 }
 

@@ -11,22 +11,25 @@ export function pagesIn(place, load, show, nothing) {
   let turn = 0; // of two loads that overlap the later one counts
 
   async function follow(list, cursor, mine) {
-    const more = list.nextElementSibling;
-    more?.setAttribute("aria-busy", "true");
     const page = await load(cursor);
     if (mine !== turn) return 0;
-    more?.remove();
+    list.nextElementSibling?.remove();
     const items = page.items.map(show).filter(Boolean);
     list.append(...items);
     if (page.next) {
-      list.after(button("more", "Show more", async () => {
+      const more = button("more", "Show more", async () => {
+        if (more.getAttribute("aria-busy")) return;
+        more.setAttribute("aria-busy", "true");
+        more.nextElementSibling?.remove(); // what kept it from coming before
         try {
           await follow(list, page.next, mine);
           items.at(-1)?.nextElementSibling?.focus();
         } catch (error) {
-          list.nextElementSibling.after(trouble(error));
+          more.removeAttribute("aria-busy");
+          more.after(trouble(error));
         }
-      }));
+      });
+      list.after(more);
     }
     return list.children.length;
   }
