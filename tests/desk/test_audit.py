@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 
-from tests.desk.conftest import HELD_DOWN, posted, refusing
+from tests.desk.conftest import HELD_DOWN, holding, posted, refusing
 from tests.doubtful import MISFILED, MUGS, PANS, POTS
 
 Look = Callable[[Page, str], None]
@@ -156,6 +156,62 @@ def test_a_pattern_is_fixed_in_one_go(page: Page, address: str, looked_over: Loo
     page.get_by_role("button", name="Undo").click()
     expect(pattern).to_be_visible()
     assert {category_of(page, address, name) for name in MISFILED} == {MUGS}
+
+
+def test_a_view_is_not_replaced_by_the_one_before_it(page: Page) -> None:
+    """Labels that come once somebody has gone on to patterns."""
+    held = holding(page, "**/v1/audit/labels?*")
+    page.goto("/audit")
+    page.get_by_role("link", name="Patterns 1").click()
+    expect(page.get_by_role("heading", name="Brand Hollin")).to_be_visible()
+    [labels] = held
+    labels.continue_()
+    expect(page.locator("#labels-count")).to_have_text("5")
+    expect(page.get_by_role("article")).to_have_count(1)
+    expect(page.get_by_role("heading", name="Brand Hollin")).to_be_visible()
+
+
+def test_more_of_a_list_comes_once(page: Page) -> None:
+    """However often it is asked for at a time; where it does not come, that is told once."""
+    fault = {"tag": "steel", "fault": "missing", "probability": 0.91}
+    items = [{"id": name, "title": name, "path": PANS, "faults": [fault], "version": 1} for name in ("a pan", "a lid")]
+    first, last = [{"seq": 1, "items": [item], "next": more} for item, more in zip(items, ("c", None), strict=True)]
+    page.route("**/v1/audit/tags?*", lambda route: route.fulfill(json=last if "cursor" in route.request.url else first))
+    page.goto("/audit#tags")
+    asked: list[Request] = []
+    page.on("request", lambda request: asked.append(request) if "cursor" in request.url else None)
+    more = page.get_by_role("button", name="Show more")
+    for detail in ("no answer yet", "still no answer"):
+        refusing(page, "**/v1/audit/tags?*cursor=c*", {"status": 503, "detail": detail})
+        more.evaluate("each => [1, 2].map(() => each.click())")
+        expect(page.get_by_role("alert")).to_contain_text(detail, ignore_case=True)
+    expect(page.get_by_role("alert")).to_have_count(1)
+    page.unroute("**/v1/audit/tags?*cursor=c*")
+    more.evaluate("each => [1, 2].map(() => each.click())")
+    expect(page.get_by_role("article")).to_have_count(2)
+    expect(page.get_by_role("alert")).to_have_count(0)
+    assert len(asked) == 3
+
+
+def test_a_sweep_that_somebody_else_began_is_followed_to_its_end(page: Page) -> None:
+    """Though nobody answers for a while; what it found is shown then."""
+    page.clock.install()
+    told: dict[str, Any] = {"items": [], "ambiguous": [], "swept_at": None, "audited": 0}
+    told["sweep"] = {"stage": "labels", "done": 1, "total": 4}
+    page.route("**/v1/audit/patterns", lambda route: route.fulfill(json=told))
+    page.goto("/audit")
+    anew = page.get_by_role("button", name="Look at all labels anew")
+    expect(page.locator("#state")).to_have_text("All labels are being looked at, labels: 25%.")
+    expect(page.get_by_role("article")).to_have_count(5)
+    expect(anew).to_be_disabled()
+    refusing(page, "**/v1/audit/patterns", {"status": 503, "detail": "try again in a moment"})
+    with page.expect_response("**/v1/audit/patterns"):
+        page.clock.fast_forward(1_500)
+    page.unroute("**/v1/audit/patterns")
+    page.wait_for_timeout(100)
+    with page.expect_response("**/v1/audit/labels?*"):
+        page.clock.fast_forward(1_500)
+    expect(anew).to_be_enabled()
 
 
 def test_tags_and_pairs_of_categories_are_shown(page: Page, looked_over: Look) -> None:

@@ -109,7 +109,8 @@ def test_a_merge_of_one_alone_is_not_sent(page: Page, group: Locator) -> None:
 
 
 def test_no_groups_refusals_and_a_scan_are_told(page: Page, looked_over: Look) -> None:
-    """Each in words, with what helps; a scan that goes on is followed to its end."""
+    """Each in words, with what helps; a scan that goes on is followed to its end, whoever began it."""
+    page.clock.install()
     refusing(
         page, "**/v1/duplicate-groups?*", {"status": 503, "detail": "the index is not open yet; try again in a moment"}
     )
@@ -121,7 +122,14 @@ def test_no_groups_refusals_and_a_scan_are_told(page: Page, looked_over: Look) -
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_text("Groups appear here when that is done.")).to_be_visible()
     expect(page.get_by_role("button", name="Look at all products anew")).to_be_disabled()
+    refusing(page, "**/v1/duplicate-groups?*", {"status": 503, "detail": "try again in a moment"})
+    with page.expect_response("**/v1/duplicate-groups?*"):
+        page.clock.fast_forward(2_000)
+    page.unroute("**/v1/duplicate-groups?*")
     empty |= {"seq": 1, "scanning": False}
-    page.get_by_label("Show").select_option("variants")
+    page.route("**/v1/duplicate-groups?*", lambda route: route.fulfill(json=empty))
+    page.wait_for_timeout(100)
+    page.clock.fast_forward(2_000)
     expect(page.get_by_text("Nothing seems to be stored twice.")).to_be_visible()
+    expect(page.get_by_role("button", name="Look at all products anew")).to_be_enabled()
     looked_over(page, "duplicates-empty")

@@ -6,7 +6,7 @@ import { refused } from "./notices.js";
 import { walkable } from "./pages.js";
 import { pairsIn, patternsIn } from "./patterns.js";
 import { picker } from "./picker.js";
-import { get, send } from "./rest.js";
+import { Trouble, get, send } from "./rest.js";
 import { tagsIn } from "./tagfaults.js";
 
 const found = find("found");
@@ -16,6 +16,7 @@ const VIEWS = { labels: labelsIn, patterns: patternsIn, pairs: pairsIn, tags: ta
 const FILTERED = { labels: ["least", "kind", "branch"], tags: ["least", "branch"], patterns: [], pairs: [] };
 
 let branch = null;
+let following = null; // the look that comes next, while a sweep goes on, whoever began it
 let reload = () => {};
 
 /** What the address asks for: "#labels?pattern=…" is the view and the pattern that it is kept to. */
@@ -57,6 +58,7 @@ async function counts() {
   find("sweep").disabled = Boolean(going);
   const far = going?.total ? `: ${percent(going.done / going.total)}` : "";
   const when = said.swept_at ? `${counted(said.audited, "label")} looked at, ${new Date(said.swept_at).toLocaleString("en-GB")}.` : "Nobody has looked yet.";
+  if (going) following ??= setTimeout(follow, LOOK_AGAIN);
   find("state").textContent = going ? `All labels are being looked at, ${going.stage}${far}.` : when;
   return said;
 }
@@ -67,9 +69,16 @@ function changed() {
   counts().catch(() => {});
 }
 
+/** Look how far a sweep is; at its end what it found is shown. */
 async function follow() {
-  if ((await counts()).sweep) setTimeout(() => follow().catch(refused), LOOK_AGAIN);
-  else await reload();
+  clearTimeout(following);
+  following = null;
+  try {
+    if (!(await counts()).sweep) await reload();
+  } catch (error) {
+    if (!(error instanceof Trouble)) throw error;
+    following ??= setTimeout(follow, LOOK_AGAIN); // it goes on, though nobody answered just now
+  }
 }
 
 const decided = decidedIn(find("decided"), undefined, () => reload());
