@@ -236,5 +236,9 @@ def test_a_map_that_is_being_drawn_says_how_far_it_is(page: Page) -> None:
     drawing |= {"error": "the map could not be drawn; look again to have it tried again"}
     expect(page.get_by_role("alert")).to_contain_text("Look again to have it tried again. The map could not be drawn.")
     page.unroute("**/v1/map")
+    page.route("**/v1/map/points?*", lambda route: route.abort())
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("alert")).to_contain_text("Check that it runs and try again.", timeout=60_000)
+    page.unroute("**/v1/map/points?*")
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("#canvas")).to_be_visible(timeout=60_000)

@@ -37,7 +37,10 @@ def address(token: tuple[str, str]) -> str:
 
 
 def test_a_person_signs_in_and_out_by_keyboard(page: Page, looked_over: Look) -> None:
-    """The page that was wanted follows; a wrong password is told, and what was typed can be typed over."""
+    """The page that was wanted follows; a wrong password is told, and what was typed can be typed over.
+
+    Who could not be signed out is told so.
+    """
     page.goto("/")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     expect(page.get_by_label("Name")).to_be_focused()
@@ -56,6 +59,10 @@ def test_a_person_signs_in_and_out_by_keyboard(page: Page, looked_over: Look) ->
     page.get_by_role("button", name="Find its shelf").click()
     expect(page.locator(".levels .decided .name")).to_have_text("Mugs")
     looked_over(page, "signed-in")
+    page.route("**/v1/session", lambda route: route.abort())
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("alert")).to_contain_text("Check that it runs and try again.")
+    page.unroute("**/v1/session")
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     page.goto("/")

@@ -1,8 +1,13 @@
 // Signing out, on every page.
 import { find } from "./dom.js";
+import { refused } from "./notices.js";
 import { send } from "./rest.js";
 
 find("sign-out")?.addEventListener("click", async () => {
-  await send("DELETE", "/v1/session");
-  location.assign("/sign-in");
+  try {
+    await send("DELETE", "/v1/session");
+    location.assign("/sign-in");
+  } catch (error) {
+    refused(error); // whoever goes away has to know that the session lives on
+  }
 });

@@ -3,7 +3,7 @@
 import { button, counted, el, empty, find, path, percent, when } from "./dom.js";
 import { say } from "./notices.js";
 import { picker } from "./picker.js";
-import { Trouble, get, send, trouble } from "./rest.js";
+import { Trouble, bytes, get, send, trouble } from "./rest.js";
 import { rgba, scatter } from "./scatter.js";
 import { selectionIn } from "./selection.js";
 
@@ -33,9 +33,7 @@ async function load() {
   try {
     const said = await get("/v1/map");
     if (said.drawing) return drawing(said.drawing);
-    const response = await fetch(`/v1/map/points?version=${encodeURIComponent(said.version)}`);
-    if (!response.ok) throw new Trouble(await response.json());
-    unpack(said, await response.arrayBuffer());
+    unpack(said, await bytes("/v1/map/points", { version: said.version }));
     find("state").replaceChildren(said.points ? "" : empty("No product has a place yet", "The map fills as products are stored."));
     find("frame").hidden = !said.points;
     show();

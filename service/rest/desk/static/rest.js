@@ -15,16 +15,20 @@ export class Trouble extends Error {
 export async function send(method, path, body, { headers = {}, signal, keepalive = false, heard } = {}) {
   const json = body !== undefined && !(body instanceof FormData);
   const all = json ? { "Content-Type": "application/json", ...headers } : headers;
-  let response, told;
+  const { response, told } = await fetched(path, { method, headers: all, body: json ? JSON.stringify(body) : body, signal, keepalive });
+  heard?.(response.headers);
+  return taken(response.status, told);
+}
+
+/** Fetch, and read what is told with `read`, of a refusal JSON; throws Trouble where nothing answers. */
+async function fetched(path, options, read = (answer) => answer.json()) {
   try {
-    response = await fetch(path, { method, headers: all, body: json ? JSON.stringify(body) : body, signal, keepalive });
-    told = await response.json();
+    const response = await fetch(path, options);
+    return { response, told: await (response.ok ? read(response) : response.json()) };
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw unreached();
   }
-  heard?.(response.headers);
-  return taken(response.status, told);
 }
 
 /**
@@ -69,8 +73,18 @@ export const said = (fields) => Object.fromEntries(Object.entries(fields).filter
 
 /** Read a route; what is undefined or empty in `query` is left out. */
 export function get(path, query = {}, options = {}) {
+  return send("GET", asking(path, query), undefined, options);
+}
+
+/** Read a route that answers bytes. */
+export async function bytes(path, query = {}) {
+  const { response, told } = await fetched(asking(path, query), {}, (answer) => answer.arrayBuffer());
+  return taken(response.status, told);
+}
+
+function asking(path, query) {
   const asked = new URLSearchParams(said(query)).toString();
-  return send("GET", asked ? `${path}?${asked}` : path, undefined, options);
+  return asked ? `${path}?${asked}` : path;
 }
 
 /** Write something once, however often the network repeats it. */
