@@ -74,7 +74,7 @@ def test_a_category_is_found_and_merged_with_another(page: Page, address: str) -
     expect(page.get_by_role("treeitem", name="Trays")).to_have_attribute("aria-selected", "true")
     expect(page.locator("#chosen")).to_contain_text("thin")
     page.get_by_role("button", name="Merge").click()
-    page.get_by_role("combobox", name="Category").fill("kitchen pan")
+    page.get_by_role("combobox", name="Category type words").fill("kitchen pan")
     expect(page.get_by_role("option")).to_have_count(1)
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")

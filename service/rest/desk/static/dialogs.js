@@ -34,7 +34,7 @@ export function asked(title, content, yes, ready = () => {}, no = "Cancel") {
 export async function chosenCategory(title, yes = "Choose") {
   const label = el("label", "", "Category ", el("span", "hint", "type words of its path, or press the down arrow and go along the tree by arrows"));
   const input = el("input");
-  input.id = label.htmlFor = "chosen";
+  input.id = label.htmlFor = "chosen-category"; // pages have parts that are called chosen
   let chosen = null;
   const box = el("div", "choose", label, input);
   const sure = await asked(title, [box], yes, (confirm) => {
