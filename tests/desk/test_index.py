@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from playwright.sync_api import Page, expect
 
@@ -56,6 +57,28 @@ def test_a_snapshot_is_published_and_gone_back_from_once_somebody_is_sure(page: 
     expect(page.get_by_role("alert")).to_have_count(2)
     asked = [(each.url.removeprefix(address), each.post_data_json) for each in sent]
     assert asked == [("/v1/index:publish", {"snapshot": HELD["id"]}), ("/v1/index:rollback", None)]
+
+
+def test_the_focus_stays_while_the_index_is_built_anew(page: Page, address: str) -> None:
+    """Each look at how far it is makes anew only what has changed; at the end one may build again."""
+    index = page.request.get(f"{address}/v1/index").json()
+    index["snapshots"].append({**HELD, "encoder": "hashing:256", "seq": 80})
+    going: dict[str, Any] = {"state": "running", "reason": "asked for", "started_at": HELD["created_at"]}
+    going |= {"stage": "copying", "percent": 10, "eta_s": None, "compared": [], "error": "", "note": ""}
+    index["rebuild"] = going
+    page.route("**/v1/index", lambda route: route.fulfill(json=index))
+    page.goto("/index")
+    healthy = page.get_by_role("region", name="Health").locator(".state").element_handle()
+    for percent, name in enumerate(("Cancel", "Publish"), 11):
+        button = page.get_by_role("button", name=name)
+        button.focus()
+        going["percent"] = percent
+        expect(page.locator("#progress")).to_contain_text(f"copying {percent}%")
+        expect(button).to_be_focused()
+    assert healthy.evaluate("each => each.isConnected")
+    page.get_by_role("button", name="Cancel").focus()
+    going["state"] = "cancelled"
+    expect(page.get_by_role("button", name="Build anew")).to_be_focused()
 
 
 def test_a_report_and_refusals_are_shown(page: Page, looked_over: Look) -> None:

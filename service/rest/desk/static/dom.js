@@ -74,6 +74,12 @@ export function thumbnail(picture, title) {
   return made;
 }
 
+/** Fill a place that is filled again and again; where nothing has changed it stays, with the focus, and is not said aloud. */
+export function refill(place, ...children) {
+  const made = el("div", "", ...children);
+  if (made.innerHTML !== place.innerHTML) place.replaceChildren(...made.childNodes);
+}
+
 /** What a list shows when there is nothing in it. */
 export function empty(big, ...more) {
   return el("div", "empty", el("p", "big", big), ...more.map((each) => el("p", "", each)));

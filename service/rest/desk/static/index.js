@@ -1,5 +1,5 @@
 // Index: how it does, which snapshots there are, building it anew, and how good its answers are.
-import { bar, button, coded, counted, el, empty, find, percent, when } from "./dom.js";
+import { bar, button, coded, counted, el, empty, find, percent, refill, when } from "./dom.js";
 import { asked } from "./dialogs.js";
 import { notice, refused, say } from "./notices.js";
 import { get, send, trouble } from "./rest.js";
@@ -25,10 +25,13 @@ function health(said) {
   const due = said.needs.filter((need) => need.due);
   const state = said.damage.length ? ["bad", "damaged"] : due.length ? ["warm", "should be built anew"] : ["good", "healthy"];
   const unlabelled = said.counts.products - said.counts.labelled;
-  find("health").replaceChildren(
-    el("p", "state", el("span", `badge ${state[0]}`, state[1])),
+  refill(
+    find("state"), el("p", "state", el("span", `badge ${state[0]}`, state[1])),
     ...said.damage.map((each) => el("p", "trouble", `${each.snapshot}: ${each.problem}`)),
     said.missing ? el("p", "note", coded(said.missing)) : "",
+  );
+  refill(
+    find("health"),
     el(
       "dl", "known",
       ...entry("Products", number(said.counts.products), unlabelled ? el("span", "hint", ` ${number(unlabelled)} without a category`) : ""),
@@ -66,7 +69,7 @@ function snapshots(said) {
   });
   const head = ["Snapshot", "", "Built", "Encoder", "Place", ""].map((name) => el("th", name === "Place" ? "number" : "", name));
   const table = el("table", "", el("thead", "", el("tr", "", ...head)), el("tbody", "", ...rows));
-  find("snapshots").replaceChildren(rows.length ? table : empty("No snapshot is kept"));
+  refill(find("snapshots"), rows.length ? table : empty("No snapshot is kept"));
 }
 
 /** Do something with a snapshot once somebody is sure. */
@@ -83,7 +86,10 @@ async function sure(name, title, text, [method, path, body]) {
 
 function progress(said) {
   const going = said?.state === "running";
+  const had = document.activeElement === find("cancel");
   find("begin").disabled = going;
+  find("cancel").hidden = !going;
+  if (had && !going) find("begin").focus();
   if (!said) return find("progress").replaceChildren();
   const [badge, outcome] = OUTCOMES[said.state];
   const far = said.percent === null ? "" : ` ${Math.round(said.percent)}%`;
@@ -100,17 +106,7 @@ function progress(said) {
     said.error ? el("p", "trouble", said.error) : "",
     said.note ? el("p", "note", said.note) : "",
     rows.length ? el("div", "wide", el("table", "", el("thead", "", el("tr", "", ...head)), el("tbody", "", ...rows))) : "",
-    going ? button("quiet", "Cancel", cancel) : "",
   );
-}
-
-async function cancel() {
-  try {
-    await send("POST", "/v1/index:cancel");
-    await reload();
-  } catch (error) {
-    refused(error);
-  }
 }
 
 async function figures() {
@@ -159,7 +155,8 @@ async function reload() {
     watching = said.rebuild?.state === "running" ? setTimeout(reload, LOOK_AGAIN) : null;
     return said;
   } catch (error) {
-    find("health").replaceChildren(trouble(error, reload));
+    find("state").replaceChildren(trouble(error, reload));
+    find("health").replaceChildren();
   }
 }
 
@@ -175,6 +172,15 @@ form.addEventListener("submit", async (event) => {
     find("progress").replaceChildren(trouble(error));
   } finally {
     find("begin").removeAttribute("aria-busy");
+  }
+});
+
+find("cancel").addEventListener("click", async () => {
+  try {
+    await send("POST", "/v1/index:cancel");
+    await reload();
+  } catch (error) {
+    refused(error);
   }
 });
 
