@@ -172,3 +172,4 @@ def test_what_people_decide_is_on_the_page(page: Page, address: str) -> None:
     expect(page.get_by_role("region", name="In all")).to_contain_text("100%")
     expect(page.get_by_role("region", name="By category").get_by_role("row", name="Kitchen > Mugs")).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("1 day"))).to_be_visible()
+    assert page.request.delete(f"{address}/v1/products/fig-1").ok
