@@ -76,8 +76,9 @@ export function thumbnail(picture, title) {
 
 /** Fill a place that is filled again and again; where nothing has changed it stays, with the focus, and is not said aloud. */
 export function refill(place, ...children) {
-  const made = el("div", "", ...children);
-  if (made.innerHTML !== place.innerHTML) place.replaceChildren(...made.childNodes);
+  const made = el("div", "", ...children).childNodes;
+  const same = made.length === place.childNodes.length && [...made].every((each, at) => each.isEqualNode(place.childNodes[at]));
+  if (!same) place.replaceChildren(...made);
 }
 
 /** What a list shows when there is nothing in it. */
