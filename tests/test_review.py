@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from indexer.store.waiting import Turn
     from service.review.anew import Anew
     from tests.conftest import Database
 
@@ -83,13 +84,18 @@ def test_an_item_comes_back_when_its_time_is_over_or_it_is_given_back(database: 
         assert ids(Queue(DOUBTED, records).next(Looking("cy"))) == ["p1"]
 
 
+def asking(records: Records) -> tuple[Turn, list[int]]:
+    """Return the turn in which Ann asks, and the two predictions that she has been given since."""
+    records.predictions.keep([doubtful(1, 0.9), doubtful(2, 0.5)])
+    queue = Queue(DOUBTED, records)
+    turn = queue._turn("ann")
+    return turn, [item.kept.number for item in queue.next(Looking("ann", limit=2))]
+
+
 def test_what_somebody_skips_while_he_asks_for_more_is_not_given_to_him_again(database: Database) -> None:
     """Who was asked for what he has a moment before is told by what he has said since."""
     with closing(Records.open(database.where)) as records:
-        records.predictions.keep([doubtful(1, 0.9), doubtful(2, 0.5)])
-        queue = Queue(DOUBTED, records)
-        turn = queue._turn("ann")
-        held = [item.kept.number for item in queue.next(Looking("ann", limit=2))]
+        turn, held = asking(records)
         decided(records, "p1", "skip")
         assert records.waiting.take(turn, held) == held[1:]
 
@@ -97,11 +103,8 @@ def test_what_somebody_skips_while_he_asks_for_more_is_not_given_to_him_again(da
 def test_what_somebody_gives_back_while_he_asks_for_more_is_not_his_again(database: Database) -> None:
     """A page that is left gives back what it has, and what it had asked for a moment before does not take it again."""
     with closing(Records.open(database.where)) as records:
-        records.predictions.keep([doubtful(1, 0.9), doubtful(2, 0.5)])
-        queue = Queue(DOUBTED, records)
-        turn = queue._turn("ann")
-        held = [item.kept.number for item in queue.next(Looking("ann", limit=2))]
-        assert queue.release("ann", "p1") is True
+        turn, held = asking(records)
+        assert Queue(DOUBTED, records).release("ann", "p1") is True
         assert records.waiting.hold(turn, 2) == held[1:]
         assert ids(Queue(DOUBTED, records).next(Looking("bob", limit=2))) == ["p1"]
 

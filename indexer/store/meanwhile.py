@@ -5,18 +5,14 @@ What was done and taken back does not count: of a decision that is undone nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import sqlalchemy as sa
 
 from indexer.store import rows
-from indexer.store.decisions import UNDO, UNDOES
+from indexer.store.decisions import UNDO, UNDOES, Connecting
 from indexer.store.rows import Stored
 from indexer.store.schema import IS_DELETE, decisions, journal, upheld
-
-Connecting = Callable[[], AbstractContextManager[sa.Connection]]
 
 
 class Meanwhile:
