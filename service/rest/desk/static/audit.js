@@ -5,8 +5,9 @@ import { labelsIn } from "./labels.js";
 import { refused } from "./notices.js";
 import { walkable } from "./pages.js";
 import { pairsIn, patternsIn } from "./patterns.js";
+import { following } from "./passes.js";
 import { picker } from "./picker.js";
-import { Trouble, get, send } from "./rest.js";
+import { get, send } from "./rest.js";
 import { tagsIn } from "./tagfaults.js";
 
 const found = find("found");
@@ -16,7 +17,6 @@ const VIEWS = { labels: labelsIn, patterns: patternsIn, pairs: pairsIn, tags: ta
 const FILTERED = { labels: ["least", "kind", "branch"], tags: ["least", "branch"], patterns: [], pairs: [] };
 
 let branch = null;
-let following = null; // the look that comes next, while a sweep goes on, whoever began it
 let reload = () => {};
 
 /** What the address asks for: "#labels?pattern=…" is the view and the pattern that it is kept to. */
@@ -58,7 +58,7 @@ async function counts() {
   find("sweep").disabled = Boolean(going);
   const far = going?.total ? `: ${percent(going.done / going.total)}` : "";
   const when = said.swept_at ? `${counted(said.audited, "label")} looked at, ${new Date(said.swept_at).toLocaleString("en-GB")}.` : "Nobody has looked yet.";
-  if (going) following ??= setTimeout(follow, LOOK_AGAIN);
+  if (going) sweeping.later();
   find("state").textContent = going ? `All labels are being looked at, ${going.stage}${far}.` : when;
   return said;
 }
@@ -69,17 +69,9 @@ function changed() {
   counts().catch(() => {});
 }
 
-/** Look how far a sweep is; at its end what it found is shown. */
-async function follow() {
-  clearTimeout(following);
-  following = null;
-  try {
-    if (!(await counts()).sweep) await reload();
-  } catch (error) {
-    if (!(error instanceof Trouble)) throw error;
-    following ??= setTimeout(follow, LOOK_AGAIN); // it goes on, though nobody answered just now
-  }
-}
+const sweeping = following(async () => {
+  if (!(await counts()).sweep) await reload();
+}, LOOK_AGAIN);
 
 const decided = decidedIn(find("decided"), undefined, () => reload());
 picker(find("branch"), (node) => {
@@ -91,7 +83,7 @@ filters.addEventListener("submit", (event) => event.preventDefault());
 find("sweep").addEventListener("click", async () => {
   try {
     await send("POST", "/v1/audit:sweep");
-    await follow();
+    await sweeping.now();
   } catch (error) {
     refused(error);
   }

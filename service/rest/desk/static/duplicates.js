@@ -5,7 +5,8 @@ import { button, counted, el, empty, find, listed, percent } from "./dom.js";
 import { decidedIn } from "./decided.js";
 import { refused, say } from "./notices.js";
 import { pagesIn, remove, typing, walkable } from "./pages.js";
-import { Trouble, get, idPath, post, send } from "./rest.js";
+import { following } from "./passes.js";
+import { get, idPath, post, send } from "./rest.js";
 import { sides } from "./sides.js";
 
 const groups = find("groups");
@@ -21,7 +22,6 @@ const ACTIONS = [
 const DONE = { merge: "merged", same: "the same product, and kept side by side", different: "not duplicates", variant: "variants" };
 
 let known = null; // what the last page said of scans
-let following = null; // the look that comes next, while a scan goes on, whoever began it
 
 function nothing() {
   if (known?.seq === null && !known.scanning) {
@@ -39,7 +39,7 @@ async function load(cursor) {
 }
 
 function state() {
-  if (known.scanning) following ??= setTimeout(follow, LOOK_AGAIN);
+  if (known.scanning) scanning.later();
   find("scan").disabled = known.scanning;
   find("state").textContent = known.scanning ? "All products are being looked at." : known.seq === null ? "Nobody has looked yet." : "";
 }
@@ -160,25 +160,17 @@ filters.addEventListener("submit", (event) => event.preventDefault());
 find("scan").addEventListener("click", async () => {
   try {
     await send("POST", "/v1/duplicates:scan", {});
-    await follow();
+    await scanning.now();
   } catch (error) {
     refused(error);
   }
 });
 
-/** Look whether a scan goes on; at its end the groups are shown. */
-async function follow() {
-  clearTimeout(following);
-  following = null;
-  try {
-    known = await get("/v1/duplicate-groups", { limit: 1 });
-    state();
-    if (!known.scanning) await reload();
-  } catch (error) {
-    if (!(error instanceof Trouble)) throw error;
-    following ??= setTimeout(follow, LOOK_AGAIN); // it goes on, though nobody answered just now
-  }
-}
+const scanning = following(async () => {
+  known = await get("/v1/duplicate-groups", { limit: 1 });
+  state();
+  if (!known.scanning) await reload();
+}, LOOK_AGAIN);
 
 walkable(groups, ".group");
 reload();
